@@ -1,0 +1,176 @@
+/*
+ * Kubernetes objects as Headgate keeps them: only the fields that are used, each object one block of memory.
+ *
+ * Texts and lists inside an object are offsets from its start, not pointers. So an object is copied with memcpy, freed
+ * with free(), and two objects say the same exactly when their bytes are the same (object_equals) - an update that changes
+ * nothing we read, such as a status, is seen as no change at once.
+ *
+ * Field meanings: https://kubernetes.io/docs/reference/kubernetes-api/ (Ingress v1, IngressClass v1, Service v1,
+ * EndpointSlice v1, ConfigMap v1).
+ */
+#ifndef HG_KUBE_OBJECT_H
+#define HG_KUBE_OBJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+enum kube_kind {
+#define KIND(id, name, version, path, resource) KUBE_##id,
+#include "kube/kinds.def"
+	KUBE_KIND_COUNT
+};
+
+struct kube_kind_info {
+	const char *name;
+	const char *api_version; /* "v1", "networking.k8s.io/v1" */
+	const char *path;        /* "/api/v1" */
+	const char *resource;    /* "services" */
+};
+
+extern const struct kube_kind_info kube_kinds[KUBE_KIND_COUNT];
+
+/* A NUL-terminated text inside an object; offset 0 = the field was absent. */
+struct obj_text {
+	uint32_t offset;
+};
+
+/* `n` structs in a row inside an object. */
+struct obj_list {
+	uint32_t offset;
+	uint32_t n;
+};
+
+/* A boolean that may be absent, with the meaning left to the reader. */
+enum obj_bool { OBJ_ABSENT = 0, OBJ_FALSE, OBJ_TRUE };
+
+struct object {
+	uint32_t mark;            /* the store's own; not part of the content */
+	uint32_t size;            /* bytes of the whole block */
+	int64_t created_seconds;  /* metadata.creationTimestamp, Unix time; 0 = absent */
+	struct obj_text namespace; /* "" for cluster-scoped kinds */
+	struct obj_text name;
+	uint8_t kind;             /* enum kube_kind */
+};
+
+enum ingress_path_type {
+	INGRESS_PATH_UNKNOWN = 0, /* absent, or a word that we do not know */
+	INGRESS_PATH_EXACT,
+	INGRESS_PATH_PREFIX,
+	INGRESS_PATH_IMPLEMENTATION_SPECIFIC,
+};
+
+/* IngressBackend: a Service's port by number or by name, or a resource. */
+struct ingress_backend {
+	struct obj_text service;
+	struct obj_text port_name;
+	struct obj_text resource_kind; /* set when backend.resource is used */
+	int32_t port_number;           /* 0 = by name */
+};
+
+struct ingress_path {
+	struct obj_text path;
+	struct ingress_backend backend;
+	uint8_t type; /* enum ingress_path_type */
+};
+
+struct ingress_rule {
+	struct obj_text host;
+	struct obj_list paths; /* struct ingress_path */
+};
+
+struct ingress {
+	struct object head;
+	struct obj_text class_name;
+	struct ingress_backend default_backend;
+	struct obj_list rules; /* struct ingress_rule */
+};
+
+struct ingress_class {
+	struct object head;
+	struct obj_text controller;
+	struct obj_text is_default; /* annotation ingressclass.kubernetes.io/is-default-class */
+};
+
+enum port_protocol {
+	PORT_PROTOCOL_TCP = 0, /* also when absent, as the API defines */
+	PORT_PROTOCOL_OTHER,
+};
+
+struct service_port {
+	struct obj_text name;
+	int32_t port;
+	uint8_t protocol; /* enum port_protocol */
+};
+
+struct service {
+	struct object head;
+	struct obj_text type;
+	struct obj_list ports; /* struct service_port */
+};
+
+struct slice_port {
+	struct obj_text name;
+	int32_t port; /* 0 = absent */
+	uint8_t protocol;
+};
+
+struct slice_endpoint {
+	struct obj_text address; /* addresses[0]: the API gives further ones no meaning */
+	struct obj_text pod;     /* targetRef.name when targetRef.kind is Pod */
+	uint8_t ready;           /* enum obj_bool; absent means ready */
+	uint8_t serving;
+	uint8_t terminating;
+};
+
+struct endpoint_slice {
+	struct object head;
+	struct obj_text service;      /* label kubernetes.io/service-name */
+	struct obj_text address_type; /* IPv4, IPv6, FQDN */
+	struct obj_list ports;        /* struct slice_port */
+	struct obj_list endpoints;    /* struct slice_endpoint */
+};
+
+struct config_map_item {
+	struct obj_text key;
+	struct obj_text value;
+};
+
+struct config_map {
+	struct object head;
+	struct obj_list data; /* struct config_map_item, sorted by key */
+};
+
+/* The text, "" when absent; borrowed from the object. */
+static inline const char *obj_str(const void *object, struct obj_text text)
+{
+	return text.offset ? (const char *)object + text.offset : "";
+}
+
+static inline bool obj_has(struct obj_text text)
+{
+	return text.offset != 0;
+}
+
+/* The first struct of a list; the caller knows its type. */
+static inline const void *obj_items(const void *object, struct obj_list list)
+{
+	return (const char *)object + list.offset;
+}
+
+static inline const char *object_namespace(const struct object *object)
+{
+	return obj_str(object, object->namespace);
+}
+
+static inline const char *object_name(const struct object *object)
+{
+	return obj_str(object, object->name);
+}
+
+/* Same content, the store's mark aside. */
+bool object_equals(const struct object *a, const struct object *b) MUST_USE;
+
+#endif

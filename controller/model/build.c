@@ -1,0 +1,419 @@
+/*
+ * The model follows the store: each touched key is looked up and what hangs on it is made anew. See model_priv.h for what hangs
+ * on what.
+ */
+#include "model/model_priv.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "model/class.h"
+#include "model/route.h"
+#include "store/store.h"
+
+/* An Ingress while its rules are read. */
+struct reader {
+	struct model *model;
+	const struct store *store;
+	const struct ingress *ingress;
+	struct ingress_node *node;
+};
+
+static bool service_has_key(const void *item, const void *key_ptr)
+{
+	const struct service_node *node = item;
+	const struct ingress_key *key = key_ptr;
+
+	return strcmp(node->name, key->name) == 0 && strcmp(node->namespace, key->namespace) == 0;
+}
+
+static bool ingress_has_key(const void *item, const void *key_ptr)
+{
+	const struct ingress_node *node = item;
+	const struct ingress_key *key = key_ptr;
+
+	return strcmp(node->name, key->name) == 0 && strcmp(node->namespace, key->namespace) == 0;
+}
+
+static struct service_node *service_find(
+	const struct model *model, const char *namespace, const char *name)
+{
+	struct ingress_key key = {(char *)namespace, (char *)name};
+
+	return table_find(
+		&model->services, model_hash_pair(namespace, name), &key, service_has_key);
+}
+
+struct ingress_node *model_find_ingress(
+	const struct model *model, const char *namespace, const char *name)
+{
+	struct ingress_key key = {(char *)namespace, (char *)name};
+
+	return table_find(
+		&model->ingresses, model_hash_pair(namespace, name), &key, ingress_has_key);
+}
+
+static void service_add_claim(struct model *model, struct claim *claim, const char *name)
+{
+	const char *namespace = claim->ingress->namespace;
+	struct service_node *node = service_find(model, namespace, name);
+
+	if (node == NULL) {
+		node = xcalloc(1, sizeof(*node));
+		node->namespace = xstrdup(namespace);
+		node->name = xstrdup(name);
+		table_insert(&model->services, model_hash_pair(namespace, name), node);
+	}
+	claim->service = node;
+	claim->next_of_service = node->claims;
+	if (node->claims != NULL) {
+		node->claims->prev_of_service = claim;
+	}
+	node->claims = claim;
+}
+
+static void service_drop_claim(struct model *model, struct claim *claim)
+{
+	struct service_node *node = claim->service;
+	struct ingress_key key = {node->namespace, node->name};
+
+	if (claim->prev_of_service != NULL) {
+		claim->prev_of_service->next_of_service = claim->next_of_service;
+	} else {
+		node->claims = claim->next_of_service;
+	}
+	if (claim->next_of_service != NULL) {
+		claim->next_of_service->prev_of_service = claim->prev_of_service;
+	}
+	if (node->claims == NULL) {
+		table_remove(&model->services, model_hash_pair(node->namespace, node->name), &key,
+			service_has_key);
+		assert(node->backends == NULL);
+		free(node->namespace);
+		free(node->name);
+		free(node);
+	}
+}
+
+/* "spec.rules[1].http.paths[0].backend", or "spec.defaultBackend". */
+static char *backend_field(uint32_t rule, uint32_t path)
+{
+	if (rule == CLAIM_DEFAULT_RULE) {
+		return xstrdup("spec.defaultBackend");
+	}
+	return xasprintf("spec.rules[%" PRIu32 "].http.paths[%" PRIu32 "].backend", rule, path);
+}
+
+/* Takes `field` and `text`. */
+static void add_fault(struct ingress_node *node, enum diag_reason reason, char *field, char *text)
+{
+	node->faults =
+		xreallocarray(node->faults, node->n_faults + 1, sizeof(*node->faults));
+	node->faults[node->n_faults++] = (struct diag){reason, field, text};
+}
+
+/* Does the backend name a Service and a port? Whether they exist is decided later, again and again. */
+static bool check_backend(
+	struct reader *reader, const struct ingress_backend *backend, uint32_t rule, uint32_t path)
+{
+	const struct ingress *ingress = reader->ingress;
+
+	if (obj_has(backend->resource_kind)) {
+		add_fault(reader->node, DIAG_RESOURCE_BACKEND, backend_field(rule, path),
+			xasprintf("refers to a resource of kind '%s': name a Service instead",
+				obj_str(ingress, backend->resource_kind)));
+		return false;
+	}
+	bool has_port = backend->port_number != 0 || obj_has(backend->port_name);
+	if (!obj_has(backend->service) || !has_port) {
+		add_fault(reader->node, DIAG_BACKEND_INVALID, backend_field(rule, path),
+			xstrdup("has no service.name or no service.port: name both"));
+		return false;
+	}
+	return true;
+}
+
+/* Fills the next claim of the node and enters it. */
+static void add_claim(struct reader *reader, struct claim claim,
+	const struct ingress_backend *backend, enum model_map map, const char *key)
+{
+	struct ingress_node *node = reader->node;
+	struct claim *place = &node->claims[node->n_claims++];
+
+	*place = claim;
+	place->ingress = node;
+	place->port_number = backend->port_number;
+	if (backend->port_number == 0) {
+		place->port_name = xstrdup(obj_str(reader->ingress, backend->port_name));
+	}
+	service_add_claim(reader->model, place, obj_str(reader->ingress, backend->service));
+	slot_enter(reader->model, reader->store, place, map, key);
+}
+
+static void read_path(struct reader *reader, const char *host, uint32_t rule, uint32_t index)
+{
+	const struct ingress *ingress = reader->ingress;
+	const struct ingress_rule *rules = obj_items(ingress, ingress->rules);
+	const struct ingress_path *path =
+		(const struct ingress_path *)obj_items(ingress, rules[rule].paths) + index;
+	struct buf key = BUF_INIT(0);
+	enum model_map map;
+
+	if (path->type == INGRESS_PATH_UNKNOWN) {
+		add_fault(reader->node, DIAG_PATH_TYPE_INVALID,
+			xasprintf("spec.rules[%" PRIu32 "].http.paths[%" PRIu32 "].pathType", rule, index),
+			xstrdup("is missing or unknown: use Exact, Prefix or ImplementationSpecific"));
+		return;
+	}
+	buf_append_str(&key, host);
+	const char *fault =
+		route_add_path(&key, obj_str(ingress, path->path), (enum ingress_path_type)path->type, &map);
+	if (fault != NULL) {
+		add_fault(reader->node, DIAG_PATH_INVALID,
+			xasprintf("spec.rules[%" PRIu32 "].http.paths[%" PRIu32 "].path", rule, index),
+			xstrdup(fault));
+	} else if (check_backend(reader, &path->backend, rule, index)) {
+		add_claim(reader, (struct claim){.rule = rule, .path = index}, &path->backend, map,
+			buf_str(&key));
+	}
+	buf_fini(&key);
+}
+
+/* spec.defaultBackend answers for the hosts of the rules where no path fits. */
+static void read_fallback(struct reader *reader, const char *host, uint32_t rule)
+{
+	struct buf key = BUF_INIT(0);
+
+	buf_printf(&key, "%s/", host);
+	add_claim(reader,
+		(struct claim){.rule = CLAIM_DEFAULT_RULE, .path = rule, .is_fallback = true},
+		&reader->ingress->default_backend, MODEL_MAP_PREFIX, buf_str(&key));
+	buf_fini(&key);
+}
+
+static void read_rule(struct reader *reader, uint32_t index, bool has_default)
+{
+	const struct ingress *ingress = reader->ingress;
+	const struct ingress_rule *rules = obj_items(ingress, ingress->rules);
+	const struct ingress_rule *rule = &rules[index];
+	struct buf host = BUF_INIT(0);
+	const char *fault = route_add_host(&host, obj_str(ingress, rule->host));
+
+	if (fault != NULL) {
+		add_fault(reader->node, DIAG_HOST_INVALID,
+			xasprintf("spec.rules[%" PRIu32 "].host", index), xstrdup(fault));
+		buf_fini(&host);
+		return;
+	}
+	for (uint32_t i = 0; i < rule->paths.n; i++) {
+		read_path(reader, buf_str(&host), index, i);
+	}
+	if (has_default) {
+		read_fallback(reader, buf_str(&host), index);
+	}
+	buf_fini(&host);
+}
+
+static size_t count_claims(const struct ingress *ingress, bool has_default)
+{
+	const struct ingress_rule *rules = obj_items(ingress, ingress->rules);
+	size_t n = has_default ? 1 : 0;
+
+	for (uint32_t i = 0; i < ingress->rules.n; i++) {
+		n += rules[i].paths.n + (has_default ? 1 : 0);
+	}
+	return n;
+}
+
+static void read_ingress(struct reader *reader)
+{
+	const struct ingress *ingress = reader->ingress;
+	const struct ingress_backend *backend = &ingress->default_backend;
+	bool has_default = obj_has(backend->service) || obj_has(backend->resource_kind);
+
+	has_default = has_default && check_backend(reader, backend, CLAIM_DEFAULT_RULE, 0);
+	reader->node->claims =
+		xcalloc(count_claims(ingress, has_default), sizeof(*reader->node->claims));
+	for (uint32_t i = 0; i < ingress->rules.n; i++) {
+		read_rule(reader, i, has_default);
+	}
+	if (ingress->rules.n == 0 && has_default) {
+		add_claim(reader, (struct claim){.rule = CLAIM_DEFAULT_RULE, .is_fallback = true},
+			backend, MODEL_MAP_DEFAULTS, ROUTE_ANY_HOST);
+	}
+}
+
+static struct ingress_node *node_new(const char *namespace, const char *name)
+{
+	struct ingress_node *node = xcalloc(1, sizeof(*node));
+
+	node->namespace = xstrdup(namespace);
+	node->name = xstrdup(name);
+	return node;
+}
+
+static void drop_claims(
+	struct model *model, const struct store *store, struct ingress_node *node)
+{
+	for (size_t i = 0; i < node->n_claims; i++) {
+		struct claim *claim = &node->claims[i];
+		slot_leave(model, store, claim);
+		service_drop_claim(model, claim);
+		free(claim->port_name);
+	}
+	free(node->claims);
+	node->claims = NULL;
+	node->n_claims = 0;
+	model_free_diags(node->faults, node->n_faults);
+	node->faults = NULL;
+	node->n_faults = 0;
+}
+
+static void node_free(struct ingress_node *node)
+{
+	free(node->namespace);
+	free(node->name);
+	free(node);
+}
+
+static void drop_ingress(
+	struct model *model, const struct store *store, struct ingress_node *node)
+{
+	struct ingress_key key = {node->namespace, node->name};
+
+	drop_claims(model, store, node);
+	table_remove(&model->ingresses, model_hash_pair(key.namespace, key.name), &key,
+		ingress_has_key);
+	node_free(node);
+}
+
+/*
+ * The old claims go after the new ones have come: what both ask for stays as it is, and nothing is torn down only to be built
+ * again.
+ */
+static void update_ingress(
+	struct model *model, const struct store *store, const char *namespace, const char *name)
+{
+	struct ingress_node *node = model_find_ingress(model, namespace, name);
+	const struct ingress *ingress = store_ingress(store, namespace, name);
+
+	model_touch_ingress(model, namespace, name);
+	if (ingress == NULL || !class_is_ours(&model->options, store, ingress)) {
+		if (node != NULL) {
+			drop_ingress(model, store, node);
+		}
+		return;
+	}
+	struct ingress_node old = {0};
+	if (node == NULL) {
+		node = node_new(namespace, name);
+		table_insert(&model->ingresses, model_hash_pair(namespace, name), node);
+	} else {
+		old = *node;
+		*node = (struct ingress_node){.namespace = old.namespace, .name = old.name};
+	}
+	node->created_seconds = ingress->head.created_seconds;
+	for (size_t i = 0; i < old.n_claims; i++) {
+		old.claims[i].ingress = &old;
+	}
+	read_ingress(&(struct reader){model, store, ingress, node});
+	drop_claims(model, store, &old);
+}
+
+/* Classes are the operator's and change rarely: every Ingress is asked again. */
+static void update_class(struct model *model, const struct store *store)
+{
+	const struct object *object;
+	uint32_t position = 0;
+
+	while ((object = store_next(store, KUBE_INGRESS, &position)) != NULL) {
+		const struct ingress *ingress = (const struct ingress *)object;
+		const char *namespace = object_namespace(object);
+		const char *name = object_name(object);
+		bool was_ours = model_find_ingress(model, namespace, name) != NULL;
+		if (class_is_ours(&model->options, store, ingress) != was_ours) {
+			update_ingress(model, store, namespace, name);
+		}
+	}
+}
+
+static void update_backends(struct model *model, const struct store *store,
+	const struct service_node *node)
+{
+	for (struct backend_node *backend = node->backends; backend != NULL;
+		backend = backend->next_of_service) {
+		backend_refresh(model, store, backend);
+	}
+}
+
+static void update_service(struct model *model, const struct store *store,
+	const struct store_change *change)
+{
+	const struct service_node *node = service_find(model, change->namespace, change->name);
+
+	if (node == NULL) {
+		return;
+	}
+	if (change->kind == KUBE_SERVICE) {
+		for (struct claim *claim = node->claims; claim; claim = claim->next_of_service) {
+			if (claim->slot->claims == claim) {
+				slot_decide(model, store, claim->slot);
+			}
+		}
+	}
+	update_backends(model, store, node);
+}
+
+/* --default-backend, entered with the first update as the claim that every other one goes before. */
+static void add_operator_default(struct model *model, const struct store *store)
+{
+	const struct model_options *options = &model->options;
+	struct ingress_node *node = model->operator_default;
+
+	if (node == NULL || node->n_claims > 0) {
+		return;
+	}
+	int32_t number = (int32_t)strtol(options->default_port, NULL, 10);
+	node->claims = xcalloc(1, sizeof(*node->claims));
+	node->n_claims = 1;
+	node->claims[0] = (struct claim){
+		.ingress = node,
+		.rule = CLAIM_DEFAULT_RULE,
+		.is_fallback = true,
+		.port_number = number,
+		.port_name = number == 0 ? xstrdup(options->default_port) : NULL,
+	};
+	service_add_claim(model, &node->claims[0], options->default_service);
+	slot_enter(model, store, &node->claims[0], MODEL_MAP_DEFAULTS, ROUTE_ANY_HOST);
+}
+
+void model_update(
+	struct model *model, const struct store *store, const struct store_changes *changes)
+{
+	bool has_class_change = false;
+
+	add_operator_default(model, store);
+	for (size_t i = 0; i < changes->n; i++) {
+		const struct store_change *change = &changes->items[i];
+		switch (change->kind) {
+		case KUBE_INGRESS:
+			update_ingress(model, store, change->namespace, change->name);
+			break;
+		case KUBE_INGRESS_CLASS:
+			has_class_change = true;
+			break;
+		case KUBE_SERVICE:
+		case KUBE_ENDPOINT_SLICE:
+			update_service(model, store, change);
+			break;
+		default:
+			break;
+		}
+	}
+	if (has_class_change) {
+		update_class(model, store);
+	}
+}

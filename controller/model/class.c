@@ -1,0 +1,45 @@
+/* See class.h. */
+#include "model/class.h"
+
+#include <string.h>
+
+static bool is_chosen(const struct model_options *options, const char *name)
+{
+	return options->ingress_class == NULL || strcmp(options->ingress_class, name) == 0;
+}
+
+static bool has_our_controller(
+	const struct model_options *options, const struct ingress_class *class)
+{
+	return strcmp(obj_str(class, class->controller), options->controller_name) == 0 &&
+		is_chosen(options, object_name(&class->head));
+}
+
+static bool default_is_ours(const struct model_options *options, const struct store *store)
+{
+	const struct object *object;
+	uint32_t position = 0;
+
+	while ((object = store_next(store, KUBE_INGRESS_CLASS, &position)) != NULL) {
+		const struct ingress_class *class = (const struct ingress_class *)object;
+		if (strcmp(obj_str(class, class->is_default), "true") == 0 &&
+			has_our_controller(options, class)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool class_is_ours(
+	const struct model_options *options, const struct store *store, const struct ingress *ingress)
+{
+	if (!obj_has(ingress->class_name)) {
+		return default_is_ours(options, store);
+	}
+	const char *name = obj_str(ingress, ingress->class_name);
+	const struct ingress_class *class = store_ingress_class(store, name);
+	if (class == NULL) {
+		return options->ingress_class != NULL && is_chosen(options, name);
+	}
+	return has_our_controller(options, class);
+}

@@ -1,0 +1,300 @@
+/* See model.h: what readers of the model see. How it is kept up to date is in build.c and slot.c. */
+#include "model/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "model/model_priv.h"
+
+const char *const model_map_files[MODEL_MAP_COUNT] = {
+#define MAP(id, file, key, value) file,
+#include "model/maps.def"
+};
+
+/* The operator's default backend is shown under this name. */
+#define OPERATOR_DEFAULT_NAME "--default-backend"
+
+static bool text_equals(const void *item, const void *key)
+{
+	return strcmp(item, key) == 0;
+}
+
+static bool backend_has_name(const void *item, const void *name)
+{
+	return strcmp(((const struct backend_node *)item)->public.name, name) == 0;
+}
+
+static bool slot_has_key(const void *item, const void *key)
+{
+	return strcmp(((const struct slot *)item)->key, key) == 0;
+}
+
+static bool host_has_key(const void *item, const void *key)
+{
+	return strcmp(((const struct host_node *)item)->key, key) == 0;
+}
+
+static bool ingress_key_equals(const void *item, const void *key_ptr)
+{
+	const struct ingress_key *a = item;
+	const struct ingress_key *b = key_ptr;
+
+	return strcmp(a->name, b->name) == 0 && strcmp(a->namespace, b->namespace) == 0;
+}
+
+static char *copy_or_null(const char *text)
+{
+	return text ? xstrdup(text) : NULL;
+}
+
+struct model *model_new(const struct model_options *options)
+{
+	struct model *model = xcalloc(1, sizeof(*model));
+
+	model->options = (struct model_options){
+		.ingress_class = copy_or_null(options->ingress_class),
+		.controller_name = copy_or_null(options->controller_name),
+		.default_namespace = copy_or_null(options->default_namespace),
+		.default_service = copy_or_null(options->default_service),
+		.default_port = copy_or_null(options->default_port),
+	};
+	if (options->default_service != NULL) {
+		struct ingress_node *node = xcalloc(1, sizeof(*node));
+		node->namespace = xstrdup(options->default_namespace);
+		node->name = xstrdup(OPERATOR_DEFAULT_NAME);
+		node->created_seconds = INT64_MAX;
+		model->operator_default = node;
+	}
+	return model;
+}
+
+static void free_ingress(struct ingress_node *node)
+{
+	if (node == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < node->n_claims; i++) {
+		free(node->claims[i].port_name);
+	}
+	free(node->claims);
+	model_free_diags(node->faults, node->n_faults);
+	free(node->namespace);
+	free(node->name);
+	free(node);
+}
+
+static void free_service(struct service_node *node)
+{
+	free(node->namespace);
+	free(node->name);
+	free(node);
+}
+
+static void free_backend(struct backend_node *backend)
+{
+	endpoints_fini(&backend->servers);
+	free((char *)backend->public.name);
+	free(backend);
+}
+
+static void free_items(struct table *table)
+{
+	void *item;
+
+	TABLE_FOREACH (table, item) {
+		free(item);
+	}
+	table_fini(table);
+}
+
+static void free_options(struct model_options *options)
+{
+	free((char *)options->ingress_class);
+	free((char *)options->controller_name);
+	free((char *)options->default_namespace);
+	free((char *)options->default_service);
+	free((char *)options->default_port);
+}
+
+void model_free(struct model *model)
+{
+	struct ingress_node *ingress;
+	struct service_node *service;
+	struct backend_node *backend;
+
+	if (model == NULL) {
+		return;
+	}
+	TABLE_FOREACH (&model->ingresses, ingress) {
+		free_ingress(ingress);
+	}
+	table_fini(&model->ingresses);
+	free_ingress(model->operator_default);
+	TABLE_FOREACH (&model->services, service) {
+		free_service(service);
+	}
+	table_fini(&model->services);
+	TABLE_FOREACH (&model->backends, backend) {
+		free_backend(backend);
+	}
+	table_fini(&model->backends);
+	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
+		free_items(&model->slots[map]);
+	}
+	free_items(&model->hosts);
+	free_items(&model->delta);
+	model_free_reports(model);
+	free_options(&model->options);
+	free(model);
+}
+
+uint32_t model_hash_pair(const char *namespace, const char *name)
+{
+	return hash_more(hash_str(namespace), name, strlen(name));
+}
+
+/* Adds a text to a set of texts; the set owns its copies. */
+static void set_add(struct table *set, const char *text)
+{
+	uint32_t hash = hash_str(text);
+
+	if (table_find(set, hash, text, text_equals) == NULL) {
+		table_insert(set, hash, xstrdup(text));
+	}
+}
+
+void model_touch_entry(struct model *model, enum model_map map, const char *key)
+{
+	struct buf text = BUF_INIT(0);
+
+	buf_printf(&text, "m%d%s", (int)map, key);
+	set_add(&model->delta, buf_str(&text));
+	buf_fini(&text);
+}
+
+void model_touch_backend(struct model *model, const char *name)
+{
+	struct buf text = BUF_INIT(0);
+
+	buf_printf(&text, "b%s", name);
+	set_add(&model->delta, buf_str(&text));
+	buf_fini(&text);
+}
+
+void model_touch_ingress(struct model *model, const char *namespace, const char *name)
+{
+	struct ingress_key key = {(char *)namespace, (char *)name};
+	uint32_t hash = model_hash_pair(namespace, name);
+
+	if (table_find(&model->unreported, hash, &key, ingress_key_equals) == NULL) {
+		struct ingress_key *copy = xmalloc(sizeof(*copy));
+		*copy = (struct ingress_key){xstrdup(namespace), xstrdup(name)};
+		table_insert(&model->unreported, hash, copy);
+	}
+}
+
+const struct model_backend *model_find_backend(const struct model *model, const char *name)
+{
+	const struct backend_node *backend =
+		table_find(&model->backends, hash_str(name), name, backend_has_name);
+
+	return backend ? &backend->public : NULL;
+}
+
+static const char *slot_value(const struct slot *slot)
+{
+	return slot->backend ? slot->backend->public.name : MODEL_BACKEND_UNAVAILABLE;
+}
+
+const char *model_find_entry(const struct model *model, enum model_map map, const char *key)
+{
+	if (map == MODEL_MAP_HOSTS) {
+		const struct host_node *host =
+			table_find(&model->hosts, hash_str(key), key, host_has_key);
+		return host ? host->key : NULL;
+	}
+	const struct slot *slot = table_find(&model->slots[map], hash_str(key), key, slot_has_key);
+	return slot ? slot_value(slot) : NULL;
+}
+
+const struct model_backend *model_next_backend(const struct model *model, uint32_t *position)
+{
+	const struct backend_node *backend = table_next(&model->backends, position);
+
+	return backend ? &backend->public : NULL;
+}
+
+bool model_next_entry(const struct model *model, enum model_map map, uint32_t *position,
+	const char **ret_key, const char **ret_value)
+{
+	if (map == MODEL_MAP_HOSTS) {
+		const struct host_node *host = table_next(&model->hosts, position);
+		if (host != NULL) {
+			*ret_key = host->key;
+			*ret_value = host->key;
+		}
+		return host != NULL;
+	}
+	const struct slot *slot = table_next(&model->slots[map], position);
+	if (slot != NULL) {
+		*ret_key = slot->key;
+		*ret_value = slot_value(slot);
+	}
+	return slot != NULL;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+struct model_delta model_take_delta(struct model *model)
+{
+	char **texts = (char **)table_sorted(&model->delta, compare_texts);
+	size_t n = model->delta.n_items;
+	struct model_delta delta = {
+		.entries = xcalloc(n, sizeof(*delta.entries)),
+		.backends = xcalloc(n, sizeof(*delta.backends)),
+	};
+
+	for (size_t i = 0; i < n; i++) {
+		if (texts[i][0] == 'b') {
+			delta.backends[delta.n_backends++] = xstrdup(texts[i] + 1);
+		} else {
+			delta.entries[delta.n_entries++] = (struct model_delta_entry){
+				(enum model_map)(texts[i][1] - '0'), xstrdup(texts[i] + 2)};
+		}
+		free(texts[i]);
+	}
+	free(texts);
+	table_fini(&model->delta);
+	return delta;
+}
+
+void model_delta_fini(struct model_delta *delta)
+{
+	for (size_t i = 0; i < delta->n_entries; i++) {
+		free(delta->entries[i].key);
+	}
+	for (size_t i = 0; i < delta->n_backends; i++) {
+		free(delta->backends[i]);
+	}
+	free(delta->entries);
+	free(delta->backends);
+	*delta = (struct model_delta){0};
+}
+
+void model_count(const struct model *model, struct model_counts *ret_counts)
+{
+	*ret_counts = (struct model_counts){
+		.n_backends = model->backends.n_items,
+		.n_servers = model->n_servers,
+		.n_ingresses = model->ingresses.n_items,
+	};
+	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
+		ret_counts->n_entries[map] = model->slots[map].n_items;
+	}
+	ret_counts->n_entries[MODEL_MAP_HOSTS] = model->hosts.n_items;
+}

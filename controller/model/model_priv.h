@@ -1,0 +1,142 @@
+/*
+ * The inside of the model, shared by model.c (what readers see), build.c (how it follows the store) and report.c (diagnostics).
+ *
+ *   ingress node ──owns──> claim ──stands in──> slot: one key of one map; the first claim in line wins
+ *                            │                    │
+ *                            │                    ├──> backend node, counted by the slots that lead to it
+ *                            │                    └──> host node, counted by the slots under it
+ *                            └──> service node <──── backend node
+ *
+ * A change of an Ingress goes along its claims to their slots; a change of a Service goes from its service node to the claims that
+ * name it; a change of endpoints goes to its backend nodes. Nothing else is looked at.
+ */
+#ifndef HG_MODEL_MODEL_PRIV_H
+#define HG_MODEL_MODEL_PRIV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/table.h"
+#include "model/diag.h"
+#include "model/endpoints.h"
+#include "model/model.h"
+
+/* Claims of spec.defaultBackend carry this instead of a rule's number. */
+#define CLAIM_DEFAULT_RULE UINT32_MAX
+
+enum claim_status {
+	CLAIM_OK,
+	CLAIM_TAKEN,        /* another claim is first in line */
+	CLAIM_NO_SERVICE,
+	CLAIM_SERVICE_TYPE,
+	CLAIM_NO_PORT,
+};
+
+/* One path of one Ingress asks for one key of a map. */
+struct claim {
+	struct slot *slot;
+	struct claim *next_in_slot;
+	struct ingress_node *ingress; /* owner */
+	struct service_node *service;
+	struct claim *prev_of_service;
+	struct claim *next_of_service;
+	char *port_name;     /* owned; NULL = by number */
+	int32_t port_number;
+	uint32_t rule;       /* index, or CLAIM_DEFAULT_RULE */
+	uint32_t path;       /* index */
+	uint8_t status;      /* enum claim_status */
+	bool is_fallback;    /* spec.defaultBackend: behind every claim of a rule */
+};
+
+/* An Ingress of ours. */
+struct ingress_node {
+	char *namespace;
+	char *name;
+	int64_t created_seconds;
+	struct claim *claims; /* array; its address is fixed while the node lives */
+	size_t n_claims;
+	struct diag *faults;  /* found while reading the object; the claims' status adds to them */
+	size_t n_faults;
+};
+
+/* One key of a map. It exists while somebody claims it. */
+struct slot {
+	enum model_map map;
+	struct claim *claims;         /* in order of precedence */
+	struct backend_node *backend; /* NULL = MODEL_BACKEND_UNAVAILABLE */
+	struct host_node *host;       /* NULL for MODEL_MAP_DEFAULTS */
+	char key[];
+};
+
+/* A virtual host: an entry of MODEL_MAP_HOSTS whose value is its key. */
+struct host_node {
+	size_t n_slots;
+	char key[];
+};
+
+struct backend_node {
+	struct model_backend public;
+	struct endpoints_servers servers;
+	struct service_node *service;
+	struct backend_node *next_of_service;
+	int32_t port;
+	size_t n_slots; /* slots that lead here; it goes with the last one */
+};
+
+/* A Service that somebody names, whether it exists or not. */
+struct service_node {
+	char *namespace;
+	char *name;
+	struct claim *claims;
+	struct backend_node *backends;
+};
+
+struct model {
+	struct model_options options; /* owned copies */
+	struct table ingresses;       /* struct ingress_node, by namespace and name */
+	struct table services;        /* struct service_node, by namespace and name */
+	struct table backends;        /* struct backend_node, by name */
+	struct table slots[MODEL_MAP_COUNT]; /* struct slot, by key; none for MODEL_MAP_HOSTS */
+	struct table hosts;           /* struct host_node, by key */
+	struct ingress_node *operator_default; /* --default-backend, as an Ingress behind all others; NULL = none */
+	struct table delta;           /* char *: "m" + map digit + key, or "b" + backend name */
+	struct table unreported;      /* struct ingress_key: Ingresses whose diagnostics may have changed */
+	struct table reported;        /* struct report: what model_report_diags() last said, where it was not "nothing" */
+	size_t n_servers;
+};
+
+/* Key of an Ingress that may be gone. */
+struct ingress_key {
+	char *namespace;
+	char *name;
+};
+
+/* The diagnostics of one Ingress as they were last reported. */
+struct report {
+	struct ingress_key key;
+	struct diag *diags;
+	size_t n_diags;
+};
+
+uint32_t model_hash_pair(const char *namespace, const char *name);
+struct ingress_node *model_find_ingress(const struct model *model, const char *namespace, const char *name) MUST_USE;
+void model_touch_entry(struct model *model, enum model_map map, const char *key);
+void model_touch_backend(struct model *model, const char *name);
+void model_touch_ingress(struct model *model, const char *namespace, const char *name);
+
+/* report.c: everything that is wrong with an Ingress now: *ret_n new diags in spec order; free with model_free_diags(). */
+struct diag *model_collect_diags(const struct ingress_node *node, size_t *ret_n) MUST_USE;
+void model_free_diags(struct diag *diags, size_t n);
+
+/* report.c: everything that it keeps in the model. */
+void model_free_reports(struct model *model);
+
+/* slot.c: enters a claim whose members are filled in, takes it out, or decides the slot again. */
+void slot_enter(struct model *model, const struct store *store, struct claim *claim, enum model_map map, const char *key);
+void slot_leave(struct model *model, const struct store *store, struct claim *claim);
+void slot_decide(struct model *model, const struct store *store, struct slot *slot);
+
+/* slot.c: the backends of a Service follow its endpoints. */
+void backend_refresh(struct model *model, const struct store *store, struct backend_node *backend);
+
+#endif

@@ -1,0 +1,264 @@
+/* What is wrong with each Ingress, in words; and the text form of the whole model, which holds them. See diag.h and model.h. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "model/model_priv.h"
+
+const char *const diag_reason_names[DIAG_REASON_COUNT] = {
+#define DIAG(id, reason) reason,
+#include "model/diag.def"
+};
+
+/* Where a claim stands in its object. */
+static char *claim_field(const struct claim *claim, const char *member)
+{
+	if (claim->rule == CLAIM_DEFAULT_RULE) {
+		return xstrdup("spec.defaultBackend");
+	}
+	return xasprintf("spec.rules[%" PRIu32 "].http.paths[%" PRIu32 "].%s", claim->rule,
+		claim->path, member);
+}
+
+static struct diag taken_diag(const struct claim *claim)
+{
+	const struct claim *winner = claim->slot->claims;
+	const struct ingress_node *owner = winner->ingress;
+	char *field = claim_field(winner, "path");
+	struct diag diag = {DIAG_PATH_TAKEN, claim_field(claim, "path"), NULL};
+
+	if (owner == claim->ingress) {
+		diag.text = xasprintf(
+			"asks for the same as %s of this Ingress, which goes first: remove one of them",
+			field);
+	} else {
+		diag.text = xasprintf(
+			"host and path belong to Ingress %s/%s (%s), which goes first as the older object: use another host or path, or remove it there",
+			owner->namespace, owner->name, field);
+	}
+	free(field);
+	return diag;
+}
+
+static struct diag port_diag(const struct claim *claim)
+{
+	const struct service_node *service = claim->service;
+	struct diag diag = {DIAG_PORT_MISSING, claim_field(claim, "backend.service.port"), NULL};
+
+	if (claim->port_name != NULL) {
+		diag.text = xasprintf(
+			"Service %s/%s has no TCP port named '%s': requests get 503 until it has",
+			service->namespace, service->name, claim->port_name);
+	} else {
+		diag.text = xasprintf(
+			"Service %s/%s has no TCP port %" PRId32 ": requests get 503 until it has",
+			service->namespace, service->name, claim->port_number);
+	}
+	return diag;
+}
+
+static bool claim_diag(const struct claim *claim, struct diag *ret_diag)
+{
+	const struct service_node *service = claim->service;
+
+	switch ((enum claim_status)claim->status) {
+	case CLAIM_OK:
+		return false;
+	case CLAIM_TAKEN:
+		/* To stand behind rules, or behind an Ingress, is what these default backends are for. */
+		if (claim->is_fallback && (claim->slot->map != MODEL_MAP_DEFAULTS ||
+						  claim->ingress->created_seconds == INT64_MAX)) {
+			return false;
+		}
+		*ret_diag = taken_diag(claim);
+		return true;
+	case CLAIM_NO_SERVICE:
+		*ret_diag = (struct diag){DIAG_SERVICE_MISSING,
+			claim_field(claim, "backend.service.name"),
+			xasprintf("there is no Service %s/%s: requests get 503 until there is",
+				service->namespace, service->name)};
+		return true;
+	case CLAIM_SERVICE_TYPE:
+		*ret_diag = (struct diag){DIAG_SERVICE_TYPE,
+			claim_field(claim, "backend.service.name"),
+			xasprintf("Service %s/%s is of type ExternalName, which is not served: use a Service with endpoints",
+				service->namespace, service->name)};
+		return true;
+	case CLAIM_NO_PORT:
+		*ret_diag = port_diag(claim);
+		return true;
+	}
+	return false;
+}
+
+struct diag *model_collect_diags(const struct ingress_node *node, size_t *ret_n)
+{
+	struct diag *diags = xcalloc(node->n_faults + node->n_claims, sizeof(*diags));
+	size_t n = 0;
+
+	for (size_t i = 0; i < node->n_faults; i++) {
+		diags[n++] = (struct diag){node->faults[i].reason, xstrdup(node->faults[i].field),
+			xstrdup(node->faults[i].text)};
+	}
+	for (size_t i = 0; i < node->n_claims; i++) {
+		if (claim_diag(&node->claims[i], &diags[n])) {
+			n++;
+		}
+	}
+	*ret_n = n;
+	return diags;
+}
+
+void model_free_diags(struct diag *diags, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(diags[i].field);
+		free(diags[i].text);
+	}
+	free(diags);
+}
+
+static void free_report(struct report *report)
+{
+	free(report->key.namespace);
+	free(report->key.name);
+	model_free_diags(report->diags, report->n_diags);
+	free(report);
+}
+
+static void free_key(struct ingress_key *key)
+{
+	free(key->namespace);
+	free(key->name);
+	free(key);
+}
+
+void model_free_reports(struct model *model)
+{
+	struct report *report;
+	struct ingress_key *key;
+
+	TABLE_FOREACH (&model->reported, report) {
+		free_report(report);
+	}
+	table_fini(&model->reported);
+	TABLE_FOREACH (&model->unreported, key) {
+		free_key(key);
+	}
+	table_fini(&model->unreported);
+}
+
+static bool report_has_key(const void *item, const void *key_ptr)
+{
+	const struct report *report = item;
+	const struct ingress_key *key = key_ptr;
+
+	return strcmp(report->key.name, key->name) == 0 &&
+		strcmp(report->key.namespace, key->namespace) == 0;
+}
+
+static bool same_diags(const struct report *report, const struct diag *diags, size_t n)
+{
+	if (report->n_diags != n) {
+		return false;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (report->diags[i].reason != diags[i].reason ||
+			strcmp(report->diags[i].field, diags[i].field) != 0 ||
+			strcmp(report->diags[i].text, diags[i].text) != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static struct diag *current_diags(
+	const struct model *model, const struct ingress_key *key, size_t *ret_n)
+{
+	const struct ingress_node *node = model_find_ingress(model, key->namespace, key->name);
+	const struct ingress_node *operator_default = model->operator_default;
+
+	if (node == NULL && operator_default != NULL &&
+		strcmp(operator_default->name, key->name) == 0) {
+		node = operator_default;
+	}
+	if (node == NULL) {
+		*ret_n = 0;
+		return NULL;
+	}
+	return model_collect_diags(node, ret_n);
+}
+
+/* Remembers what is reported now; takes `diags`. */
+static void remember(
+	struct model *model, const struct ingress_key *key, struct diag *diags, size_t n)
+{
+	uint32_t hash = model_hash_pair(key->namespace, key->name);
+	struct report *report = table_remove(&model->reported, hash, key, report_has_key);
+
+	if (report != NULL) {
+		free_report(report);
+	}
+	if (n == 0) {
+		model_free_diags(diags, n);
+		return;
+	}
+	report = xcalloc(1, sizeof(*report));
+	report->key = (struct ingress_key){xstrdup(key->namespace), xstrdup(key->name)};
+	report->diags = diags;
+	report->n_diags = n;
+	table_insert(&model->reported, hash, report);
+}
+
+static void report_one(
+	struct model *model, const struct ingress_key *key, diag_fn report, void *ctx)
+{
+	uint32_t hash = model_hash_pair(key->namespace, key->name);
+	const struct report *before = table_find(&model->reported, hash, key, report_has_key);
+	size_t n;
+	struct diag *diags = current_diags(model, key, &n);
+
+	if (before ? same_diags(before, diags, n) : n == 0) {
+		model_free_diags(diags, n);
+		return;
+	}
+	report(ctx, key->namespace, key->name, diags, n);
+	remember(model, key, diags, n);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct ingress_key *left = *(struct ingress_key *const *)a;
+	const struct ingress_key *right = *(struct ingress_key *const *)b;
+	int order = strcmp(left->namespace, right->namespace);
+
+	return order != 0 ? order : strcmp(left->name, right->name);
+}
+
+void model_report_diags(struct model *model, diag_fn report, void *ctx)
+{
+	struct ingress_key **keys =
+		(struct ingress_key **)table_sorted(&model->unreported, compare_keys);
+	size_t n = model->unreported.n_items;
+
+	table_fini(&model->unreported);
+	for (size_t i = 0; i < n; i++) {
+		report_one(model, keys[i], report, ctx);
+		free_key(keys[i]);
+	}
+	free(keys);
+}
+
+void model_count_diags(const struct model *model, size_t ret_counts[DIAG_REASON_COUNT])
+{
+	const struct report *report;
+
+	memset(ret_counts, 0, sizeof(*ret_counts) * DIAG_REASON_COUNT);
+	TABLE_FOREACH (&model->reported, report) {
+		for (size_t i = 0; i < report->n_diags; i++) {
+			ret_counts[report->diags[i].reason]++;
+		}
+	}
+}

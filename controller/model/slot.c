@@ -1,0 +1,249 @@
+/*
+ * Slots: who gets a key of a map, and the hosts and backends that come and go with it. Called by build.c only.
+ */
+#include "model/model_priv.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+
+static bool slot_has_key(const void *item, const void *key)
+{
+	return strcmp(((const struct slot *)item)->key, key) == 0;
+}
+
+static bool host_has_key(const void *item, const void *key)
+{
+	return strcmp(((const struct host_node *)item)->key, key) == 0;
+}
+
+static bool backend_has_name(const void *item, const void *name)
+{
+	return strcmp(((const struct backend_node *)item)->public.name, name) == 0;
+}
+
+static int compare_numbers(int64_t a, int64_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+/*
+ * Rules before default backends; then the oldest object, then namespace and name, then the order inside the object. Objects
+ * alone decide, never the order in which they arrived.
+ */
+static int compare_claims(const struct claim *a, const struct claim *b)
+{
+	const struct ingress_node *left = a->ingress;
+	const struct ingress_node *right = b->ingress;
+	int order = (int)a->is_fallback - (int)b->is_fallback;
+
+	if (order == 0) {
+		order = compare_numbers(left->created_seconds, right->created_seconds);
+	}
+	if (order == 0) {
+		order = strcmp(left->namespace, right->namespace);
+	}
+	if (order == 0) {
+		order = strcmp(left->name, right->name);
+	}
+	if (order == 0) {
+		order = compare_numbers(a->rule, b->rule);
+	}
+	return order != 0 ? order : compare_numbers(a->path, b->path);
+}
+
+/* The virtual host is what stands before the first '/' of a key. */
+static struct host_node *host_take(struct model *model, const char *key)
+{
+	size_t len = strcspn(key, "/");
+	char *text = xstrndup(key, len);
+	uint32_t hash = hash_str(text);
+	struct host_node *host = table_find(&model->hosts, hash, text, host_has_key);
+
+	if (host == NULL) {
+		host = xcalloc(1, sizeof(*host) + len + 1);
+		memcpy(host->key, text, len + 1);
+		table_insert(&model->hosts, hash, host);
+		model_touch_entry(model, MODEL_MAP_HOSTS, host->key);
+	}
+	host->n_slots++;
+	free(text);
+	return host;
+}
+
+static void host_release(struct model *model, struct host_node *host)
+{
+	if (host == NULL || --host->n_slots > 0) {
+		return;
+	}
+	model_touch_entry(model, MODEL_MAP_HOSTS, host->key);
+	table_remove(&model->hosts, hash_str(host->key), host->key, host_has_key);
+	free(host);
+}
+
+void backend_refresh(struct model *model, const struct store *store, struct backend_node *backend)
+{
+	const struct service *service =
+		store_service(store, backend->service->namespace, backend->service->name);
+	struct endpoints_servers servers = {0};
+
+	if (service != NULL) {
+		servers = endpoints_collect(store, service, backend->port);
+	}
+	if (endpoints_equal(&servers, &backend->servers)) {
+		endpoints_fini(&servers);
+		return;
+	}
+	model->n_servers += servers.n - backend->servers.n;
+	endpoints_fini(&backend->servers);
+	backend->servers = servers;
+	backend->public.servers = servers.items;
+	backend->public.n_servers = servers.n;
+	model_touch_backend(model, backend->public.name);
+}
+
+static struct backend_node *backend_take(struct model *model, const struct store *store,
+	struct service_node *service, int32_t port)
+{
+	struct backend_node *backend = service->backends;
+
+	while (backend != NULL && backend->port != port) {
+		backend = backend->next_of_service;
+	}
+	if (backend == NULL) {
+		backend = xcalloc(1, sizeof(*backend));
+		backend->public.name = xasprintf("%s" MODEL_BACKEND_INFIX "%s_%d",
+			service->namespace, service->name, port);
+		backend->service = service;
+		backend->port = port;
+		backend->next_of_service = service->backends;
+		service->backends = backend;
+		table_insert(&model->backends, hash_str(backend->public.name), backend);
+		model_touch_backend(model, backend->public.name);
+		backend_refresh(model, store, backend);
+	}
+	backend->n_slots++;
+	return backend;
+}
+
+static void backend_release(struct model *model, struct backend_node *backend)
+{
+	if (backend == NULL || --backend->n_slots > 0) {
+		return;
+	}
+	const char *name = backend->public.name;
+	struct backend_node **link = &backend->service->backends;
+	while (*link != backend) {
+		link = &(*link)->next_of_service;
+	}
+	*link = backend->next_of_service;
+	table_remove(&model->backends, hash_str(name), name, backend_has_name);
+	model_touch_backend(model, name);
+	model->n_servers -= backend->servers.n;
+	endpoints_fini(&backend->servers);
+	free((char *)name);
+	free(backend);
+}
+
+static void set_status(struct model *model, struct claim *claim, enum claim_status status)
+{
+	/* A claim that lost may have lost to somebody else now: its text changes though its status does not. */
+	if (claim->status != status || status == CLAIM_TAKEN) {
+		claim->status = (uint8_t)status;
+		model_touch_ingress(model, claim->ingress->namespace, claim->ingress->name);
+	}
+}
+
+static enum claim_status resolve(const struct store *store, const struct claim *claim,
+	int32_t *ret_port)
+{
+	static const enum claim_status statuses[] = {
+		[ENDPOINTS_OK] = CLAIM_OK,
+		[ENDPOINTS_NO_SERVICE] = CLAIM_NO_SERVICE,
+		[ENDPOINTS_SERVICE_TYPE] = CLAIM_SERVICE_TYPE,
+		[ENDPOINTS_NO_PORT] = CLAIM_NO_PORT,
+	};
+	const struct service *service =
+		store_service(store, claim->service->namespace, claim->service->name);
+
+	return statuses[endpoints_find_port(
+		service, claim->port_number, claim->port_name, ret_port)];
+}
+
+void slot_decide(struct model *model, const struct store *store, struct slot *slot)
+{
+	struct claim *winner = slot->claims;
+	struct backend_node *backend = NULL;
+	int32_t port;
+	enum claim_status status = resolve(store, winner, &port);
+
+	if (status == CLAIM_OK) {
+		backend = backend_take(model, store, winner->service, port);
+	}
+	set_status(model, winner, status);
+	for (struct claim *claim = winner->next_in_slot; claim; claim = claim->next_in_slot) {
+		set_status(model, claim, CLAIM_TAKEN);
+	}
+	if (backend != slot->backend) {
+		model_touch_entry(model, slot->map, slot->key);
+	}
+	/* Taken before released, so that a backend that stays is never dropped in between. */
+	backend_release(model, slot->backend);
+	slot->backend = backend;
+}
+
+static struct slot *slot_find_or_add(struct model *model, enum model_map map, const char *key)
+{
+	uint32_t hash = hash_str(key);
+	struct slot *slot = table_find(&model->slots[map], hash, key, slot_has_key);
+
+	if (slot == NULL) {
+		size_t size = strlen(key) + 1;
+		slot = xcalloc(1, sizeof(*slot) + size);
+		memcpy(slot->key, key, size);
+		slot->map = map;
+		slot->host = map == MODEL_MAP_DEFAULTS ? NULL : host_take(model, key);
+		table_insert(&model->slots[map], hash, slot);
+		model_touch_entry(model, map, key);
+	}
+	return slot;
+}
+
+void slot_enter(struct model *model, const struct store *store, struct claim *claim,
+	enum model_map map, const char *key)
+{
+	struct slot *slot = slot_find_or_add(model, map, key);
+	struct claim **link = &slot->claims;
+
+	while (*link != NULL && compare_claims(*link, claim) < 0) {
+		link = &(*link)->next_in_slot;
+	}
+	claim->next_in_slot = *link;
+	*link = claim;
+	claim->slot = slot;
+	slot_decide(model, store, slot);
+}
+
+void slot_leave(struct model *model, const struct store *store, struct claim *claim)
+{
+	struct slot *slot = claim->slot;
+	struct claim **link = &slot->claims;
+
+	while (*link != claim) {
+		assert(*link != NULL);
+		link = &(*link)->next_in_slot;
+	}
+	*link = claim->next_in_slot;
+	if (slot->claims != NULL) {
+		slot_decide(model, store, slot);
+		return;
+	}
+	model_touch_entry(model, slot->map, slot->key);
+	table_remove(&model->slots[slot->map], hash_str(slot->key), slot->key, slot_has_key);
+	backend_release(model, slot->backend);
+	host_release(model, slot->host);
+	free(slot);
+}

@@ -1,0 +1,289 @@
+/* See applied.h. */
+#include "plan/applied.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+
+static bool backend_has_name(const void *item, const void *name)
+{
+	return strcmp(((const struct applied_backend *)item)->name, name) == 0;
+}
+
+static bool entry_has_key(const void *item, const void *key)
+{
+	return strcmp(((const struct applied_entry *)item)->text, key) == 0;
+}
+
+struct applied *applied_new(void)
+{
+	return xcalloc(1, sizeof(struct applied));
+}
+
+static void free_backend(struct applied_backend *backend)
+{
+	for (uint32_t i = 0; i < backend->n_servers; i++) {
+		free(backend->servers[i].name);
+		free(backend->servers[i].address);
+	}
+	free(backend->servers);
+	free(backend->name);
+	free(backend);
+}
+
+void applied_free(struct applied *applied)
+{
+	struct applied_backend *backend;
+	struct applied_entry *entry;
+
+	if (applied == NULL) {
+		return;
+	}
+	for (int i = 0; i < APPLIED_SHARDS; i++) {
+		TABLE_FOREACH (&applied->backends[i], backend) {
+			free_backend(backend);
+		}
+		table_fini(&applied->backends[i]);
+	}
+	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
+		TABLE_FOREACH (&applied->entries[map], entry) {
+			free(entry);
+		}
+		table_fini(&applied->entries[map]);
+	}
+	free(applied);
+}
+
+static void copy_backends(struct applied *applied, const struct model *model)
+{
+	const struct model_backend *wanted;
+	uint32_t position = 0;
+
+	while ((wanted = model_next_backend(model, &position)) != NULL) {
+		struct applied_backend *backend = applied_add_backend(applied, wanted->name);
+		for (size_t i = 0; i < wanted->n_servers; i++) {
+			applied_set_server(applied, backend, wanted->servers[i].name,
+				wanted->servers[i].address, APPLIED_READY);
+		}
+	}
+}
+
+struct applied *applied_from_model(const struct model *model)
+{
+	struct applied *applied = applied_new();
+
+	copy_backends(applied, model);
+	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
+		const char *key;
+		const char *value;
+		uint32_t position = 0;
+		while (model_next_entry(model, (enum model_map)map, &position, &key, &value)) {
+			applied_set_entry(applied, (enum model_map)map, key, value);
+		}
+	}
+	return applied;
+}
+
+unsigned applied_shard(const char *backend)
+{
+	return hash_stable(backend) % APPLIED_SHARDS;
+}
+
+struct applied_backend *applied_find_backend(const struct applied *applied, const char *name)
+{
+	return table_find(&applied->backends[applied_shard(name)], hash_str(name), name,
+		backend_has_name);
+}
+
+struct applied_backend *applied_add_backend(struct applied *applied, const char *name)
+{
+	unsigned shard = applied_shard(name);
+	struct applied_backend *backend = xcalloc(1, sizeof(*backend));
+
+	assert(applied_find_backend(applied, name) == NULL);
+	backend->name = xstrdup(name);
+	table_insert(&applied->backends[shard], hash_str(name), backend);
+	applied->is_shard_unsaved[shard] = true;
+	return backend;
+}
+
+void applied_remove_backend(struct applied *applied, const char *name)
+{
+	unsigned shard = applied_shard(name);
+	struct applied_backend *backend =
+		table_remove(&applied->backends[shard], hash_str(name), name, backend_has_name);
+
+	if (backend != NULL) {
+		applied->is_shard_unsaved[shard] = true;
+		free_backend(backend);
+	}
+}
+
+/* Where the server with this name is, or would be. */
+static uint32_t server_position(const struct applied_backend *backend, const char *name)
+{
+	uint32_t low = 0;
+	uint32_t high = backend->n_servers;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (strcmp(backend->servers[middle].name, name) < 0) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return low;
+}
+
+struct applied_server *applied_find_server(const struct applied_backend *backend, const char *name)
+{
+	uint32_t position = server_position(backend, name);
+
+	if (position < backend->n_servers && strcmp(backend->servers[position].name, name) == 0) {
+		return &backend->servers[position];
+	}
+	return NULL;
+}
+
+static struct applied_server *insert_server(struct applied_backend *backend, const char *name)
+{
+	uint32_t position = server_position(backend, name);
+
+	if (backend->n_servers == backend->n_allocated) {
+		backend->n_allocated = backend->n_allocated ? backend->n_allocated * 2 : 2;
+		backend->servers = xreallocarray(
+			backend->servers, backend->n_allocated, sizeof(*backend->servers));
+	}
+	memmove(&backend->servers[position + 1], &backend->servers[position],
+		(backend->n_servers - position) * sizeof(*backend->servers));
+	backend->n_servers++;
+	backend->servers[position] = (struct applied_server){.name = xstrdup(name)};
+	return &backend->servers[position];
+}
+
+void applied_set_server(struct applied *applied, struct applied_backend *backend, const char *name,
+	const char *address, enum applied_admin admin)
+{
+	struct applied_server *server = applied_find_server(backend, name);
+
+	if (server == NULL) {
+		server = insert_server(backend, name);
+	}
+	if (server->address == NULL || strcmp(server->address, address) != 0) {
+		char *copy = xstrdup(address);
+		free(server->address);
+		server->address = copy;
+	}
+	server->admin = (uint8_t)admin;
+	applied->is_shard_unsaved[applied_shard(backend->name)] = true;
+}
+
+void applied_remove_server(
+	struct applied *applied, struct applied_backend *backend, const char *name)
+{
+	struct applied_server *server = applied_find_server(backend, name);
+
+	if (server == NULL) {
+		return;
+	}
+	free(server->name);
+	free(server->address);
+	backend->n_servers--;
+	memmove(server, server + 1,
+		(size_t)(&backend->servers[backend->n_servers] - server) * sizeof(*server));
+	applied->is_shard_unsaved[applied_shard(backend->name)] = true;
+}
+
+const char *applied_find_entry(const struct applied *applied, enum model_map map, const char *key)
+{
+	const struct applied_entry *entry =
+		table_find(&applied->entries[map], hash_str(key), key, entry_has_key);
+
+	return entry ? applied_entry_value(entry) : NULL;
+}
+
+void applied_set_entry(
+	struct applied *applied, enum model_map map, const char *key, const char *value)
+{
+	size_t key_size = strlen(key) + 1;
+	size_t value_size = strlen(value) + 1;
+	struct applied_entry *entry = xmalloc(sizeof(*entry) + key_size + value_size);
+
+	entry->key_len = (uint32_t)key_size - 1;
+	memcpy(entry->text, key, key_size);
+	memcpy(entry->text + key_size, value, value_size);
+	applied_remove_entry(applied, map, key);
+	table_insert(&applied->entries[map], hash_str(entry->text), entry);
+	applied->is_map_unsaved[map] = true;
+}
+
+void applied_remove_entry(struct applied *applied, enum model_map map, const char *key)
+{
+	struct applied_entry *entry =
+		table_remove(&applied->entries[map], hash_str(key), key, entry_has_key);
+
+	if (entry != NULL) {
+		applied->is_map_unsaved[map] = true;
+		free(entry);
+	}
+}
+
+static int compare_backends(const void *a, const void *b)
+{
+	return strcmp((*(struct applied_backend *const *)a)->name,
+		(*(struct applied_backend *const *)b)->name);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	return strcmp((*(struct applied_entry *const *)a)->text,
+		(*(struct applied_entry *const *)b)->text);
+}
+
+static void dump_backend(const struct applied_backend *backend, struct buf *buf)
+{
+	buf_printf(buf, "backend %s\n", backend->name);
+	for (uint32_t i = 0; i < backend->n_servers; i++) {
+		const struct applied_server *server = &backend->servers[i];
+		buf_printf(buf, "  server %s %s%s\n", server->name, server->address,
+			server->admin == APPLIED_MAINT ? " maint" : "");
+	}
+}
+
+static void dump_backends(const struct applied *applied, struct buf *buf)
+{
+	struct table all = {0};
+	struct applied_backend *backend;
+
+	for (int i = 0; i < APPLIED_SHARDS; i++) {
+		TABLE_FOREACH (&applied->backends[i], backend) {
+			table_insert(&all, hash_str(backend->name), backend);
+		}
+	}
+	struct applied_backend **sorted =
+		(struct applied_backend **)table_sorted(&all, compare_backends);
+	for (uint32_t i = 0; i < all.n_items; i++) {
+		dump_backend(sorted[i], buf);
+	}
+	free(sorted);
+	table_fini(&all);
+}
+
+void applied_dump(const struct applied *applied, struct buf *buf)
+{
+	dump_backends(applied, buf);
+	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
+		const struct table *entries = &applied->entries[map];
+		struct applied_entry **sorted =
+			(struct applied_entry **)table_sorted(entries, compare_entries);
+		for (uint32_t i = 0; i < entries->n_items; i++) {
+			buf_printf(buf, "%s %s %s\n", model_map_files[map],
+				applied_entry_key(sorted[i]), applied_entry_value(sorted[i]));
+		}
+		free(sorted);
+	}
+}

@@ -1,0 +1,91 @@
+/*
+ * What HAProxy has confirmed: its backends, servers and map entries as they were read back, and every operation since that
+ * was answered with success. It is filled by haproxy/observe and haproxy/apply, read by plan and by haproxy/state, and thrown away
+ * whenever there is doubt.
+ *
+ * Only what is ours is in it: backends whose name contains MODEL_BACKEND_INFIX, and the entries of our maps.
+ */
+#ifndef HG_PLAN_APPLIED_H
+#define HG_PLAN_APPLIED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/table.h"
+#include "model/model.h"
+
+/* Backends are spread over this many files, so that saving one change does not rewrite all of them. */
+#define APPLIED_SHARDS 64
+
+enum applied_admin {
+	APPLIED_READY,
+	APPLIED_MAINT, /* not in use: just added, or on its way out */
+};
+
+struct applied_server {
+	char *name;
+	char *address; /* as model_server.address */
+	uint8_t admin; /* enum applied_admin */
+};
+
+struct applied_backend {
+	char *name;
+	struct applied_server *servers; /* sorted by name */
+	uint32_t n_servers;
+	uint32_t n_allocated;
+};
+
+struct applied_entry {
+	uint32_t key_len; /* key and value lie behind each other in `text`, each with its NUL */
+	char text[];
+};
+
+struct applied {
+	struct table backends[APPLIED_SHARDS]; /* struct applied_backend, by shard */
+	struct table entries[MODEL_MAP_COUNT]; /* struct applied_entry */
+	bool is_shard_unsaved[APPLIED_SHARDS]; /* changed since haproxy/state saved it */
+	bool is_map_unsaved[MODEL_MAP_COUNT];
+};
+
+struct applied *applied_new(void) MUST_USE;
+void applied_free(struct applied *applied);
+
+/* What HAProxy will have after a reload with everything that the model wants. */
+struct applied *applied_from_model(const struct model *model) MUST_USE;
+
+unsigned applied_shard(const char *backend) MUST_USE;
+
+struct applied_backend *applied_find_backend(const struct applied *applied, const char *name) MUST_USE;
+
+/* Adds an empty backend; the name must be new. Marks its shard unsaved, as all changes below do. */
+struct applied_backend *applied_add_backend(struct applied *applied, const char *name);
+void applied_remove_backend(struct applied *applied, const char *name);
+
+struct applied_server *applied_find_server(const struct applied_backend *backend, const char *name) MUST_USE;
+
+/* Adds a server, or changes the address and state of the one with this name. */
+void applied_set_server(struct applied *applied, struct applied_backend *backend, const char *name,
+	const char *address, enum applied_admin admin);
+void applied_remove_server(struct applied *applied, struct applied_backend *backend, const char *name);
+
+const char *applied_find_entry(const struct applied *applied, enum model_map map, const char *key) MUST_USE;
+void applied_set_entry(struct applied *applied, enum model_map map, const char *key, const char *value);
+void applied_remove_entry(struct applied *applied, enum model_map map, const char *key);
+
+static inline const char *applied_entry_key(const struct applied_entry *entry)
+{
+	return entry->text;
+}
+
+static inline const char *applied_entry_value(const struct applied_entry *entry)
+{
+	return entry->text + entry->key_len + 1;
+}
+
+/* Everything in a fixed order as text, in the format of model_dump() without diagnostics. */
+void applied_dump(const struct applied *applied, struct buf *buf);
+
+#endif

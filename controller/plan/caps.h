@@ -1,0 +1,17 @@
+/*
+ * What the HAProxy at hand can do, found out when we connect to it (haproxy/observe) and never derived from its version
+ * number alone: distributions patch.
+ */
+#ifndef HG_PLAN_CAPS_H
+#define HG_PLAN_CAPS_H
+
+#include <stdbool.h>
+
+#define CAPS_VERSION_SIZE 64
+
+struct caps {
+	char version[CAPS_VERSION_SIZE]; /* "3.4.7-1", for people */
+	bool can_add_backend;            /* `add backend`, `del backend`, `publish backend` (3.4) */
+};
+
+#endif

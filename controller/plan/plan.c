@@ -1,0 +1,424 @@
+/*
+ * See plan.h. Each key - a backend's name, a map's key - is decided for itself by comparing what is wanted with what is there; the
+ * rest of this file collects the keys and puts the operations in order.
+ */
+#include "plan/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "base/table.h"
+
+const struct plan_op_info plan_ops[PLAN_OP_COUNT] = {
+#define OP(id, phase, name) {PLAN_##phase, name},
+#include "plan/ops.def"
+};
+
+const char *const plan_reason_names[PLAN_REASON_COUNT] = {
+#define REASON(id, name, text) name,
+#include "plan/reasons.def"
+};
+
+/* Keys to look at, borrowed, sorted, each once. */
+struct keys {
+	const char **items;
+	size_t n;
+	size_t n_allocated;
+};
+
+/* What a plan is made from. */
+struct planner {
+	struct plan *plan;
+	const struct model *model;
+	const struct applied *applied;
+	const struct caps *caps;
+	struct table held_hosts; /* virtual hosts with an entry that has to wait for a reload; char * in the plan's arena */
+};
+
+static struct plan_op *add_op(struct planner *planner, enum plan_op_kind kind)
+{
+	struct plan *plan = planner->plan;
+
+	if (plan->n_ops == plan->n_allocated) {
+		plan->n_allocated = plan->n_allocated ? plan->n_allocated * 2 : 16;
+		plan->ops = xreallocarray(plan->ops, plan->n_allocated, sizeof(*plan->ops));
+	}
+	struct plan_op *op = &plan->ops[plan->n_ops++];
+	*op = (struct plan_op){.kind = kind};
+	return op;
+}
+
+static void op_backend(struct planner *planner, enum plan_op_kind kind, const char *backend)
+{
+	add_op(planner, kind)->backend = arena_strdup(&planner->plan->arena, backend);
+}
+
+static void op_server(struct planner *planner, enum plan_op_kind kind, const char *backend,
+	const char *server, const char *address)
+{
+	struct arena *arena = &planner->plan->arena;
+	struct plan_op *op = add_op(planner, kind);
+
+	op->backend = arena_strdup(arena, backend);
+	op->server = arena_strdup(arena, server);
+	op->address = address ? arena_strdup(arena, address) : NULL;
+}
+
+static void op_entry(struct planner *planner, enum plan_op_kind kind, enum model_map map,
+	const char *key, const char *value)
+{
+	struct arena *arena = &planner->plan->arena;
+	struct plan_op *op = add_op(planner, kind);
+
+	op->map = map;
+	op->key = arena_strdup(arena, key);
+	op->value = value ? arena_strdup(arena, value) : NULL;
+}
+
+static void plan_new_server(
+	struct planner *planner, const char *backend, const struct model_server *server)
+{
+	op_server(planner, PLAN_OP_SERVER_ADD, backend, server->name, server->address);
+	op_server(planner, PLAN_OP_SERVER_ENABLE, backend, server->name, NULL);
+}
+
+static void plan_old_server(
+	struct planner *planner, const char *backend, const struct applied_server *server)
+{
+	if (server->admin != APPLIED_MAINT) {
+		op_server(planner, PLAN_OP_SERVER_DISABLE, backend, server->name, NULL);
+	}
+	op_server(planner, PLAN_OP_SERVER_DEL, backend, server->name, NULL);
+}
+
+static void plan_kept_server(struct planner *planner, const char *backend,
+	const struct model_server *wanted, const struct applied_server *have)
+{
+	if (strcmp(wanted->address, have->address) != 0) {
+		op_server(planner, PLAN_OP_SERVER_ADDRESS, backend, wanted->name, wanted->address);
+	}
+	if (have->admin == APPLIED_MAINT) {
+		op_server(planner, PLAN_OP_SERVER_ENABLE, backend, wanted->name, NULL);
+	}
+}
+
+/* Both lists are sorted by name: one step through both. */
+static void plan_servers(struct planner *planner, const struct model_backend *wanted,
+	const struct applied_backend *have)
+{
+	size_t i = 0;
+	uint32_t j = 0;
+
+	while (i < wanted->n_servers || j < have->n_servers) {
+		int order = 0;
+		if (i == wanted->n_servers) {
+			order = 1;
+		} else if (j == have->n_servers) {
+			order = -1;
+		} else {
+			order = strcmp(wanted->servers[i].name, have->servers[j].name);
+		}
+		if (order < 0) {
+			plan_new_server(planner, wanted->name, &wanted->servers[i++]);
+		} else if (order > 0) {
+			plan_old_server(planner, wanted->name, &have->servers[j++]);
+		} else {
+			plan_kept_server(planner, wanted->name, &wanted->servers[i++],
+				&have->servers[j++]);
+		}
+	}
+}
+
+static void plan_new_backend(struct planner *planner, const struct model_backend *wanted)
+{
+	if (!planner->caps->can_add_backend) {
+		planner->plan->reasons |= 1u << PLAN_REASON_BACKEND_SET;
+		return;
+	}
+	/* Published before it has a server: no map leads to it yet, and nothing is left half-made if we stop here. */
+	op_backend(planner, PLAN_OP_BACKEND_ADD, wanted->name);
+	op_backend(planner, PLAN_OP_BACKEND_PUBLISH, wanted->name);
+	for (size_t i = 0; i < wanted->n_servers; i++) {
+		plan_new_server(planner, wanted->name, &wanted->servers[i]);
+	}
+}
+
+static void plan_old_backend(struct planner *planner, const struct applied_backend *have)
+{
+	for (uint32_t i = 0; i < have->n_servers; i++) {
+		plan_old_server(planner, have->name, &have->servers[i]);
+	}
+	/* Without `del backend` it stays behind, empty, until the next reload: not worth one of its own. */
+	if (planner->caps->can_add_backend) {
+		op_backend(planner, PLAN_OP_BACKEND_UNPUBLISH, have->name);
+		op_backend(planner, PLAN_OP_BACKEND_DEL, have->name);
+	}
+}
+
+static void plan_backend(struct planner *planner, const char *name)
+{
+	const struct model_backend *wanted = model_find_backend(planner->model, name);
+	const struct applied_backend *have = applied_find_backend(planner->applied, name);
+
+	if (wanted != NULL && have != NULL) {
+		plan_servers(planner, wanted, have);
+	} else if (wanted != NULL) {
+		plan_new_backend(planner, wanted);
+	} else if (have != NULL) {
+		plan_old_backend(planner, have);
+	}
+}
+
+static bool host_is(const void *item, const void *host)
+{
+	return strcmp(item, host) == 0;
+}
+
+/* "a.test/x/" belongs to virtual host "a.test". */
+static char *host_of_key(struct arena *arena, const char *key)
+{
+	char *host = arena_strdup(arena, key);
+
+	host[strcspn(host, "/")] = '\0';
+	return host;
+}
+
+static void hold_host(struct planner *planner, const char *key)
+{
+	char *host = host_of_key(&planner->plan->arena, key);
+	uint32_t hash = hash_str(host);
+
+	if (table_find(&planner->held_hosts, hash, host, host_is) == NULL) {
+		table_insert(&planner->held_hosts, hash, host);
+	}
+}
+
+/* Would this value lead to a backend that only a reload can bring? */
+static bool needs_reload(const struct planner *planner, enum model_map map, const char *value)
+{
+	return map != MODEL_MAP_HOSTS && !planner->caps->can_add_backend &&
+		model_find_backend(planner->model, value) != NULL &&
+		applied_find_backend(planner->applied, value) == NULL;
+}
+
+static bool is_held(const struct planner *planner, enum model_map map, const char *key)
+{
+	return map == MODEL_MAP_HOSTS &&
+		table_find(&planner->held_hosts, hash_str(key), key, host_is) != NULL;
+}
+
+static void plan_entry(struct planner *planner, enum model_map map, const char *key)
+{
+	const char *wanted = model_find_entry(planner->model, map, key);
+	const char *have = applied_find_entry(planner->applied, map, key);
+
+	if (wanted == NULL) {
+		if (have != NULL) {
+			op_entry(planner, PLAN_OP_MAP_DEL, map, key, NULL);
+		}
+	} else if (needs_reload(planner, map, wanted)) {
+		planner->plan->reasons |= 1u << PLAN_REASON_BACKEND_SET;
+		hold_host(planner, key);
+	} else if (have == NULL && !is_held(planner, map, key)) {
+		op_entry(planner, PLAN_OP_MAP_ADD, map, key, wanted);
+	} else if (have != NULL && strcmp(wanted, have) != 0) {
+		op_entry(planner, PLAN_OP_MAP_SET, map, key, wanted);
+	}
+}
+
+static void keys_add(struct keys *keys, const char *key)
+{
+	if (keys->n == keys->n_allocated) {
+		keys->n_allocated = keys->n_allocated ? keys->n_allocated * 2 : 64;
+		keys->items = xreallocarray(keys->items, keys->n_allocated, sizeof(*keys->items));
+	}
+	keys->items[keys->n++] = key;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void keys_sort(struct keys *keys)
+{
+	size_t n_unique = 0;
+
+	if (keys->n > 1) {
+		qsort(keys->items, keys->n, sizeof(*keys->items), compare_keys);
+	}
+	for (size_t i = 0; i < keys->n; i++) {
+		if (n_unique == 0 || strcmp(keys->items[n_unique - 1], keys->items[i]) != 0) {
+			keys->items[n_unique++] = keys->items[i];
+		}
+	}
+	keys->n = n_unique;
+}
+
+static struct keys backend_keys(const struct planner *planner, const struct model_delta *delta)
+{
+	struct keys keys = {0};
+
+	if (delta != NULL) {
+		for (size_t i = 0; i < delta->n_backends; i++) {
+			keys_add(&keys, delta->backends[i]);
+		}
+		keys_sort(&keys);
+		return keys;
+	}
+	const struct model_backend *wanted;
+	uint32_t position = 0;
+	while ((wanted = model_next_backend(planner->model, &position)) != NULL) {
+		keys_add(&keys, wanted->name);
+	}
+	for (int shard = 0; shard < APPLIED_SHARDS; shard++) {
+		const struct applied_backend *have;
+		TABLE_FOREACH (&planner->applied->backends[shard], have) {
+			keys_add(&keys, have->name);
+		}
+	}
+	keys_sort(&keys);
+	return keys;
+}
+
+static struct keys entry_keys(
+	const struct planner *planner, enum model_map map, const struct model_delta *delta)
+{
+	struct keys keys = {0};
+
+	if (delta != NULL) {
+		for (size_t i = 0; i < delta->n_entries; i++) {
+			if (delta->entries[i].map == map) {
+				keys_add(&keys, delta->entries[i].key);
+			}
+		}
+		keys_sort(&keys);
+		return keys;
+	}
+	const char *key;
+	const char *value;
+	uint32_t position = 0;
+	while (model_next_entry(planner->model, map, &position, &key, &value)) {
+		keys_add(&keys, key);
+	}
+	const struct applied_entry *entry;
+	TABLE_FOREACH (&planner->applied->entries[map], entry) {
+		keys_add(&keys, applied_entry_key(entry));
+	}
+	keys_sort(&keys);
+	return keys;
+}
+
+static void plan_map(struct planner *planner, enum model_map map, const struct model_delta *delta)
+{
+	struct keys keys = entry_keys(planner, map, delta);
+
+	for (size_t i = 0; i < keys.n; i++) {
+		plan_entry(planner, map, keys.items[i]);
+	}
+	free(keys.items);
+}
+
+enum { RANK_PREPARE, RANK_PATHS, RANK_HOSTS, RANK_HOSTS_GO, RANK_PATHS_GO, RANK_RETIRE, RANK_COUNT };
+
+/*
+ * Inside SWITCH, a host appears after its paths and goes before them. So a request never finds a host whose paths are not
+ * there yet, and meanwhile meets what answered before (a wildcard, the rules without host).
+ */
+static unsigned rank(const struct plan_op *op)
+{
+	enum plan_phase phase = plan_ops[op->kind].phase;
+
+	if (phase != PLAN_SWITCH) {
+		return phase == PLAN_PREPARE ? RANK_PREPARE : RANK_RETIRE;
+	}
+	if (op->kind == PLAN_OP_MAP_DEL) {
+		return op->map == MODEL_MAP_HOSTS ? RANK_HOSTS_GO : RANK_PATHS_GO;
+	}
+	return op->map == MODEL_MAP_HOSTS ? RANK_HOSTS : RANK_PATHS;
+}
+
+static void sort_ops(struct plan *plan)
+{
+	size_t starts[RANK_COUNT + 1] = {0};
+
+	for (size_t i = 0; i < plan->n_ops; i++) {
+		starts[rank(&plan->ops[i]) + 1]++;
+	}
+	for (int i = 1; i <= RANK_COUNT; i++) {
+		starts[i] += starts[i - 1];
+	}
+	struct plan_op *sorted = xcalloc(plan->n_ops, sizeof(*sorted));
+	for (size_t i = 0; i < plan->n_ops; i++) {
+		sorted[starts[rank(&plan->ops[i])]++] = plan->ops[i];
+	}
+	free(plan->ops);
+	plan->ops = sorted;
+	plan->n_allocated = plan->n_ops;
+}
+
+void plan_make(struct plan *plan, const struct model *model, const struct applied *applied,
+	const struct caps *caps, const struct model_delta *delta)
+{
+	struct planner planner = {plan, model, applied, caps, {0}};
+	struct keys backends = backend_keys(&planner, delta);
+
+	for (size_t i = 0; i < backends.n; i++) {
+		plan_backend(&planner, backends.items[i]);
+	}
+	free(backends.items);
+	/* Hosts last: which of them have to wait is known when the paths have been decided. */
+	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
+		if (map != MODEL_MAP_HOSTS) {
+			plan_map(&planner, (enum model_map)map, delta);
+		}
+	}
+	plan_map(&planner, MODEL_MAP_HOSTS, delta);
+	table_fini(&planner.held_hosts);
+	sort_ops(plan);
+}
+
+void plan_fini(struct plan *plan)
+{
+	free(plan->ops);
+	arena_fini(&plan->arena);
+	*plan = (struct plan){0};
+}
+
+static void dump_op(const struct plan_op *op, struct buf *buf)
+{
+	buf_append_str(buf, plan_ops[op->kind].name);
+	if (op->key != NULL) {
+		buf_printf(buf, " %s %s", model_map_files[op->map], op->key);
+	}
+	if (op->value != NULL) {
+		buf_printf(buf, " %s", op->value);
+	}
+	if (op->backend != NULL) {
+		buf_printf(buf, " %s", op->backend);
+	}
+	if (op->server != NULL) {
+		buf_printf(buf, "/%s", op->server);
+	}
+	if (op->address != NULL) {
+		buf_printf(buf, " %s", op->address);
+	}
+	buf_append_char(buf, '\n');
+}
+
+void plan_dump(const struct plan *plan, struct buf *buf)
+{
+	if (plan_is_noop(plan)) {
+		buf_append_str(buf, "noop\n");
+	}
+	for (size_t i = 0; i < plan->n_ops; i++) {
+		dump_op(&plan->ops[i], buf);
+	}
+	for (int i = 0; i < PLAN_REASON_COUNT; i++) {
+		if (plan->reasons & (1u << i)) {
+			buf_printf(buf, "reload %s\n", plan_reason_names[i]);
+		}
+	}
+}

@@ -1,0 +1,128 @@
+/* See admin.h. */
+#include "admin/admin.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/process_metrics.h"
+#include "base/alloc.h"
+#include "base/metrics.h"
+
+#define MAX_HEADERS_SIZE 8192
+#define TIMEOUT_SECONDS  10
+
+struct admin {
+	struct evhttp *http;
+	struct admin_callbacks callbacks;
+};
+
+static void reply(struct evhttp_request *request, int status, const char *type, const char *text)
+{
+	struct evbuffer *body = evbuffer_new();
+
+	evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", type);
+	evbuffer_add(body, text, strlen(text));
+	evhttp_send_reply(request, status, NULL, body);
+	evbuffer_free(body);
+}
+
+static void on_healthz(struct evhttp_request *request, void *ctx)
+{
+	(void)ctx;
+	reply(request, HTTP_OK, "text/plain; charset=utf-8", "ok\n");
+}
+
+static void on_readyz(struct evhttp_request *request, void *ctx)
+{
+	const struct admin *admin = ctx;
+	const char *missing = admin->callbacks.ready(admin->callbacks.ctx);
+	struct buf text = BUF_INIT(0);
+
+	buf_printf(&text, "%s\n", missing ? missing : "ok");
+	reply(request, missing ? HTTP_SERVUNAVAIL : HTTP_OK, "text/plain; charset=utf-8",
+		buf_str(&text));
+	buf_fini(&text);
+}
+
+static void on_metrics(struct evhttp_request *request, void *ctx)
+{
+	const struct admin *admin = ctx;
+	struct buf text = BUF_INIT(0);
+
+	admin->callbacks.refresh(admin->callbacks.ctx);
+	metrics_write(&text);
+	process_metrics_write(&text);
+	reply(request, HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", buf_str(&text));
+	buf_fini(&text);
+}
+
+static void on_other(struct evhttp_request *request, void *ctx)
+{
+	(void)ctx;
+	reply(request, HTTP_NOTFOUND, "text/plain; charset=utf-8",
+		"not found; there are /healthz, /readyz and /metrics\n");
+}
+
+/* "ADDRESS:PORT" with the address optional; brackets around IPv6 are taken off. */
+static bool split_bind(const char *bind, char **ret_host, uint16_t *ret_port, struct err *err)
+{
+	const char *colon = strrchr(bind, ':');
+	char *end;
+
+	if (colon == NULL) {
+		return err_set(err, ERR_INPUT, "'%s' is not of the form ADDRESS:PORT", bind);
+	}
+	unsigned long port = strtoul(colon + 1, &end, 10);
+	if (colon[1] == '\0' || *end != '\0' || port > UINT16_MAX) {
+		return err_set(err, ERR_INPUT, "'%s' has no port number behind the last ':'", bind);
+	}
+	size_t len = (size_t)(colon - bind);
+	if (len >= 2 && bind[0] == '[' && bind[len - 1] == ']') {
+		*ret_host = xstrndup(bind + 1, len - 2);
+	} else {
+		*ret_host = len > 0 ? xstrndup(bind, len) : xstrdup("0.0.0.0");
+	}
+	*ret_port = (uint16_t)port;
+	return true;
+}
+
+struct admin *admin_open(struct event_base *base, const char *bind,
+	const struct admin_callbacks *callbacks, struct err *err)
+{
+	CLEANUP(free_ptr) char *host = NULL;
+	uint16_t port = 0;
+
+	if (!split_bind(bind, &host, &port, err)) {
+		return NULL;
+	}
+	struct admin *admin = xcalloc(1, sizeof(*admin));
+	admin->callbacks = *callbacks;
+	admin->http = evhttp_new(base);
+	evhttp_set_allowed_methods(admin->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+	evhttp_set_max_headers_size(admin->http, MAX_HEADERS_SIZE);
+	evhttp_set_max_body_size(admin->http, 0);
+	evhttp_set_timeout(admin->http, TIMEOUT_SECONDS);
+	evhttp_set_cb(admin->http, "/healthz", on_healthz, admin);
+	evhttp_set_cb(admin->http, "/readyz", on_readyz, admin);
+	evhttp_set_cb(admin->http, "/metrics", on_metrics, admin);
+	evhttp_set_gencb(admin->http, on_other, admin);
+	if (evhttp_bind_socket(admin->http, host, port) != 0) {
+		err_set(err, ERR_INPUT, "can't listen on '%s': %s: choose another address or port",
+			bind, strerror(errno));
+		admin_close(admin);
+		return NULL;
+	}
+	return admin;
+}
+
+void admin_close(struct admin *admin)
+{
+	if (admin == NULL) {
+		return;
+	}
+	evhttp_free(admin->http);
+	free(admin);
+}

@@ -1,0 +1,96 @@
+/* The command line's first word chooses what to do; nothing else is decided here. */
+#include <stdio.h>
+#include <string.h>
+
+#include "haproxy/state.h"
+#include "options.h"
+#include "run.h"
+#include "version.h"
+
+static const char usage[] =
+	"Usage: headgate COMMAND [OPTION]...\n"
+	"A Kubernetes ingress controller that drives HAProxy over its Runtime API.\n"
+	"\n"
+	"Commands:\n"
+	"  run        keep HAProxy in step with Ingress objects ('headgate run --help')\n"
+	"  init       make an empty state directory, so that HAProxy can be started before the controller\n"
+	"  --help     show this text\n"
+	"  --version  show the version\n";
+
+static int command_run(int argc, char **argv)
+{
+	struct options options;
+	struct err err = {0};
+	enum exit_status status = EXIT_STATUS_OK;
+
+	switch (options_parse(&options, argc, argv, &err)) {
+	case OPTIONS_HELP:
+		options_print_help(stdout);
+		break;
+	case OPTIONS_ERROR:
+		fprintf(stderr, "headgate: %s\n", err.text);
+		status = EXIT_STATUS_USAGE;
+		break;
+	case OPTIONS_RUN:
+		status = run(&options);
+		break;
+	}
+	options_fini(&options);
+	return (int)status;
+}
+
+static int command_init(int argc, char **argv)
+{
+	struct options options;
+	struct err err = {0};
+	int status = EXIT_STATUS_OK;
+
+	switch (options_parse(&options, argc, argv, &err)) {
+	case OPTIONS_HELP:
+		fputs("Usage: headgate init [--state-dir=DIR]\n"
+		      "Make the state directory with no routes in it, unless it is there already.\n",
+			stdout);
+		break;
+	case OPTIONS_ERROR:
+		fprintf(stderr, "headgate: %s\n", err.text);
+		status = EXIT_STATUS_USAGE;
+		break;
+	case OPTIONS_RUN: {
+		struct state *state = state_open(options_get(&options, OPTION_STATE_DIR), &err);
+		if (state == NULL) {
+			fprintf(stderr, "headgate: %s\n", err.text);
+			status = EXIT_STATUS_INPUT;
+		}
+		state_close(state);
+		break;
+	}
+	}
+	options_fini(&options);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	const char *command = argc > 1 ? argv[1] : "";
+
+	if (strcmp(command, "run") == 0) {
+		return command_run(argc - 1, argv + 1);
+	}
+	if (strcmp(command, "init") == 0) {
+		return command_init(argc - 1, argv + 1);
+	}
+	if (strcmp(command, "--help") == 0 || strcmp(command, "help") == 0) {
+		fputs(usage, stdout);
+		return EXIT_STATUS_OK;
+	}
+	if (strcmp(command, "--version") == 0) {
+		puts("headgate " HEADGATE_VERSION);
+		return EXIT_STATUS_OK;
+	}
+	if (command[0] == '\0') {
+		fputs(usage, stderr);
+	} else {
+		fprintf(stderr, "headgate: unknown command '%s': see 'headgate --help'\n", command);
+	}
+	return EXIT_STATUS_USAGE;
+}

@@ -1,0 +1,278 @@
+/* See options.h. */
+#include "options.h"
+
+#include <ctype.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+
+#define MAX_ENV_NAME 64
+#define HELP_COLUMN  34
+
+static const struct {
+	const char *name;
+	const char *argument;
+	const char *default_value;
+	const char *help;
+} rows[OPTION_COUNT] = {
+#define OPTION(id, name, argument, default_, help) {name, argument, default_, help},
+#include "options.def"
+};
+
+static bool is_switch(int which)
+{
+	return rows[which].argument[0] == '\0';
+}
+
+static void set_value(struct options *options, int which, const char *value)
+{
+	free(options->values[which]);
+	options->values[which] = xstrdup(value);
+}
+
+static void env_name(int which, char name[MAX_ENV_NAME])
+{
+	snprintf(name, MAX_ENV_NAME, "HEADGATE_%s", rows[which].name);
+	for (char *c = name; *c != '\0'; c++) {
+		*c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+	}
+}
+
+static void read_defaults(struct options *options)
+{
+	char name[MAX_ENV_NAME];
+
+	for (int i = 0; i < OPTION_COUNT; i++) {
+		env_name(i, name);
+		const char *value = getenv(name);
+		if (value == NULL || value[0] == '\0') {
+			value = rows[i].default_value;
+		}
+		if (value[0] != '\0') {
+			set_value(options, i, value);
+		}
+	}
+}
+
+static enum options_outcome read_arguments(
+	struct options *options, int argc, char *const *argv, struct err *err)
+{
+	struct option longs[OPTION_COUNT + 2] = {0};
+	int found;
+
+	for (int i = 0; i < OPTION_COUNT; i++) {
+		longs[i] = (struct option){rows[i].name,
+			is_switch(i) ? no_argument : required_argument, NULL, i};
+	}
+	longs[OPTION_COUNT] = (struct option){"help", no_argument, NULL, 'h'};
+	opterr = 0;
+	optind = 0;
+	while ((found = getopt_long(argc, argv, "+:h", longs, NULL)) != -1) {
+		if (found == 'h') {
+			return OPTIONS_HELP;
+		}
+		if (found == '?' || found == ':') {
+			err_set(err, ERR_INPUT, "%s option '%s': see 'headgate run --help'",
+				found == '?' ? "unknown or ambiguous" : "missing argument of",
+				argv[optind - 1]);
+			return OPTIONS_ERROR;
+		}
+		set_value(options, found, is_switch(found) ? "true" : optarg);
+	}
+	if (optind < argc) {
+		err_set(err, ERR_INPUT, "unexpected argument '%s': see 'headgate run --help'",
+			argv[optind]);
+		return OPTIONS_ERROR;
+	}
+	return OPTIONS_RUN;
+}
+
+static bool read_switch(const struct options *options, enum option_id which, bool *ret, struct err *err)
+{
+	const char *value = options_get(options, which);
+
+	if (value == NULL || strcmp(value, "false") == 0) {
+		*ret = false;
+	} else if (strcmp(value, "true") == 0) {
+		*ret = true;
+	} else {
+		return err_set(err, ERR_INPUT, "--%s: '%s' is neither true nor false",
+			rows[which].name, value);
+	}
+	return true;
+}
+
+static bool read_log(struct options *options, struct err *err)
+{
+	const char *level = options_get(options, OPTION_LOG_LEVEL);
+	const char *format = options_get(options, OPTION_LOG_FORMAT);
+
+	if (!log_level_parse(level, &options->log_level)) {
+		return err_set(err, ERR_INPUT,
+			"--log-level: '%s' is not a level: use debug, info, warn or error", level);
+	}
+	if (strcmp(format, "logfmt") != 0 && strcmp(format, "json") != 0) {
+		return err_set(err, ERR_INPUT,
+			"--log-format: '%s' is not a format: use logfmt or json", format);
+	}
+	options->log_format = strcmp(format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT;
+	return true;
+}
+
+/* "namespace/name" */
+static bool split_name(enum option_id which, const char *text, char **ret_namespace, char **ret_name,
+	struct err *err)
+{
+	const char *slash = strchr(text, '/');
+
+	if (slash == NULL || slash == text || slash[1] == '\0' || strchr(slash + 1, '/') != NULL) {
+		return err_set(err, ERR_INPUT, "--%s: '%s' is not of the form %s", rows[which].name,
+			text, rows[which].argument);
+	}
+	*ret_namespace = xstrndup(text, (size_t)(slash - text));
+	*ret_name = xstrdup(slash + 1);
+	return true;
+}
+
+static bool read_default_backend(struct options *options, struct err *err)
+{
+	const char *text = options_get(options, OPTION_DEFAULT_BACKEND);
+
+	if (text == NULL) {
+		return true;
+	}
+	if (!split_name(OPTION_DEFAULT_BACKEND, text, &options->default_namespace,
+		    &options->default_service, err)) {
+		return false;
+	}
+	char *colon = strchr(options->default_service, ':');
+	if (colon == NULL || colon == options->default_service || colon[1] == '\0') {
+		return err_set(err, ERR_INPUT, "--%s: '%s' is not of the form %s",
+			rows[OPTION_DEFAULT_BACKEND].name, text,
+			rows[OPTION_DEFAULT_BACKEND].argument);
+	}
+	*colon = '\0';
+	options->default_port = xstrdup(colon + 1);
+	return true;
+}
+
+static bool check_conflicts(const struct options *options, struct err *err)
+{
+	if (options_get(options, OPTION_MANIFESTS) != NULL && options_get(options, OPTION_KUBECONFIG) != NULL) {
+		return err_set(err, ERR_INPUT,
+			"--manifests and --kubeconfig exclude each other: give one of them");
+	}
+	return true;
+}
+
+static void read_sockets(struct options *options)
+{
+	static const struct {
+		enum option_id which;
+		const char *file;
+	} sockets[] = {
+		{OPTION_RUNTIME_SOCKET, "runtime.sock"},
+		{OPTION_MASTER_SOCKET, "master.sock"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(sockets); i++) {
+		if (options_get(options, sockets[i].which) == NULL) {
+			options->values[sockets[i].which] = xasprintf(
+				"%s/%s", options_get(options, OPTION_RUN_DIR), sockets[i].file);
+		}
+	}
+}
+
+/* HAProxy is given these too, and takes only absolute ones for sockets; a program's bare name is looked up on PATH. */
+static void make_absolute(struct options *options)
+{
+	static const enum option_id paths[] = {OPTION_MANIFESTS, OPTION_KUBECONFIG, OPTION_HAPROXY,
+		OPTION_RUNTIME_SOCKET, OPTION_MASTER_SOCKET, OPTION_CONFIG_DIR, OPTION_STATE_DIR,
+		OPTION_RUN_DIR};
+	CLEANUP(free_ptr) char *here = getcwd(NULL, 0);
+
+	for (size_t i = 0; here != NULL && i < ARRAY_LEN(paths); i++) {
+		const char *value = options_get(options, paths[i]);
+		bool is_bare = paths[i] == OPTION_HAPROXY && value != NULL && strchr(value, '/') == NULL;
+		if (value != NULL && value[0] != '/' && !is_bare) {
+			char *absolute = xasprintf("%s/%s", here, value);
+			free(options->values[paths[i]]);
+			options->values[paths[i]] = absolute;
+		}
+	}
+}
+
+static bool interpret(struct options *options, struct err *err)
+{
+	const char *config_map = options_get(options, OPTION_CONFIG_MAP);
+
+	make_absolute(options);
+	read_sockets(options);
+	return read_log(options, err) &&
+		read_switch(options, OPTION_SELF_CHECK, &options->is_self_check, err) &&
+		read_default_backend(options, err) &&
+		(config_map == NULL ||
+			split_name(OPTION_CONFIG_MAP, config_map, &options->config_map_namespace,
+				&options->config_map_name, err)) &&
+		check_conflicts(options, err);
+}
+
+enum options_outcome options_parse(
+	struct options *options, int argc, char *const *argv, struct err *err)
+{
+	*options = (struct options){0};
+	read_defaults(options);
+	enum options_outcome outcome = read_arguments(options, argc, argv, err);
+	if (outcome == OPTIONS_RUN && !interpret(options, err)) {
+		return OPTIONS_ERROR;
+	}
+	return outcome;
+}
+
+void options_fini(struct options *options)
+{
+	for (int i = 0; i < OPTION_COUNT; i++) {
+		free(options->values[i]);
+	}
+	free(options->default_namespace);
+	free(options->default_service);
+	free(options->default_port);
+	free(options->config_map_namespace);
+	free(options->config_map_name);
+	*options = (struct options){0};
+}
+
+static void print_row(FILE *out, int which)
+{
+	char left[96];
+	const char *default_value = rows[which].default_value;
+
+	snprintf(left, sizeof(left), "  --%s%s%s", rows[which].name, is_switch(which) ? "" : "=",
+		rows[which].argument);
+	fprintf(out, "%-*s %s", HELP_COLUMN, left, rows[which].help);
+	if (default_value[0] != '\0') {
+		fprintf(out, " (default: %s)", default_value);
+	}
+	fputc('\n', out);
+}
+
+void options_print_help(FILE *out)
+{
+	fputs("Usage: headgate run [OPTION]...\n"
+	      "Keep HAProxy in step with the Ingress objects of a Kubernetes cluster.\n\n"
+	      "Options; each can also be given as HEADGATE_<NAME> in the environment:\n",
+		out);
+	for (int i = 0; i < OPTION_COUNT; i++) {
+		print_row(out, i);
+	}
+	fputs("  --help                           show this text\n\n"
+	      "Signals: SIGTERM and SIGINT stop HAProxy in order and end the program, SIGHUP reads back what\n"
+	      "HAProxy has and repairs it.\n\n"
+	      "Exit status: 0 ended in order, 1 failed while running, 2 wrong usage, 3 unusable input\n"
+	      "(kubeconfig, manifests, directories), 4 the API server refuses the credentials, 5 HAProxy is\n"
+	      "missing, unfit or out of reach.\n",
+		out);
+}

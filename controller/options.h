@@ -1,0 +1,57 @@
+/* The command line and the environment as one set of values. The only reader of argv and of HEADGATE_ variables. */
+#ifndef HG_OPTIONS_H
+#define HG_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/log.h"
+
+enum option_id {
+#define OPTION(id, name, argument, default_, help) OPTION_##id,
+#include "options.def"
+	OPTION_COUNT
+};
+
+/* Exit statuses of the program; --help lists them. */
+enum exit_status {
+	EXIT_STATUS_OK = 0,
+	EXIT_STATUS_FAILED = 1,     /* something went wrong while running */
+	EXIT_STATUS_USAGE = 2,      /* the command line or the environment */
+	EXIT_STATUS_INPUT = 3,      /* kubeconfig, manifests, state directory */
+	EXIT_STATUS_REFUSED = 4,    /* the API server refuses our credentials */
+	EXIT_STATUS_HAPROXY = 5,    /* HAProxy is missing, unfit or out of reach */
+};
+
+struct options {
+	char *values[OPTION_COUNT]; /* owned; NULL = not set and no default */
+	enum log_level log_level;
+	enum log_format log_format;
+	bool is_self_check;
+	char *default_namespace; /* parts of --default-backend; NULL = not set */
+	char *default_service;
+	char *default_port;
+	char *config_map_namespace; /* parts of --configmap; NULL = not set */
+	char *config_map_name;
+};
+
+enum options_outcome { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_ERROR };
+
+/*
+ * Reads the arguments behind the command's name and the environment. OPTIONS_ERROR: `err` names the option and the remedy.
+ * `options` is filled in any case; release with options_fini().
+ */
+enum options_outcome options_parse(
+	struct options *options, int argc, char *const *argv, struct err *err) MUST_USE;
+void options_fini(struct options *options);
+
+static inline const char *options_get(const struct options *options, enum option_id which)
+{
+	return options->values[which];
+}
+
+void options_print_help(FILE *out);
+
+#endif

@@ -1,0 +1,50 @@
+/* See pending.h. A key may stand here twice: plan_make() looks at each once. */
+#include "pending.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+
+void pending_fini(struct pending *pending)
+{
+	model_delta_fini(&pending->delta);
+	*pending = (struct pending){0};
+}
+
+void pending_take(struct pending *pending, struct model_delta *delta)
+{
+	struct model_delta *all = &pending->delta;
+
+	if (all->n_entries + all->n_backends == 0) {
+		model_delta_fini(all);
+		*all = *delta;
+		*delta = (struct model_delta){0};
+		return;
+	}
+	all->entries = xreallocarray(
+		all->entries, all->n_entries + delta->n_entries, sizeof(*all->entries));
+	all->backends = xreallocarray(
+		all->backends, all->n_backends + delta->n_backends, sizeof(*all->backends));
+	for (size_t i = 0; i < delta->n_entries; i++) {
+		all->entries[all->n_entries++] = delta->entries[i];
+	}
+	for (size_t i = 0; i < delta->n_backends; i++) {
+		all->backends[all->n_backends++] = delta->backends[i];
+	}
+	free(delta->entries);
+	free(delta->backends);
+	*delta = (struct model_delta){0};
+}
+
+void pending_keep_busy(struct pending *pending, const struct plan *plan)
+{
+	struct model_delta busy = {.backends = xcalloc(plan->n_ops, sizeof(char *))};
+
+	for (size_t i = 0; i < plan->n_ops; i++) {
+		if (plan->ops[i].result == PLAN_BUSY) {
+			busy.backends[busy.n_backends++] = xstrdup(plan->ops[i].backend);
+		}
+	}
+	pending_fini(pending);
+	pending->delta = busy;
+}

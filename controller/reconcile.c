@@ -1,0 +1,692 @@
+/* See reconcile.h. */
+#include "reconcile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "haproxy/apply.h"
+#include "haproxy/cli.h"
+#include "haproxy/observe.h"
+#include "model/diag.h"
+#include "pending.h"
+#include "plan/plan.h"
+
+/* A new Service below HAProxy 3.4 waits until others have had time to come along, but never longer than a second. */
+#define RELOAD_QUIET_MS    200
+#define RELOAD_LONGEST_MS  1000
+#define RELOAD_INTERVAL_MS 1000
+
+/* Something still drains: look again, at first soon. */
+#define BUSY_FIRST_MS 20
+#define BUSY_MAX_MS   1000
+
+/* HAProxy refused something, or can't be reached. */
+#define RETRY_FIRST_MS 500
+#define RETRY_MAX_MS   30000
+
+/* Saving may take this fraction of the time, and begins when a burst is over. */
+#define SAVE_FIRST_MS 20
+#define SAVE_FACTOR   20
+
+enum reconcile_phase { PHASE_DOWN, PHASE_READING, PHASE_IDLE, PHASE_APPLYING, PHASE_RELOADING, PHASE_STOPPED };
+
+struct reconcile {
+	struct event_base *base;
+	struct store *store;
+	struct model_options model_options;
+	struct model *model;
+	struct state *state;
+	struct process *process;
+	struct cli *cli;
+	const char *runtime_socket;
+	bool is_self_check;
+	reconcile_settings_fn on_settings;
+	void *settings_ctx;
+
+	enum reconcile_phase phase;
+	struct observe *observe; /* PHASE_READING */
+	struct apply *apply;     /* PHASE_APPLYING */
+	struct applied *applied; /* NULL = unknown */
+	struct caps caps;
+	struct pending pending;
+	struct plan plan;        /* of the running pass */
+	uint64_t pass_start_us;
+	size_t n_changes;        /* store keys that the running pass took up */
+
+	bool is_converged; /* a plan for everything had nothing left to prepare or switch, once since the start */
+	bool must_verify;  /* read back after the pass, to see that HAProxy has what we think */
+
+	struct event *pass_event;   /* next turn of the loop, or after a wait */
+	struct event *read_event;   /* read back after a wait */
+	struct event *reload_event;
+	struct event *save_event;
+	uint64_t reload_wanted_ms;  /* when the oldest waiting change asked for the reload; 0 = none waits */
+	uint64_t last_reload_ms;
+	uint32_t reload_reasons;
+	unsigned busy_wait_ms;
+	struct backoff retry;
+	struct backoff reload_retry;
+};
+
+static void start_pass(struct reconcile *reconcile);
+
+static void arm(struct event *event, uint64_t wait_ms)
+{
+	struct timeval wait = {(time_t)(wait_ms / 1000), (suseconds_t)(wait_ms % 1000 * 1000)};
+
+	event_add(event, &wait);
+}
+
+/* Looks again at the next turn of the loop, so that everything one read of a socket brings is one pass. */
+static void wake(void *ctx)
+{
+	struct reconcile *reconcile = ctx;
+
+	if (reconcile->phase == PHASE_IDLE) {
+		event_active(reconcile->pass_event, EV_TIMEOUT, 0);
+	}
+}
+
+static void forget_applied(struct reconcile *reconcile)
+{
+	applied_free(reconcile->applied);
+	reconcile->applied = NULL;
+	reconcile->pending.is_everything = true;
+}
+
+static void end_running(struct reconcile *reconcile)
+{
+	if (reconcile->observe != NULL) {
+		observe_cancel(reconcile->observe);
+		reconcile->observe = NULL;
+	}
+	if (reconcile->apply != NULL) {
+		apply_cancel(reconcile->apply);
+		reconcile->apply = NULL;
+	}
+	plan_fini(&reconcile->plan);
+}
+
+static void on_observed(void *ctx, struct observation *observation, const struct err *err);
+
+static void read_back(struct reconcile *reconcile)
+{
+	end_running(reconcile);
+	forget_applied(reconcile);
+	reconcile->phase = PHASE_READING;
+	metrics_add(METRIC_READBACKS, NULL, 1);
+	reconcile->observe =
+		observe_start(reconcile->cli, state_map_dir(reconcile->state), on_observed, reconcile);
+}
+
+static void on_read_event(evutil_socket_t fd, short what, void *ctx)
+{
+	struct reconcile *reconcile = ctx;
+
+	(void)fd;
+	(void)what;
+	if (cli_is_connected(reconcile->cli) && reconcile->phase != PHASE_RELOADING) {
+		read_back(reconcile);
+	}
+}
+
+/* `applied` is in doubt, and HAProxy can be asked: later, more and more so if it keeps happening. */
+static void doubt(struct reconcile *reconcile)
+{
+	end_running(reconcile);
+	forget_applied(reconcile);
+	reconcile->phase = PHASE_READING;
+	arm(reconcile->read_event, backoff_fail(&reconcile->retry, clock_now_ms()));
+}
+
+static void on_observed(void *ctx, struct observation *observation, const struct err *err)
+{
+	struct reconcile *reconcile = ctx;
+
+	reconcile->observe = NULL;
+	if (observation == NULL) {
+		log_line(LOG_WARN, "can't read back what HAProxy has", "error", err->text, NULL);
+		if (cli_is_connected(reconcile->cli)) {
+			doubt(reconcile);
+		}
+		return;
+	}
+	reconcile->applied = observation->applied;
+	observation->applied = NULL;
+	reconcile->caps = observation->caps;
+	log_line(LOG_INFO, "read back HAProxy", "version", reconcile->caps.version, "pid",
+		log_num(observation->pid), "live_backends",
+		reconcile->caps.can_add_backend ? "yes" : "no", NULL);
+	reconcile->phase = PHASE_IDLE;
+	wake(reconcile);
+}
+
+static void on_lost(void *ctx, const char *text)
+{
+	struct reconcile *reconcile = ctx;
+
+	metrics_set(METRIC_HAPROXY_UP, NULL, 0);
+	if (reconcile->phase == PHASE_STOPPED) {
+		return;
+	}
+	log_line(LOG_WARN, "lost HAProxy's runtime socket", "reason", text, NULL);
+	end_running(reconcile);
+	forget_applied(reconcile);
+	event_del(reconcile->read_event);
+	/* During a reload the process tells when the new worker is there. */
+	if (reconcile->phase != PHASE_RELOADING) {
+		reconcile->phase = PHASE_DOWN;
+		process_expect_worker(reconcile->process);
+	}
+}
+
+static void connect_worker(struct reconcile *reconcile)
+{
+	struct err err = {0};
+
+	end_running(reconcile);
+	cli_disconnect(reconcile->cli);
+	if (!cli_connect(reconcile->cli, reconcile->runtime_socket, &err)) {
+		log_line(LOG_WARN, "can't connect to HAProxy", "error", err.text, NULL);
+		forget_applied(reconcile);
+		reconcile->phase = PHASE_DOWN;
+		process_expect_worker(reconcile->process);
+		return;
+	}
+	metrics_set(METRIC_HAPROXY_UP, NULL, 1);
+	read_back(reconcile);
+}
+
+/* ---- saving ---- */
+
+static bool has_unsaved(const struct applied *applied)
+{
+	for (int i = 0; i < APPLIED_SHARDS; i++) {
+		if (applied->is_shard_unsaved[i]) {
+			return true;
+		}
+	}
+	for (int i = 0; i < MODEL_MAP_COUNT; i++) {
+		if (applied->is_map_unsaved[i]) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Returns how many milliseconds it took; failures are logged and tried again with the next pass. */
+static uint64_t save(struct reconcile *reconcile, struct applied *applied)
+{
+	uint64_t start_us = clock_now_us();
+	struct err err = {0};
+
+	if (state_save(reconcile->state, applied, &err)) {
+		metrics_add(METRIC_STATE_WRITES, NULL, 1);
+		metrics_add(METRIC_STATE_BYTES, NULL, (double)state_last_size(reconcile->state));
+	} else {
+		metrics_add(METRIC_STATE_ERRORS, NULL, 1);
+		log_line(LOG_ERROR, "can't save the state: traffic goes on, but a restarted HAProxy would serve an older one",
+			"error", err.text, NULL);
+	}
+	return (clock_now_us() - start_us) / 1000;
+}
+
+static void on_save_event(evutil_socket_t fd, short what, void *ctx)
+{
+	struct reconcile *reconcile = ctx;
+
+	(void)fd;
+	(void)what;
+	/* In the middle of a pass `applied` is true but half-way: the pass' end comes back here. */
+	if (reconcile->phase != PHASE_IDLE || reconcile->applied == NULL ||
+		!has_unsaved(reconcile->applied)) {
+		return;
+	}
+	uint64_t took_ms = save(reconcile, reconcile->applied);
+	if (has_unsaved(reconcile->applied) || took_ms * SAVE_FACTOR > SAVE_FIRST_MS) {
+		arm(reconcile->save_event, took_ms * SAVE_FACTOR + SAVE_FIRST_MS);
+	}
+}
+
+static void save_soon(struct reconcile *reconcile)
+{
+	if (has_unsaved(reconcile->applied) && !event_pending(reconcile->save_event, EV_TIMEOUT, NULL)) {
+		arm(reconcile->save_event, SAVE_FIRST_MS);
+	}
+}
+
+/* ---- reloading ---- */
+
+static void name_reasons(uint32_t reasons, struct buf *buf)
+{
+	for (int i = 0; i < PLAN_REASON_COUNT; i++) {
+		if (reasons & (1u << i)) {
+			buf_printf(buf, "%s%s", buf->len > 0 ? "," : "", plan_reason_names[i]);
+		}
+	}
+}
+
+static void reload_failed(struct reconcile *reconcile, const char *text)
+{
+	uint32_t wait_ms = backoff_fail(&reconcile->reload_retry, clock_now_ms());
+
+	metrics_add(METRIC_RELOAD_ERRORS, NULL, 1);
+	log_line(LOG_ERROR, "HAProxy was not reloaded: the old worker goes on", "error", text,
+		"retry_ms", log_num(wait_ms), NULL);
+	/* What is on disk must be what is served. */
+	if (reconcile->applied != NULL) {
+		memset(reconcile->applied->is_shard_unsaved, true, APPLIED_SHARDS);
+		memset(reconcile->applied->is_map_unsaved, true, MODEL_MAP_COUNT);
+		save(reconcile, reconcile->applied);
+	}
+	arm(reconcile->reload_event, wait_ms);
+	if (reconcile->applied == NULL) {
+		reconcile->phase = PHASE_DOWN;
+		process_expect_worker(reconcile->process);
+		return;
+	}
+	reconcile->phase = PHASE_IDLE;
+	wake(reconcile);
+}
+
+static void reload(struct reconcile *reconcile)
+{
+	struct applied *wanted = applied_from_model(reconcile->model);
+	struct buf reasons = BUF_INIT(0);
+	struct err err = {0};
+
+	name_reasons(reconcile->reload_reasons, &reasons);
+	log_line(LOG_INFO, "reloading HAProxy", "reason", buf_str(&reasons), NULL);
+	buf_fini(&reasons);
+	event_del(reconcile->save_event);
+	reconcile->phase = PHASE_RELOADING;
+	bool is_saved = state_save_all(reconcile->state, wanted, &err);
+	applied_free(wanted);
+	if (!is_saved || !process_reload(reconcile->process, &err)) {
+		reload_failed(reconcile, err.text);
+	}
+}
+
+/* What asked for the reload may be gone again. */
+static uint32_t reasons_now(const struct reconcile *reconcile)
+{
+	struct plan plan = {0};
+
+	plan_make(&plan, reconcile->model, reconcile->applied, &reconcile->caps, NULL);
+	uint32_t reasons = plan.reasons;
+	plan_fini(&plan);
+	return reasons;
+}
+
+static void on_reload_event(evutil_socket_t fd, short what, void *ctx)
+{
+	struct reconcile *reconcile = ctx;
+
+	(void)fd;
+	(void)what;
+	if (reconcile->phase != PHASE_IDLE || reconcile->reload_reasons == 0) {
+		/* A running pass ends in a plan for everything or comes back here. */
+		if (reconcile->phase == PHASE_APPLYING) {
+			arm(reconcile->reload_event, RELOAD_QUIET_MS);
+		}
+		return;
+	}
+	reconcile->reload_reasons = reasons_now(reconcile);
+	if (reconcile->reload_reasons != 0) {
+		reload(reconcile);
+	}
+}
+
+/* Quiet for a moment, or waited long enough; and never two reloads close to each other. */
+static void reload_soon(struct reconcile *reconcile, uint32_t reasons)
+{
+	uint64_t now_ms = clock_now_ms();
+
+	if (reconcile->reload_reasons == 0) {
+		reconcile->reload_wanted_ms = now_ms;
+	}
+	reconcile->reload_reasons = reasons;
+	uint64_t at_ms = now_ms + RELOAD_QUIET_MS;
+	if (at_ms > reconcile->reload_wanted_ms + RELOAD_LONGEST_MS) {
+		at_ms = reconcile->reload_wanted_ms + RELOAD_LONGEST_MS;
+	}
+	if (at_ms < reconcile->last_reload_ms + RELOAD_INTERVAL_MS) {
+		at_ms = reconcile->last_reload_ms + RELOAD_INTERVAL_MS;
+	}
+	/* After a refused reload the timer already stands further away. */
+	if (reconcile->reload_retry.step_ms == 0) {
+		arm(reconcile->reload_event, at_ms > now_ms ? at_ms - now_ms : 0);
+	}
+}
+
+static void on_reloaded(struct reconcile *reconcile)
+{
+	for (int i = 0; i < PLAN_REASON_COUNT; i++) {
+		if (reconcile->reload_reasons & (1u << i)) {
+			metrics_add(METRIC_RELOADS, plan_reason_names[i], 1);
+		}
+	}
+	reconcile->reload_reasons = 0;
+	reconcile->last_reload_ms = clock_now_ms();
+	backoff_reset(&reconcile->reload_retry);
+	connect_worker(reconcile);
+}
+
+/* ---- passes ---- */
+
+static void log_diags(void *ctx, const char *namespace, const char *name, const struct diag *diags,
+	size_t n_diags)
+{
+	char *object = xasprintf("%s/%s", namespace, name);
+
+	(void)ctx;
+	if (n_diags == 0) {
+		log_line(LOG_INFO, "nothing is wrong any more", "ingress", object, NULL);
+	}
+	for (size_t i = 0; i < n_diags; i++) {
+		log_line(LOG_WARN, diags[i].text, "ingress", object, "reason",
+			diag_reason_names[diags[i].reason], "field", diags[i].field, NULL);
+	}
+	free(object);
+}
+
+static void self_check(struct reconcile *reconcile)
+{
+	struct model *fresh = model_new(&reconcile->model_options);
+	struct store_changes all = store_all_keys(reconcile->store);
+	struct buf is = BUF_INIT(0);
+	struct buf should = BUF_INIT(0);
+
+	model_update(fresh, reconcile->store, &all);
+	model_dump(reconcile->model, &is);
+	model_dump(fresh, &should);
+	if (strcmp(buf_str(&is), buf_str(&should)) != 0) {
+		metrics_add(METRIC_SELF_CHECK_ERRORS, NULL, 1);
+		log_line(LOG_ERROR, "the model differs from one built from nothing: please report this", NULL);
+	}
+	store_changes_fini(&all);
+	model_free(fresh);
+	buf_fini(&is);
+	buf_fini(&should);
+}
+
+/* Takes up what was touched: store to model to keys that the plan looks at. */
+static void take_changes(struct reconcile *reconcile)
+{
+	struct store_changes changes = store_take_changes(reconcile->store);
+
+	model_update(reconcile->model, reconcile->store, &changes);
+	for (size_t i = 0; i < changes.n; i++) {
+		if (changes.items[i].kind == KUBE_CONFIG_MAP && reconcile->on_settings != NULL) {
+			reconcile->on_settings(reconcile->settings_ctx);
+		}
+	}
+	reconcile->n_changes = changes.n;
+	store_changes_fini(&changes);
+	model_report_diags(reconcile->model, log_diags, reconcile);
+	if (reconcile->is_self_check) {
+		self_check(reconcile);
+	}
+	struct model_delta delta = model_take_delta(reconcile->model);
+	pending_take(&reconcile->pending, &delta);
+}
+
+static bool only_retires(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_ops; i++) {
+		if (plan_ops[plan->ops[i].kind].phase != PLAN_RETIRE) {
+			return false;
+		}
+	}
+	return plan->reasons == 0;
+}
+
+static void log_pass(const struct reconcile *reconcile, const char *result, uint64_t took_us,
+	const struct apply_result *applied)
+{
+	struct buf reasons = BUF_INIT(0);
+
+	name_reasons(reconcile->plan.reasons, &reasons);
+	log_line(reconcile->plan.n_ops > 0 || reconcile->plan.reasons != 0 ? LOG_INFO : LOG_DEBUG, "pass",
+		"result", result, "changes", log_num((int64_t)reconcile->n_changes), "operations",
+		log_num(applied ? (int64_t)applied->n_done : 0), "busy",
+		log_num(applied ? (int64_t)applied->n_busy : 0), "took_ms", log_ms(took_us),
+		"reload", reasons.len > 0 ? buf_str(&reasons) : "no", NULL);
+	buf_fini(&reasons);
+}
+
+static void retry_busy(struct reconcile *reconcile)
+{
+	unsigned wait_ms = reconcile->busy_wait_ms ? reconcile->busy_wait_ms * 2 : BUSY_FIRST_MS;
+
+	reconcile->busy_wait_ms = wait_ms > BUSY_MAX_MS ? BUSY_MAX_MS : wait_ms;
+	arm(reconcile->pass_event, reconcile->busy_wait_ms);
+}
+
+/* The pass did what it could; `applied` is NULL when there was nothing to do. */
+static void pass_succeeded(struct reconcile *reconcile, const struct apply_result *applied)
+{
+	bool was_everything = reconcile->pending.is_everything;
+	bool is_busy = applied != NULL && applied->n_busy > 0;
+	uint64_t took_us = clock_now_us() - reconcile->pass_start_us;
+	const char *result = is_busy ? "busy" : applied != NULL ? "success" : "noop";
+
+	metrics_add(METRIC_RECONCILES, result, 1);
+	metrics_observe(METRIC_RECONCILE_TIME, (double)took_us / 1e6);
+	log_pass(reconcile, result, took_us, applied);
+	backoff_reset(&reconcile->retry);
+	if (was_everything && only_retires(&reconcile->plan)) {
+		reconcile->is_converged = true;
+		reconcile->must_verify = false;
+	} else if (was_everything && reconcile->plan.reasons == 0) {
+		reconcile->must_verify = !reconcile->is_converged;
+	}
+	if (reconcile->plan.reasons != 0) {
+		reload_soon(reconcile, reconcile->plan.reasons);
+	}
+	pending_keep_busy(&reconcile->pending, &reconcile->plan);
+	plan_fini(&reconcile->plan);
+	reconcile->phase = PHASE_IDLE;
+	save_soon(reconcile);
+	if (reconcile->must_verify) {
+		read_back(reconcile);
+	} else if (is_busy) {
+		retry_busy(reconcile);
+	} else {
+		reconcile->busy_wait_ms = 0;
+	}
+}
+
+static void on_applied(void *ctx, const struct apply_result *result)
+{
+	struct reconcile *reconcile = ctx;
+
+	reconcile->apply = NULL;
+	if (result->n_refused == 0 && !result->is_lost) {
+		pass_succeeded(reconcile, result);
+		/* What was touched meanwhile. */
+		wake(reconcile);
+		return;
+	}
+	metrics_add(METRIC_RECONCILES, "error", 1);
+	metrics_add(METRIC_RECONCILE_ERRORS, NULL, 1);
+	if (result->first_refused != NULL) {
+		const struct plan_op *op = result->first_refused;
+		log_line(LOG_ERROR, "HAProxy refused a change: reading back what it has", "operation",
+			plan_ops[op->kind].name, "object", op->key ? op->key : op->backend, "answer",
+			result->first_text, "refused", log_num((int64_t)result->n_refused), NULL);
+	}
+	if (!result->is_lost) {
+		doubt(reconcile);
+	}
+}
+
+static void start_pass(struct reconcile *reconcile)
+{
+	reconcile->pass_start_us = clock_now_us();
+	take_changes(reconcile);
+	const struct model_delta *delta =
+		reconcile->pending.is_everything ? NULL : &reconcile->pending.delta;
+	plan_make(&reconcile->plan, reconcile->model, reconcile->applied, &reconcile->caps, delta);
+	if (reconcile->plan.n_ops == 0) {
+		pass_succeeded(reconcile, NULL);
+		return;
+	}
+	if (log_is_on(LOG_DEBUG)) {
+		struct buf text = BUF_INIT(0);
+		plan_dump(&reconcile->plan, &text);
+		log_line(LOG_DEBUG, "plan", "operations", buf_str(&text), NULL);
+		buf_fini(&text);
+	}
+	reconcile->phase = PHASE_APPLYING;
+	reconcile->apply = apply_start(reconcile->cli, state_map_dir(reconcile->state),
+		&reconcile->plan, reconcile->applied, on_applied, reconcile);
+}
+
+static void on_pass_event(evutil_socket_t fd, short what, void *ctx)
+{
+	struct reconcile *reconcile = ctx;
+
+	(void)fd;
+	(void)what;
+	if (reconcile->phase == PHASE_IDLE && store_is_complete(reconcile->store)) {
+		start_pass(reconcile);
+	}
+}
+
+/* ---- the outside ---- */
+
+struct reconcile *reconcile_new(const struct reconcile_options *options)
+{
+	struct reconcile *reconcile = xcalloc(1, sizeof(*reconcile));
+
+	reconcile->base = options->base;
+	reconcile->store = options->store;
+	reconcile->model_options = options->model;
+	reconcile->model = model_new(&options->model);
+	reconcile->state = options->state;
+	reconcile->runtime_socket = options->runtime_socket;
+	reconcile->is_self_check = options->is_self_check;
+	reconcile->on_settings = options->on_settings;
+	reconcile->settings_ctx = options->settings_ctx;
+	reconcile->pending.is_everything = true;
+	reconcile->cli = cli_new(options->base, on_lost, reconcile);
+	reconcile->pass_event = evtimer_new(options->base, on_pass_event, reconcile);
+	reconcile->read_event = evtimer_new(options->base, on_read_event, reconcile);
+	reconcile->reload_event = evtimer_new(options->base, on_reload_event, reconcile);
+	reconcile->save_event = evtimer_new(options->base, on_save_event, reconcile);
+	backoff_init(&reconcile->retry, RETRY_FIRST_MS, RETRY_MAX_MS, BACKOFF_KUBE_RESET_MS);
+	backoff_init(&reconcile->reload_retry, RETRY_FIRST_MS, RETRY_MAX_MS, BACKOFF_KUBE_RESET_MS);
+	store_on_change(options->store, wake, reconcile);
+	metrics_set(METRIC_HAPROXY_UP, NULL, 0);
+	return reconcile;
+}
+
+void reconcile_free(struct reconcile *reconcile)
+{
+	if (reconcile == NULL) {
+		return;
+	}
+	reconcile->phase = PHASE_STOPPED;
+	end_running(reconcile);
+	cli_free(reconcile->cli);
+	event_free(reconcile->pass_event);
+	event_free(reconcile->read_event);
+	event_free(reconcile->reload_event);
+	event_free(reconcile->save_event);
+	applied_free(reconcile->applied);
+	pending_fini(&reconcile->pending);
+	model_free(reconcile->model);
+	free(reconcile);
+}
+
+void reconcile_set_process(struct reconcile *reconcile, struct process *process)
+{
+	reconcile->process = process;
+}
+
+void reconcile_on_process(
+	struct reconcile *reconcile, enum process_event event, long pid, const char *text)
+{
+	switch (event) {
+	case PROCESS_UP:
+		log_line(LOG_INFO, "HAProxy is up", "pid", log_num(pid), NULL);
+		if (reconcile->phase != PHASE_STOPPED) {
+			connect_worker(reconcile);
+		}
+		break;
+	case PROCESS_DOWN:
+		metrics_add(METRIC_HAPROXY_RESTARTS, NULL, 1);
+		log_line(LOG_ERROR, "HAProxy ended", "reason", text, NULL);
+		break;
+	case PROCESS_RELOADED:
+		log_line(LOG_INFO, "HAProxy was reloaded", "pid", log_num(pid), NULL);
+		on_reloaded(reconcile);
+		break;
+	case PROCESS_RELOAD_FAILED:
+		reload_failed(reconcile, text);
+		break;
+	}
+}
+
+void reconcile_resync(struct reconcile *reconcile)
+{
+	if (reconcile->phase == PHASE_IDLE) {
+		read_back(reconcile);
+	} else {
+		/* A running pass is looked over when it is done. */
+		reconcile->must_verify = true;
+	}
+}
+
+void reconcile_stop(struct reconcile *reconcile)
+{
+	if (reconcile->phase == PHASE_IDLE && reconcile->applied != NULL &&
+		has_unsaved(reconcile->applied) && store_is_complete(reconcile->store)) {
+		save(reconcile, reconcile->applied);
+	}
+	reconcile->phase = PHASE_STOPPED;
+	end_running(reconcile);
+	/* HAProxy's worker waits for its connections before it ends, and ours is one. */
+	cli_disconnect(reconcile->cli);
+}
+
+const char *reconcile_missing(const struct reconcile *reconcile)
+{
+	if (reconcile->phase == PHASE_STOPPED) {
+		return "stopping";
+	}
+	if (!store_is_complete(reconcile->store)) {
+		return "not every kind of object has been listed";
+	}
+	if (reconcile->phase == PHASE_DOWN) {
+		return "HAProxy does not answer";
+	}
+	return reconcile->is_converged ? NULL : "HAProxy has not been read back equal to what is wanted";
+}
+
+void reconcile_refresh_metrics(const struct reconcile *reconcile)
+{
+	size_t diag_counts[DIAG_REASON_COUNT];
+	struct model_counts counts;
+
+	model_count(reconcile->model, &counts);
+	metrics_set(METRIC_BACKENDS, NULL, (double)counts.n_backends);
+	metrics_set(METRIC_SERVERS, NULL, (double)counts.n_servers);
+	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
+		metrics_set(METRIC_ROUTES, model_map_files[map], (double)counts.n_entries[map]);
+	}
+	for (int kind = 0; kind < KUBE_KIND_COUNT; kind++) {
+		metrics_set(METRIC_OBJECTS, kube_kinds[kind].name,
+			(double)store_count(reconcile->store, (enum kube_kind)kind));
+	}
+	model_count_diags(reconcile->model, diag_counts);
+	for (int i = 0; i < DIAG_REASON_COUNT; i++) {
+		metrics_set(METRIC_DIAGNOSTICS, diag_reason_names[i], (double)diag_counts[i]);
+	}
+}

@@ -1,0 +1,346 @@
+/*
+ * See run.h. Made from top to bottom of the picture in docs/architecture.md, torn down in the opposite order. Whatever can be found
+ * wrong is found before HAProxy is started.
+ */
+#include "run.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "admin/admin.h"
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "haproxy/process.h"
+#include "haproxy/state.h"
+#include "kube/client.h"
+#include "kube/config.h"
+#include "kube/reflector.h"
+#include "manifest/manifest.h"
+#include "reconcile.h"
+#include "settings.h"
+#include "store/store.h"
+#include "version.h"
+
+/* A token that was just renewed may be refused once; a wrong one always is. */
+#define MAX_REFUSALS 3
+
+#define N_SIGNALS 3
+
+struct run {
+	const struct options *options;
+	struct event_base *base;
+	struct state *state;
+	struct store *store;
+	struct kube_config *kube_config; /* until the client takes it */
+	struct kube_client *client;
+	struct reflector *reflectors[KUBE_KIND_COUNT];
+	struct manifests *manifests;
+	struct reconcile *reconcile;
+	struct process *process;
+	struct admin *admin;
+	struct event *signals[N_SIGNALS];
+	unsigned n_refusals;
+	bool is_stopping;
+	enum exit_status status;
+};
+
+static bool fail(struct run *run, enum exit_status status, const struct err *err)
+{
+	log_line(LOG_ERROR, err->text, NULL);
+	run->status = status;
+	return false;
+}
+
+static void on_stopped(void *ctx)
+{
+	struct run *run = ctx;
+
+	event_base_loopbreak(run->base);
+}
+
+static void stop(struct run *run)
+{
+	if (run->is_stopping) {
+		/* Asked twice: now. */
+		event_base_loopbreak(run->base);
+		return;
+	}
+	run->is_stopping = true;
+	reconcile_stop(run->reconcile);
+	process_stop(run->process, on_stopped, run);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *ctx)
+{
+	struct run *run = ctx;
+
+	(void)what;
+	log_line(LOG_INFO, "signal", "name", strsignal((int)number), NULL);
+	if (number == SIGHUP) {
+		reconcile_resync(run->reconcile);
+	} else {
+		stop(run);
+	}
+}
+
+static void on_denied(
+	void *ctx, const struct reflector_target *target, long status, const char *text)
+{
+	struct run *run = ctx;
+
+	(void)target;
+	/* Without a route on disk nobody would miss HAProxy; otherwise last-good traffic goes on while somebody mends the token. */
+	if (status != 401 || state_has_routes(run->state) || ++run->n_refusals < MAX_REFUSALS ||
+		run->is_stopping) {
+		return;
+	}
+	struct err err = {0};
+	err_set(&err, ERR_DENIED, "%s", text);
+	fail(run, EXIT_STATUS_REFUSED, &err);
+	stop(run);
+}
+
+static void on_process(void *ctx, enum process_event event, long pid, const char *text)
+{
+	struct run *run = ctx;
+
+	reconcile_on_process(run->reconcile, event, pid, text);
+}
+
+static void on_settings(void *ctx)
+{
+	struct run *run = ctx;
+	const struct options *options = run->options;
+
+	if (options->config_map_name != NULL) {
+		settings_apply((const struct config_map *)store_find(run->store, KUBE_CONFIG_MAP,
+				       options->config_map_namespace, options->config_map_name),
+			options->log_level);
+	}
+}
+
+static const char *get_missing(void *ctx)
+{
+	const struct run *run = ctx;
+
+	return reconcile_missing(run->reconcile);
+}
+
+static void refresh_metrics(void *ctx)
+{
+	const struct run *run = ctx;
+
+	reconcile_refresh_metrics(run->reconcile);
+}
+
+static bool make_directory(const char *path, struct err *err)
+{
+	if (mkdir(path, 0755) == 0 || errno == EEXIST) {
+		return true;
+	}
+	return err_set(err, ERR_INPUT, "can't create '%s': %s: create it, or choose another with --run-dir",
+		path, strerror(errno));
+}
+
+static bool open_directories(struct run *run)
+{
+	const struct options *options = run->options;
+	struct err err = {0};
+
+	if (options_get(options, OPTION_HAPROXY) != NULL &&
+		!make_directory(options_get(options, OPTION_RUN_DIR), &err)) {
+		return fail(run, EXIT_STATUS_INPUT, &err);
+	}
+	run->state = state_open(options_get(options, OPTION_STATE_DIR), &err);
+	return run->state != NULL || fail(run, EXIT_STATUS_INPUT, &err);
+}
+
+static bool read_kube_config(struct run *run)
+{
+	const char *path = options_get(run->options, OPTION_KUBECONFIG);
+	struct err err = {0};
+
+	if (options_get(run->options, OPTION_MANIFESTS) != NULL) {
+		return true;
+	}
+	run->kube_config =
+		path ? kube_config_load(path, &err) : kube_config_in_cluster(NULL, &err);
+	return run->kube_config != NULL || fail(run, EXIT_STATUS_INPUT, &err);
+}
+
+static void make_reconcile(struct run *run)
+{
+	const struct options *options = run->options;
+
+	run->store = store_new();
+	run->reconcile = reconcile_new(&(struct reconcile_options){
+		.base = run->base,
+		.store = run->store,
+		.model =
+			{
+				.ingress_class = options_get(options, OPTION_INGRESS_CLASS),
+				.controller_name = options_get(options, OPTION_CONTROLLER_NAME),
+				.default_namespace = options->default_namespace,
+				.default_service = options->default_service,
+				.default_port = options->default_port,
+			},
+		.state = run->state,
+		.runtime_socket = options_get(options, OPTION_RUNTIME_SOCKET),
+		.is_self_check = options->is_self_check,
+		.on_settings = on_settings,
+		.settings_ctx = run,
+	});
+}
+
+static bool open_admin(struct run *run)
+{
+	struct admin_callbacks callbacks = {get_missing, refresh_metrics, run};
+	struct err err = {0};
+
+	run->admin = admin_open(
+		run->base, options_get(run->options, OPTION_ADMIN_BIND), &callbacks, &err);
+	if (run->admin == NULL) {
+		err_wrap(&err, "--admin-bind");
+		return fail(run, EXIT_STATUS_INPUT, &err);
+	}
+	return true;
+}
+
+static bool start_haproxy(struct run *run)
+{
+	const struct options *options = run->options;
+	struct err err = {0};
+
+	run->process = process_new(run->base,
+		&(struct process_options){
+			.haproxy = options_get(options, OPTION_HAPROXY),
+			.config_dir = options_get(options, OPTION_CONFIG_DIR),
+			.backends_dir = state_backends_dir(run->state),
+			.state_dir = options_get(options, OPTION_STATE_DIR),
+			.run_dir = options_get(options, OPTION_RUN_DIR),
+			.runtime_socket = options_get(options, OPTION_RUNTIME_SOCKET),
+			.master_socket = options_get(options, OPTION_MASTER_SOCKET),
+			.http_bind = options_get(options, OPTION_HTTP_BIND),
+			.stats_bind = options_get(options, OPTION_STATS_BIND),
+		},
+		on_process, run);
+	reconcile_set_process(run->reconcile, run->process);
+	return process_start(run->process, &err) || fail(run, EXIT_STATUS_HAPROXY, &err);
+}
+
+static void start_reflector(struct run *run, enum kube_kind kind)
+{
+	const struct options *options = run->options;
+	CLEANUP(free_ptr) char *selector = NULL;
+	struct reflector_target target = {.kind = kind};
+
+	if (kind == KUBE_CONFIG_MAP) {
+		if (options->config_map_name == NULL) {
+			store_set_known(run->store, kind);
+			return;
+		}
+		selector = xasprintf("metadata.name=%s", options->config_map_name);
+		target.namespace = options->config_map_namespace;
+		target.field_selector = selector;
+	}
+	run->reflectors[kind] = reflector_new(run->base, run->client, run->store, &target);
+	reflector_on_denied(run->reflectors[kind], on_denied, run);
+	reflector_start(run->reflectors[kind]);
+}
+
+static bool start_source(struct run *run)
+{
+	const char *directory = options_get(run->options, OPTION_MANIFESTS);
+	struct err err = {0};
+
+	if (directory != NULL) {
+		run->manifests = manifests_open(run->base, directory, run->store, &err);
+		return run->manifests != NULL || fail(run, EXIT_STATUS_INPUT, &err);
+	}
+	run->client = kube_client_new(run->base, run->kube_config, &err);
+	run->kube_config = NULL;
+	if (run->client == NULL) {
+		return fail(run, EXIT_STATUS_INPUT, &err);
+	}
+	for (int kind = 0; kind < KUBE_KIND_COUNT; kind++) {
+		start_reflector(run, (enum kube_kind)kind);
+	}
+	return true;
+}
+
+static void catch_signals(struct run *run)
+{
+	static const int numbers[N_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+
+	signal(SIGPIPE, SIG_IGN);
+	for (int i = 0; i < N_SIGNALS; i++) {
+		run->signals[i] = evsignal_new(run->base, numbers[i], on_signal, run);
+		event_add(run->signals[i], NULL);
+	}
+}
+
+static void tear_down(struct run *run)
+{
+	for (int i = 0; i < N_SIGNALS; i++) {
+		if (run->signals[i] != NULL) {
+			event_free(run->signals[i]);
+		}
+	}
+	for (int kind = 0; kind < KUBE_KIND_COUNT; kind++) {
+		reflector_free(run->reflectors[kind]);
+	}
+	kube_client_free(run->client);
+	kube_config_free(run->kube_config);
+	manifests_close(run->manifests);
+	admin_close(run->admin);
+	reconcile_free(run->reconcile);
+	process_free(run->process);
+	store_free(run->store);
+	state_close(run->state);
+	event_base_free(run->base);
+	metrics_reset();
+}
+
+static void seed(void)
+{
+	uint64_t random = 0;
+
+	/* Without entropy the fixed seed works too. */
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) == sizeof(random)) {
+		hash_seed(random);
+	}
+}
+
+enum exit_status run(const struct options *options)
+{
+	struct run run = {.options = options, .base = event_base_new()};
+
+	log_set_level(options->log_level);
+	log_set_format(options->log_format);
+	seed();
+	metrics_set(METRIC_BUILD_INFO, HEADGATE_VERSION, 1);
+	bool is_ready = read_kube_config(&run) && open_directories(&run);
+	if (is_ready) {
+		make_reconcile(&run);
+		catch_signals(&run);
+		is_ready = open_admin(&run) && start_haproxy(&run);
+	}
+	if (is_ready && !start_source(&run)) {
+		/* HAProxy may have been started for nothing. */
+		stop(&run);
+	}
+	if (is_ready) {
+		log_line(LOG_INFO, "running", "version", HEADGATE_VERSION, NULL);
+		event_base_dispatch(run.base);
+		log_line(LOG_INFO, "ended", "status", log_num(run.status), NULL);
+	}
+	tear_down(&run);
+	return run.status;
+}

@@ -1,0 +1,11 @@
+/* `headgate run`: joins the modules together and runs the loop. */
+#ifndef HG_RUN_H
+#define HG_RUN_H
+
+#include "base/attr.h"
+#include "options.h"
+
+/* Returns the program's exit status; what went wrong has been said on stderr. */
+enum exit_status run(const struct options *options) MUST_USE;
+
+#endif

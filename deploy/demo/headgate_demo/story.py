@@ -1,0 +1,141 @@
+"""The demo from begin to end: what is shown, in which order, and what must hold."""
+
+import http.client
+import time
+
+from .client import Client
+from .failure import Failure
+from .manifests import SPARE_PODS
+from .probe import PAUSE_SECONDS, Probe
+from .script import CHANGES, ROUTES
+from .table import Table
+from .traffic import Traffic
+
+# How often a route is asked for, to meet all of its pods.
+TIMES = 12
+# The requests beside a change begin so long before it, and go on so long after it: reloads are put off a little, to make one of many.
+BEFORE_SECONDS = 0.3
+AFTER_SECONDS = 1.0
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+class Story:
+    def __init__(self, stage, haproxy):
+        self._stage = stage
+        self._haproxy = haproxy
+        self._port = stage.ports["http"]
+        self._right = {request: right for request, right, _ in ROUTES}
+        self._intervals_ms = []
+        self._n_requests = 0
+        self._n_reopened = 0
+        self._failures = []
+
+    def tell(self):
+        """Fails when anything is not as it must be."""
+        self._show_routes()
+        self._show_changes()
+        self._check_stats_page()
+        self._sum_up()
+
+    # ---- what requests meet ----
+
+    def _show_routes(self):
+        say("What requests meet:")
+        say()
+        table = Table(say, ("request", 38), ("met", 20), ("", 5), ("shows", 31))
+        client = Client(self._port)
+        wrong = []
+        for request, right, shows in ROUTES:
+            met = {client.ask(request) for _ in range(TIMES)}
+            table.row(request, _join(met), "right" if met == right else "WRONG", shows)
+            if met != right:
+                wrong.append(f"{request}: expected {_join(right)}, met {_join(met)}")
+        client.close()
+        say()
+        if wrong:
+            raise Failure(wrong[0])
+
+    # ---- what happens at changes ----
+
+    def _show_changes(self):
+        say("Changes, each a manifest put in place or removed, while all other requests go on:")
+        say()
+        table = Table(say, ("change", 25), ("right answer", 12), ("first ms", -8), ("all ms", -7),
+                      ("worker PID", -10), ("reloads", -7), ("others", -6), ("failed", -6))
+        for change in CHANGES:
+            self._make_change(table, *change)
+        interval_ms = sum(self._intervals_ms) / len(self._intervals_ms)
+        say()
+        say("  first ms  from just before the file was put in place (or removed) to the first right answer")
+        say("  all ms    until every pod had answered that should, and no answer came that should not")
+        say("  reloads   workers that are new, since Headgate was ready")
+        say("  others    requests for all other routes meanwhile, over kept and over new connections")
+        say(f"  The change is looked for {PAUSE_SECONDS * 1000:.0f} ms after each answer: every {interval_ms:.1f} ms on average.")
+        if self._n_reopened:
+            say(f"  Kept connections that HAProxy closed between two requests, and that were opened again: {self._n_reopened}.")
+        say()
+
+    def _make_change(self, table, title, act, file, request, after):
+        others = {other: right for other, right in self._right.items() if other != request}
+        reloads_before = self._stage.workers.reloads()
+        with Traffic(self._port, others) as traffic:
+            time.sleep(BEFORE_SECONDS)
+            result = Probe(self._port, request, self._right[request], after).measure(act(self._stage.manifests, file))
+            time.sleep(AFTER_SECONDS)
+        workers = self._stage.workers
+        workers.look()
+        self._right[request] = after
+        self._intervals_ms.append(result.interval_ms)
+        self._n_requests += traffic.n_requests
+        self._n_reopened += traffic.n_reopened + result.n_reopened
+        self._failures += traffic.failures
+        table.row(title, result.first, f"{result.first_ms:.1f}", f"{result.all_ms:.1f}", workers.current,
+                  workers.reloads() - reloads_before, traffic.n_requests, len(traffic.failures))
+
+    # ---- the end ----
+
+    def _check_stats_page(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self._stage.ports["stats"], timeout=5)
+        connection.request("GET", "/")
+        status = connection.getresponse().status
+        connection.close()
+        if status != 200:
+            raise Failure(f"the stats page {self._stage.stats_url()} answers {status} instead of 200")
+
+    def _sum_up(self):
+        self._stage.workers.look()
+        reloads = self._stage.workers.reloads()
+        if self._failures:
+            raise Failure(f"{len(self._failures)} of {self._n_requests} requests beside the changes failed, the first: {self._failures[0]}")
+        if reloads and self._haproxy.adds_backends_live():
+            raise Failure(f"HAProxy {self._haproxy.version} was reloaded {reloads} times, expected 0: look for 'reload' in the log")
+        say(f"{len(ROUTES)} routes and {len(CHANGES)} changes right; {self._n_requests} other requests, 0 failed; reloads: {reloads}.")
+        say(f"Stats page: {self._stage.stats_url()} (`make demo KEEP=1` leaves it up)")
+
+
+def show_where_things_are(stage):
+    """For people who want to look around."""
+    http_address = f"127.0.0.1:{stage.ports['http']}"
+    say()
+    say("Everything stays up until Ctrl-C:")
+    say()
+    say(f"  stats page   {stage.stats_url()}  (a backend is a Service's port, a server is a pod)")
+    say(f"  a request    curl -H 'Host: shop.example.com' http://{http_address}/api/items")
+    say(f"  manifests    {stage.manifests.path}: edit, add or remove files")
+    say(f"               cp {stage.manifests.steps}/news.yaml {stage.manifests.path}/")
+    say(f"               curl -H 'Host: news.example.com' http://{http_address}/")
+    say(f"  spare pods   {', '.join(SPARE_PODS.values())}, port {stage.manifests.port}: for any EndpointSlice")
+    say(f"  metrics      Headgate's: http://127.0.0.1:{stage.ports['admin']}/metrics")
+    say(f"               HAProxy's: {stage.stats_url()}metrics")
+    say(f"  log          {stage.controller.log}")
+
+
+def _join(answers):
+    """ "200 shop-1, shop-2" """
+    statuses = sorted({answer.status for answer in answers})
+    return "; ".join(
+        f"{status} " + ", ".join(sorted(answer.pod for answer in answers if answer.status == status)) for status in statuses
+    ).strip()

@@ -1,0 +1,177 @@
+package harness
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/yaml"
+)
+
+// Apply writes objects of any kind as `kubectl apply --server-side` would:
+// whether they are new doesn't matter.
+func (c *Cluster) Apply(t TB, objects ...runtime.Object) {
+	t.Helper()
+	for _, object := range objects {
+		u, client, err := c.resource(object)
+		if err == nil {
+			_, err = client.Apply(context.Background(), u.GetName(), u,
+				metav1.ApplyOptions{FieldManager: "e2e", Force: true})
+		}
+		if err != nil {
+			t.Fatalf("applying %s: %v", describe(object), err)
+		}
+	}
+}
+
+// Delete removes objects; that one doesn't exist is fine.
+func (c *Cluster) Delete(t TB, objects ...runtime.Object) {
+	t.Helper()
+	now := int64(0)
+	for _, object := range objects {
+		u, client, err := c.resource(object)
+		if err == nil {
+			err = client.Delete(context.Background(), u.GetName(), metav1.DeleteOptions{GracePeriodSeconds: &now})
+		}
+		if err != nil && !apierrors.IsNotFound(err) {
+			t.Fatalf("deleting %s: %v", describe(object), err)
+		}
+	}
+}
+
+// ApplyFile applies every object of a YAML file, the project's own manifests for
+// instance, and returns them.
+func (c *Cluster) ApplyFile(t TB, path string) []runtime.Object {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	defer file.Close()
+	var objects []runtime.Object
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(file))
+	for {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		u := &unstructured.Unstructured{}
+		if err == nil {
+			err = yaml.Unmarshal(document, &u.Object)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if len(u.Object) > 0 {
+			objects = append(objects, u)
+		}
+	}
+	c.Apply(t, objects...)
+	return objects
+}
+
+// WriteManifests writes objects as YAML files into a folder for --manifests, one
+// file per object. A file appears, or changes, at once as a whole.
+func WriteManifests(t TB, dir string, objects ...runtime.Object) {
+	t.Helper()
+	for _, object := range objects {
+		u, err := toUnstructured(object)
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		text, err := yaml.Marshal(u.Object)
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		path := filepath.Join(dir, manifestName(u))
+		if err := os.WriteFile(path+".tmp", text, 0o644); err != nil {
+			t.Fatalf("%v", err)
+		}
+		if err := os.Rename(path+".tmp", path); err != nil {
+			t.Fatalf("%v", err)
+		}
+	}
+}
+
+// RemoveManifests removes what WriteManifests wrote for these objects.
+func RemoveManifests(t TB, dir string, objects ...runtime.Object) {
+	t.Helper()
+	for _, object := range objects {
+		u, err := toUnstructured(object)
+		if err == nil {
+			err = os.Remove(filepath.Join(dir, manifestName(u)))
+		}
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+	}
+}
+
+func manifestName(u *unstructured.Unstructured) string {
+	return strings.ToLower(fmt.Sprintf("%s_%s_%s.yaml", u.GetNamespace(), u.GetKind(), u.GetName()))
+}
+
+// resource finds the endpoint of the API that an object belongs to.
+func (c *Cluster) resource(object runtime.Object) (*unstructured.Unstructured, dynamic.ResourceInterface, error) {
+	u, err := toUnstructured(object)
+	if err != nil {
+		return nil, nil, err
+	}
+	kind := u.GroupVersionKind()
+	mapping, err := c.mapper.RESTMapping(kind.GroupKind(), kind.Version)
+	if meta.IsNoMatchError(err) { // a CRD that is younger than the cache
+		c.mapper.Reset()
+		mapping, err = c.mapper.RESTMapping(kind.GroupKind(), kind.Version)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	client := c.dynamic.Resource(mapping.Resource)
+	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
+		return u, client.Namespace(u.GetNamespace()), nil
+	}
+	return u, client, nil
+}
+
+// toUnstructured fills in apiVersion and kind, which typed objects leave out.
+func toUnstructured(object runtime.Object) (*unstructured.Unstructured, error) {
+	if u, ok := object.(*unstructured.Unstructured); ok {
+		return u, nil
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return nil, err
+	}
+	u := &unstructured.Unstructured{Object: content}
+	kinds, _, err := scheme.Scheme.ObjectKinds(object)
+	if err != nil {
+		return nil, err
+	}
+	u.SetGroupVersionKind(kinds[0])
+	// Read-only, and what an object read from the API carries.
+	unstructured.RemoveNestedField(content, "status")
+	unstructured.RemoveNestedField(content, "metadata", "managedFields")
+	unstructured.RemoveNestedField(content, "metadata", "creationTimestamp")
+	return u, nil
+}
+
+func describe(object runtime.Object) string {
+	u, err := toUnstructured(object)
+	if err != nil {
+		return fmt.Sprintf("%T", object)
+	}
+	return fmt.Sprintf("%s %s/%s", u.GetKind(), u.GetNamespace(), u.GetName())
+}

@@ -1,0 +1,106 @@
+package harness
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"time"
+)
+
+// CA is a certificate authority that lives as long as the run.
+type CA struct {
+	PEM  []byte // its certificate
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+// KeyPair is a certificate with its key, in PEM.
+type KeyPair struct {
+	Cert, Key []byte
+}
+
+// NewCA makes an authority.
+func NewCA(name string) (*CA, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := certificate(name)
+	template.IsCA = true
+	template.BasicConstraintsValid = true
+	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	return &CA{PEM: encodePEM("CERTIFICATE", der), cert: cert, key: key}, nil
+}
+
+// Issue makes a server certificate for host names and IP addresses.
+func (ca *CA) Issue(names ...string) (KeyPair, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return KeyPair{}, err
+	}
+	template := certificate(names[0])
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, ca.cert, key.Public(), ca.key)
+	if err != nil {
+		return KeyPair{}, err
+	}
+	keyPEM, err := encodeKey(key)
+	return KeyPair{Cert: encodePEM("CERTIFICATE", der), Key: keyPEM}, err
+}
+
+// ClientTLS is a client configuration that trusts this authority alone.
+func (ca *CA) ClientTLS() *tls.Config {
+	pool := x509.NewCertPool()
+	pool.AddCert(ca.cert)
+	return &tls.Config{RootCAs: pool}
+}
+
+// write stores the pair for a program that wants files.
+func (p KeyPair) write(certFile, keyFile string) error {
+	if err := os.WriteFile(certFile, p.Cert, 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(keyFile, p.Key, 0o600)
+}
+
+func certificate(name string) *x509.Certificate {
+	serial, _ := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	return &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: name},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(24 * time.Hour),
+	}
+}
+
+func encodeKey(key *ecdsa.PrivateKey) ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	return encodePEM("PRIVATE KEY", der), err
+}
+
+func encodePEM(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}

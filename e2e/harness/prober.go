@@ -1,0 +1,160 @@
+package harness
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+	"time"
+)
+
+// Route is one request to send and what may answer it.
+type Route struct {
+	Host, Path string
+	Header     http.Header // further ones; may be nil
+	// Status is the one wanted; 0 is 200.
+	Status int
+	// Allowed says whether the pod ("ip:port") may answer. Nil allows any. See
+	// PodSet for routes whose pods change during the traffic.
+	Allowed func(pod string) bool
+}
+
+// Traffic describes a Prober.
+type Traffic struct {
+	Addr    string                      // where to connect, "127.0.0.1:80"
+	Clients int                         // goroutines with a connection each; 0 is 4
+	Next    func(client, seq int) Route // chooses each request
+	Pause   time.Duration               // of a client after each request; 0 is 1 ms, < 0 none
+	TLS     *tls.Config                 // if not nil, HTTPS with the route's host as SNI
+}
+
+// Prober sends requests without end, over connections that are kept open, and
+// checks each answer.
+type Prober struct {
+	traffic Traffic
+	stop    chan struct{}
+	clients sync.WaitGroup
+	mu      sync.Mutex
+	summary Summary
+}
+
+// StartProber starts the traffic. It ends with Stop, or with the test.
+func StartProber(t TB, traffic Traffic) *Prober {
+	t.Helper()
+	if traffic.Clients == 0 {
+		traffic.Clients = 4
+	}
+	if traffic.Pause == 0 {
+		traffic.Pause = time.Millisecond
+	}
+	p := &Prober{traffic: traffic, stop: make(chan struct{}), summary: newSummary()}
+	for client := range traffic.Clients {
+		p.clients.Add(1)
+		go p.run(client)
+	}
+	t.Cleanup(func() { p.Stop() })
+	return p
+}
+
+// Stop ends the traffic, the requests in flight included, and sums up.
+func (p *Prober) Stop() Summary {
+	p.mu.Lock()
+	select {
+	case <-p.stop:
+	default:
+		close(p.stop)
+	}
+	p.mu.Unlock()
+	p.clients.Wait()
+	return p.Summary()
+}
+
+// Summary is the sum so far.
+func (p *Prober) Summary() Summary {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.summary.clone()
+}
+
+// Await waits until n further requests have been answered, well or not. It is
+// how a test says "under traffic" without naming a time.
+func (p *Prober) Await(t TB, n int) {
+	t.Helper()
+	want := p.Summary().Requests + n
+	Eventually(t, "traffic", func() error {
+		if have := p.Summary().Requests; have < want {
+			return fmt.Errorf("%d requests, want %d", have, want)
+		}
+		return nil
+	})
+}
+
+func (p *Prober) run(client int) {
+	defer p.clients.Done()
+	transport := &http.Transport{
+		DialContext:         dialer(p.traffic.Addr),
+		TLSClientConfig:     p.traffic.TLS,
+		MaxIdleConnsPerHost: 1,
+		DisableCompression:  true,
+	}
+	defer transport.CloseIdleConnections()
+	web := &http.Client{Transport: transport, Timeout: patience(), CheckRedirect: noRedirect}
+	for seq := 0; ; seq++ {
+		select {
+		case <-p.stop:
+			return
+		default:
+		}
+		route := p.traffic.Next(client, seq)
+		result := p.request(web, route)
+		p.mu.Lock()
+		p.summary.add(result)
+		p.mu.Unlock()
+		if p.traffic.Pause > 0 {
+			time.Sleep(p.traffic.Pause)
+		}
+	}
+}
+
+// request sends one request. Routes share the connection of their client, as
+// those of a browser's proxy would; with TLS each host has one, for its name.
+func (p *Prober) request(web *http.Client, route Route) Result {
+	result := Result{Route: route, At: time.Now()}
+	url := "http://" + p.traffic.Addr + route.Path
+	if p.traffic.TLS != nil {
+		url = "https://" + route.Host + route.Path
+	}
+	request, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		result.Err = err
+		return result
+	}
+	request.Host = route.Host
+	for key, values := range route.Header {
+		request.Header[key] = values
+	}
+	// net/http sends a GET again when a kept connection is closed under it before
+	// a byte of the answer; each attempt gets a connection, so that shows here.
+	attempts := 0
+	request = request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) {
+			attempts++
+			if !info.Reused {
+				result.Connections++
+			}
+		},
+	}))
+	response, err := web.Do(request)
+	if err == nil {
+		result.Status = response.StatusCode
+		result.Pod = response.Header.Get("X-Pod")
+		_, err = io.Copy(io.Discard, response.Body)
+		response.Body.Close()
+	}
+	result.Err = err
+	result.Retries = max(attempts-1, 0)
+	result.Took = time.Since(result.At)
+	return result
+}

@@ -1,0 +1,242 @@
+/*
+ * Which fields of each kind are read, as tables; and whether two objects say the same.
+ *
+ * Owns the knowledge of the Kubernetes API's field names. Read by decode.c. Must not know where
+ * objects come from (API server or manifests) nor what is made of them.
+ */
+#include "kube/object.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "kube/decode_priv.h"
+
+/* The API's limit for names that are DNS subdomains; some are limited to 63, which is left to the
+ * API server. */
+#define NAME_MAX_LEN 253
+#define PORT_MAX     65535
+
+#define TABLE(array, type)                                                                         \
+	{                                                                                          \
+		.fields = (array), .n_fields = ARRAY_LEN(array), .item_size = sizeof(type)         \
+	}
+
+const struct kube_kind_info kube_kinds[KUBE_KIND_COUNT] = {
+#define KIND(id, name, version, path, resource) [KUBE_##id] = {name, version, path, resource},
+#include "kube/kinds.def"
+};
+
+static const struct field head_fields[] = {
+	{.path = {"metadata", "creationTimestamp"},
+		.type = FIELD_TIME,
+		.offset = offsetof(struct object, created_seconds)},
+	{.path = {"metadata", "name"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct object, name),
+		.is_required = true,
+		.max_len = NAME_MAX_LEN},
+};
+
+const struct field_table object_head_table = TABLE(head_fields, struct object);
+
+static const struct field backend_fields[] = {
+	{.path = {"service", "name"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct ingress_backend, service),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"service", "port", "name"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct ingress_backend, port_name),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"service", "port", "number"},
+		.type = FIELD_INT,
+		.offset = offsetof(struct ingress_backend, port_number),
+		.max = PORT_MAX},
+	{.path = {"resource", "kind"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct ingress_backend, resource_kind),
+		.max_len = NAME_MAX_LEN},
+};
+
+static const struct field_table backend_table = TABLE(backend_fields, struct ingress_backend);
+
+static const struct field_word path_types[] = {
+	{"Exact", INGRESS_PATH_EXACT},
+	{"Prefix", INGRESS_PATH_PREFIX},
+	{"ImplementationSpecific", INGRESS_PATH_IMPLEMENTATION_SPECIFIC},
+	{NULL, 0},
+};
+
+static const struct field path_fields[] = {
+	{.path = {"path"}, .type = FIELD_TEXT, .offset = offsetof(struct ingress_path, path)},
+	{.path = {"pathType"},
+		.type = FIELD_ENUM,
+		.offset = offsetof(struct ingress_path, type),
+		.words = path_types,
+		.other = INGRESS_PATH_UNKNOWN},
+	{.path = {"backend"},
+		.type = FIELD_GROUP,
+		.offset = offsetof(struct ingress_path, backend),
+		.rows = &backend_table},
+};
+
+static const struct field_table path_table = TABLE(path_fields, struct ingress_path);
+
+static const struct field rule_fields[] = {
+	{.path = {"host"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct ingress_rule, host),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"http", "paths"},
+		.type = FIELD_LIST,
+		.offset = offsetof(struct ingress_rule, paths),
+		.rows = &path_table},
+};
+
+static const struct field_table rule_table = TABLE(rule_fields, struct ingress_rule);
+
+static const struct field ingress_fields[] = {
+	{.path = {"spec", "ingressClassName"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct ingress, class_name),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"spec", "defaultBackend"},
+		.type = FIELD_GROUP,
+		.offset = offsetof(struct ingress, default_backend),
+		.rows = &backend_table},
+	{.path = {"spec", "rules"},
+		.type = FIELD_LIST,
+		.offset = offsetof(struct ingress, rules),
+		.rows = &rule_table},
+};
+
+static const struct field ingress_class_fields[] = {
+	{.path = {"spec", "controller"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct ingress_class, controller),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"metadata", "annotations", "ingressclass.kubernetes.io/is-default-class"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct ingress_class, is_default)},
+};
+
+static const struct field_word protocols[] = {
+	{"TCP", PORT_PROTOCOL_TCP},
+	{NULL, 0},
+};
+
+static const struct field service_port_fields[] = {
+	{.path = {"name"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct service_port, name),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"port"},
+		.type = FIELD_INT,
+		.offset = offsetof(struct service_port, port),
+		.min = 1,
+		.max = PORT_MAX},
+	{.path = {"protocol"},
+		.type = FIELD_ENUM,
+		.offset = offsetof(struct service_port, protocol),
+		.words = protocols,
+		.other = PORT_PROTOCOL_OTHER},
+};
+
+static const struct field_table service_port_table =
+	TABLE(service_port_fields, struct service_port);
+
+static const struct field service_fields[] = {
+	{.path = {"spec", "type"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct service, type),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"spec", "ports"},
+		.type = FIELD_LIST,
+		.offset = offsetof(struct service, ports),
+		.rows = &service_port_table},
+};
+
+static const struct field slice_port_fields[] = {
+	{.path = {"name"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct slice_port, name),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"port"},
+		.type = FIELD_INT,
+		.offset = offsetof(struct slice_port, port),
+		.max = PORT_MAX},
+	{.path = {"protocol"},
+		.type = FIELD_ENUM,
+		.offset = offsetof(struct slice_port, protocol),
+		.words = protocols,
+		.other = PORT_PROTOCOL_OTHER},
+};
+
+static const struct field_table slice_port_table = TABLE(slice_port_fields, struct slice_port);
+
+static const struct field slice_endpoint_fields[] = {
+	{.path = {"addresses"},
+		.type = FIELD_FIRST_TEXT,
+		.offset = offsetof(struct slice_endpoint, address),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"targetRef", "name"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct slice_endpoint, pod),
+		.max_len = NAME_MAX_LEN,
+		.only_if = "kind",
+		.only_if_is = "Pod"},
+	{.path = {"conditions", "ready"},
+		.type = FIELD_BOOL,
+		.offset = offsetof(struct slice_endpoint, ready)},
+	{.path = {"conditions", "serving"},
+		.type = FIELD_BOOL,
+		.offset = offsetof(struct slice_endpoint, serving)},
+	{.path = {"conditions", "terminating"},
+		.type = FIELD_BOOL,
+		.offset = offsetof(struct slice_endpoint, terminating)},
+};
+
+static const struct field_table slice_endpoint_table =
+	TABLE(slice_endpoint_fields, struct slice_endpoint);
+
+static const struct field endpoint_slice_fields[] = {
+	{.path = {"metadata", "labels", "kubernetes.io/service-name"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct endpoint_slice, service),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"addressType"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct endpoint_slice, address_type),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"ports"},
+		.type = FIELD_LIST,
+		.offset = offsetof(struct endpoint_slice, ports),
+		.rows = &slice_port_table},
+	{.path = {"endpoints"},
+		.type = FIELD_LIST,
+		.offset = offsetof(struct endpoint_slice, endpoints),
+		.rows = &slice_endpoint_table},
+};
+
+static const struct field config_map_fields[] = {
+	{.path = {"data"}, .type = FIELD_MAP, .offset = offsetof(struct config_map, data)},
+};
+
+const struct object_schema object_schemas[KUBE_KIND_COUNT] = {
+	[KUBE_INGRESS] = {TABLE(ingress_fields, struct ingress), .is_namespaced = true},
+	[KUBE_INGRESS_CLASS] = {TABLE(ingress_class_fields, struct ingress_class),
+		.is_namespaced = false},
+	[KUBE_SERVICE] = {TABLE(service_fields, struct service), .is_namespaced = true},
+	[KUBE_ENDPOINT_SLICE] = {TABLE(endpoint_slice_fields, struct endpoint_slice),
+		.is_namespaced = true},
+	[KUBE_CONFIG_MAP] = {TABLE(config_map_fields, struct config_map), .is_namespaced = true},
+};
+
+bool object_equals(const struct object *a, const struct object *b)
+{
+	static_assert(offsetof(struct object, mark) == 0, "the mark comes before the content");
+	const size_t skip = sizeof(a->mark);
+
+	return a->size == b->size &&
+	       memcmp((const char *)a + skip, (const char *)b + skip, a->size - skip) == 0;
+}

@@ -1,0 +1,32 @@
+/*
+ * The text of one manifest file to objects: several documents, v1 List, and typed lists such as
+ * IngressList. Pure: no I/O.
+ */
+#ifndef HG_MANIFEST_FILE_H
+#define HG_MANIFEST_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "kube/object.h"
+
+struct manifest_file {
+	struct object **objects; /* in the order of the file; each to be freed by its owner */
+	size_t n_objects;
+	size_t n_skipped; /* objects of kinds that we do not read */
+};
+
+/*
+ * All objects or none: false and `err` (ERR_INPUT, "line N: …" where a line is known) at the first
+ * thing that is wrong. A namespaced object without a namespace is in "default". The same object may
+ * be there twice.
+ */
+bool manifest_file_parse(
+	const char *text, size_t len, struct manifest_file *ret_file, struct err *err) MUST_USE;
+
+/* Frees what is still there; an object that somebody took has been replaced by NULL. */
+void manifest_file_fini(struct manifest_file *file);
+
+#endif

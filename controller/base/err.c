@@ -27,8 +27,10 @@ bool err_wrap(struct err *err, const char *format, ...)
 	va_start(args, format);
 	int len = vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
-	if (len >= 0 && (size_t)len < sizeof(err->text)) {
-		snprintf(err->text + len, sizeof(err->text) - (size_t)len, ": %s", inner);
+	size_t used = len < 0 ? 0 : strlen(err->text);
+	size_t room = sizeof(err->text) - used;
+	if (snprintf(err->text + used, room, ": %s", inner) < 0) {
+		err->text[used] = '\0';
 	}
 	return false;
 }

@@ -1,0 +1,78 @@
+/*
+ * A connection to one API server: every list and watch of the program goes through it (HTTP/2 where
+ * the server offers it, so they all share one TCP connection). libcurl's multi interface, driven by
+ * the libevent loop.
+ *
+ * Credentials are looked at again whenever a request starts: a token file or CA that has been
+ * replaced is used from then on. A peer that is gone without a word is noticed by the kernel within
+ * 30 seconds (keepalive probes, and a limit on the time that sent data may stay unacknowledged);
+ * one that is connected but says nothing, by `idle_seconds`. After such silence the next request
+ * uses a new connection. No proxy is ever used, no redirect followed, no certificate left
+ * unchecked.
+ */
+#ifndef HG_KUBE_CLIENT_H
+#define HG_KUBE_CLIENT_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "kube/config.h"
+#include "kube/turn.h"
+
+struct kube_client;
+struct kube_request;
+
+/* Waits for a connection, TLS included. */
+#define KUBE_CONNECT_TIMEOUT_MS 10000
+
+/* How a request ended. */
+struct kube_result {
+	long status;		  /* HTTP status; 0 = there was no complete answer */
+	long retry_after_seconds; /* Retry-After header; 0 = none */
+	const char *error; /* why there was none, in words; borrowed for the call; NULL when status
+			      is set */
+};
+
+/* Bytes of the body as they arrive; false = stop the request. Only called for status 200. */
+typedef bool (*kube_data_fn)(void *ctx, const char *data, size_t len);
+
+/*
+ * The request is over, also after kube_data_fn said stop (status 0); the request is freed when this
+ * returns. Never called from within kube_client_get().
+ */
+typedef void (*kube_done_fn)(void *ctx, const struct kube_result *result);
+
+/* `config` is taken over, also on failure. Credential files are read once here, so that a mistake
+ * is seen at start. */
+struct kube_client *kube_client_new(
+	struct event_base *base, struct kube_config *config, struct err *err) MUST_USE;
+
+/* Requests still running end without a call of their functions. Not from within one of those
+ * functions. */
+void kube_client_free(struct kube_client *client);
+
+/* What to ask for and who wants to hear of it. */
+struct kube_get {
+	const char *path_and_query; /* "/api/v1/services?limit=500", already encoded; copied */
+	unsigned idle_seconds; /* end it when no byte has arrived for so long (a dead peer); 0 =
+				  never */
+	kube_data_fn on_data;
+	kube_done_fn on_done;
+	void *ctx;
+};
+
+/* GET <server><path_and_query>. May be called from any callback; never NULL. */
+struct kube_request *kube_client_get(
+	struct kube_client *client, const struct kube_get *get) MUST_USE;
+
+/* Ends a request without calling its functions. May be called from any callback but the request's
+ * own kube_done_fn. */
+void kube_request_cancel(struct kube_request *request);
+
+/* Turns for what a server should be asked for once at a time: the lists. */
+struct turn_queue *kube_client_list_turns(struct kube_client *client) MUST_USE;
+
+#endif

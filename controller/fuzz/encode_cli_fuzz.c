@@ -1,0 +1,165 @@
+/*
+ * Runtime API commands. The oracle is a model of how HAProxy reads its command line (2.6 to 3.4,
+ * tried on both): what encode_op() accepts must come back as exactly the words that were meant, on
+ * one line, as one command, and begin no payload.
+ *
+ * Input: one byte for the operation, one for the map, then the texts, each ended by a NUL: backend,
+ * server, address, key, value, map folder.
+ */
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "haproxy/encode.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MAX_WORDS 64
+#define N_TEXTS	  6
+
+enum { BACKEND, SERVER, ADDRESS, KEY, VALUE, DIR };
+
+struct words {
+	char *items[MAX_WORDS];
+	size_t n;
+};
+
+static void add_word(struct words *words, char *word)
+{
+	assert(words->n < MAX_WORDS);
+	words->items[words->n++] = word;
+}
+
+static void free_words(struct words *words)
+{
+	for (size_t i = 0; i < words->n; i++) {
+		free(words->items[i]);
+	}
+}
+
+/* HAProxy's reader: blanks separate, a backslash takes the next byte as it is, an open ';' would
+ * begin another command. */
+static void read_line(const char *line, struct words *words)
+{
+	size_t len = strlen(line);
+	const char *last = strrchr(line, ' ');
+
+	assert(memchr(line, '\n', len) == NULL && memchr(line, '\r', len) == NULL);
+	assert(len <= ENCODE_MAX_LINE);
+	assert(len < 2 || strcmp(line + len - 2, "<<") != 0);
+	assert(last == NULL || strncmp(last + 1, "<<", 2) != 0);
+	while (*line != '\0') {
+		struct buf word = BUF_INIT(0);
+
+		line += strspn(line, " \t");
+		for (; *line != '\0' && *line != ' ' && *line != '\t'; line++) {
+			assert(*line != ';');
+			if (*line == '\\') {
+				line++;
+				assert(*line != '\0');
+			}
+			buf_append_char(&word, *line);
+		}
+		add_word(words, buf_take(&word));
+	}
+}
+
+/* What the operation means, word by word, written without the encoder's templates. */
+static void mean(const struct plan_op *op, const char *const texts[N_TEXTS], struct words *words)
+{
+	static const char *const verbs[PLAN_OP_COUNT] = {"add", "publish", "add", "set", "enable",
+		"add", "set", "del", "disable", "del", "unpublish", "del"};
+	bool is_map = op->kind >= PLAN_OP_MAP_ADD && op->kind <= PLAN_OP_MAP_DEL;
+	bool is_server = strncmp(plan_ops[op->kind].name, "server", 6) == 0;
+
+	add_word(words, xstrdup(verbs[op->kind]));
+	if (is_map) {
+		add_word(words, xstrdup("map"));
+		add_word(words, xasprintf("%s/%s", texts[DIR], model_map_files[op->map]));
+		add_word(words, xstrdup(texts[KEY]));
+		if (op->kind != PLAN_OP_MAP_DEL) {
+			add_word(words, xstrdup(texts[VALUE]));
+		}
+		return;
+	}
+	add_word(words, xstrdup(is_server ? "server" : "backend"));
+	add_word(words, is_server ? xasprintf("%s/%s", texts[BACKEND], texts[SERVER])
+				  : xstrdup(texts[BACKEND]));
+	if (op->kind == PLAN_OP_BACKEND_ADD) {
+		add_word(words, xstrdup("from"));
+		add_word(words, xstrdup("http_profile"));
+	} else if (op->kind == PLAN_OP_SERVER_ADD) {
+		static const char *const keywords[] = {
+			"pool-max-conn", "-1", "pool-purge-delay", "5s"};
+
+		add_word(words, xstrdup(texts[ADDRESS]));
+		for (size_t i = 0; i < ARRAY_LEN(keywords); i++) {
+			add_word(words, xstrdup(keywords[i]));
+		}
+	} else if (op->kind == PLAN_OP_SERVER_ADDRESS) {
+		const char *colon = strrchr(texts[ADDRESS], ':');
+		bool is_six = texts[ADDRESS][0] == '[';
+
+		assert(colon != NULL);
+		add_word(words, xstrdup("addr"));
+		add_word(words, xstrndup(texts[ADDRESS] + is_six,
+					(size_t)(colon - texts[ADDRESS]) - 2 * is_six));
+		add_word(words, xstrdup("port"));
+		add_word(words, xstrdup(colon + 1));
+	}
+}
+
+static void check(const char *line, const struct plan_op *op, const char *const texts[N_TEXTS])
+{
+	struct words read = {0};
+	struct words meant = {0};
+
+	read_line(line, &read);
+	mean(op, texts, &meant);
+	assert(read.n == meant.n);
+	for (size_t i = 0; i < read.n; i++) {
+		assert(strcmp(read.items[i], meant.items[i]) == 0);
+		assert(read.items[i][0] != '\0');
+	}
+	free_words(&read);
+	free_words(&meant);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *texts[N_TEXTS];
+	size_t pos = 2;
+
+	if (size < 2) {
+		return 0;
+	}
+	for (size_t i = 0; i < N_TEXTS; i++) {
+		size_t len = pos < size ? strnlen((const char *)data + pos, size - pos) : 0;
+
+		texts[i] = xstrndup(len ? (const char *)data + pos : "", len);
+		pos += len + 1;
+	}
+	struct plan_op op = {.kind = (enum plan_op_kind)(data[0] % PLAN_OP_COUNT),
+		.map = (enum model_map)(data[1] % MODEL_MAP_COUNT),
+		.backend = texts[BACKEND],
+		.server = texts[SERVER],
+		.address = texts[ADDRESS],
+		.key = texts[KEY],
+		.value = texts[VALUE]};
+	struct buf buf = BUF_INIT(0);
+
+	buf_append_str(&buf, "before|");
+	if (encode_op(&buf, &op, texts[DIR])) {
+		assert(strncmp(buf_str(&buf), "before|", 7) == 0);
+		check(buf_str(&buf) + 7, &op, (const char *const *)texts);
+	} else {
+		assert(strcmp(buf_str(&buf), "before|") == 0 && buf.len == 7 && buf_is_ok(&buf));
+	}
+	buf_fini(&buf);
+	for (size_t i = 0; i < N_TEXTS; i++) {
+		free(texts[i]);
+	}
+	return 0;
+}

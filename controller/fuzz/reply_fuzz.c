@@ -1,0 +1,45 @@
+/*
+ * Answers to operations: any text has one of three results, and only a last line that is known is
+ * good news. The first byte of the input chooses the operation.
+ */
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "haproxy/reply.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size == 0) {
+		return 0;
+	}
+	enum plan_op_kind kind = (enum plan_op_kind)(data[0] % PLAN_OP_COUNT);
+	char *text = xstrndup((const char *)data + 1, size - 1);
+	size_t len;
+	const char *line = reply_last_line(text, &len);
+	enum plan_result result = reply_classify(kind, text);
+
+	assert(line >= text && line + len <= text + strlen(text));
+	assert(memchr(line, '\n', len) == NULL);
+	assert(strspn(line + len, "\n") == strlen(line + len));
+	assert(result == PLAN_DONE || result == PLAN_BUSY || result == PLAN_REFUSED);
+
+	/* What was said before does not count, and neither do empty lines behind it. */
+	char *longer = xasprintf("Server deleted.\nNew server registered.\n%s\n\n", text);
+	if (len > 0) {
+		assert(reply_classify(kind, longer) == result);
+	}
+	/* Only 'set server addr' has answers of open length. */
+	if (result != PLAN_REFUSED && kind != PLAN_OP_SERVER_ADDRESS) {
+		char *more = xasprintf("%.*s.", (int)len, line);
+		assert(reply_classify(kind, more) == PLAN_REFUSED);
+		free(more);
+	}
+	free(longer);
+	free(text);
+	return 0;
+}

@@ -1,0 +1,451 @@
+/*
+ * See apply.h. The order of operations and what a refusal takes with it are in one table, rules[];
+ * the rest sends, waits and keeps the books.
+ */
+#include "haproxy/apply.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "base/metrics.h"
+#include "haproxy/encode.h"
+#include "haproxy/reply.h"
+
+/* What went wrong with a backend, a server or a host. */
+enum mark_bits {
+	MISSING = 1, /* it could not be added */
+	BROKEN = 2,  /* something in PREPARE was refused */
+	KEPT = 4,    /* map entries still lead to it */
+	STUCK = 8,   /* something in RETIRE was refused */
+	BUSY = 16,   /* one of its servers is busy */
+};
+
+struct rule {
+	unsigned step;
+	unsigned backend_blocks; /* marks of its backend (map: of the backend that the entry would
+				    lead to) that block it */
+	unsigned server_blocks;
+	unsigned backend_marks; /* what a failure leaves on its backend (map: on the backend that
+				   the entry leads to now) */
+	unsigned server_marks;
+};
+
+/* Hosts appear after their paths and go before them (plan.c has them in this order). */
+enum { STEP_PATHS = 3, STEP_HOSTS, STEP_MAP_DEL, STEP_COUNT = 10 };
+
+/* A backend is unpublished last but one: as long as it has a server that is not in maintenance, it
+ * is published. */
+static const struct rule rules[PLAN_OP_COUNT] = {
+	[PLAN_OP_BACKEND_ADD] = {0, 0, 0, MISSING | BROKEN, 0},
+	[PLAN_OP_BACKEND_PUBLISH] = {1, MISSING, 0, BROKEN, 0},
+	[PLAN_OP_SERVER_ADD] = {1, MISSING, 0, BROKEN, BROKEN},
+	[PLAN_OP_SERVER_ADDRESS] = {1, MISSING, 0, BROKEN, BROKEN},
+	[PLAN_OP_SERVER_ENABLE] = {2, MISSING, BROKEN, BROKEN, BROKEN},
+	[PLAN_OP_MAP_ADD] = {STEP_PATHS, BROKEN, 0, KEPT, 0},
+	[PLAN_OP_MAP_SET] = {STEP_PATHS, BROKEN, 0, KEPT, 0},
+	[PLAN_OP_MAP_DEL] = {STEP_MAP_DEL, 0, 0, KEPT, 0},
+	[PLAN_OP_SERVER_DISABLE] = {6, BROKEN | KEPT, 0, STUCK, STUCK},
+	[PLAN_OP_SERVER_DEL] = {7, BROKEN | KEPT, STUCK, STUCK, 0},
+	[PLAN_OP_BACKEND_UNPUBLISH] = {8, BROKEN | KEPT | STUCK, 0, STUCK, 0},
+	[PLAN_OP_BACKEND_DEL] = {9, BROKEN | KEPT | STUCK, 0, 0, 0},
+};
+
+struct mark {
+	unsigned bits;
+	char name[]; /* "backend", "backend/server" or "/host" */
+};
+
+struct item {
+	struct plan_op *op;
+	size_t size; /* bytes of the command while its answer is awaited */
+};
+
+struct apply {
+	struct cli *cli;
+	char *map_dir;
+	struct applied *applied;
+	apply_done_fn on_done;
+	void *ctx;
+	struct event *start_event;
+	struct item *items; /* operations by step */
+	size_t n_items;
+	size_t next;   /* first item not looked at */
+	size_t oldest; /* no item before this one awaits an answer */
+	size_t n_waiting;
+	size_t waiting_size;
+	struct table marks;
+	struct buf line;
+	struct apply_result result;
+	char *first_text;
+};
+
+static unsigned step_of(const struct plan_op *op);
+static void sort_by_step(struct apply *apply, struct plan *plan);
+static void on_start(evutil_socket_t fd, short what, void *ctx);
+static void go_on(struct apply *apply);
+static bool may_look_at_next(const struct apply *apply);
+static void look_at_next(struct apply *apply);
+static enum plan_result judge(const struct apply *apply, const struct plan_op *op);
+static void on_answer(void *ctx, const char *text);
+static void settle(
+	struct apply *apply, struct plan_op *op, enum plan_result result, const char *text);
+static void enter(struct applied *applied, const struct plan_op *op);
+static void spread(struct apply *apply, const struct plan_op *op);
+static unsigned marks_on(const struct apply *apply, const char *before, const char *after);
+static void put_marks(struct apply *apply, const char *before, const char *after, unsigned bits);
+static void finish(struct apply *apply);
+static void release(struct apply *apply);
+
+struct apply *apply_start(struct cli *cli, const char *map_dir, struct plan *plan,
+	struct applied *applied, apply_done_fn on_done, void *ctx)
+{
+	struct apply *apply = xcalloc(1, sizeof(*apply));
+
+	apply->cli = cli;
+	apply->map_dir = xstrdup(map_dir);
+	apply->applied = applied;
+	apply->on_done = on_done;
+	apply->ctx = ctx;
+	buf_init(&apply->line, ENCODE_MAX_LINE + 1);
+	sort_by_step(apply, plan);
+	apply->start_event = evtimer_new(cli_base(cli), on_start, apply);
+	assert(apply->start_event != NULL);
+	event_active(apply->start_event, EV_TIMEOUT, 0);
+	return apply;
+}
+
+void apply_cancel(struct apply *apply)
+{
+	if (apply != NULL) {
+		cli_forget(apply->cli, apply);
+		release(apply);
+	}
+}
+
+static unsigned step_of(const struct plan_op *op)
+{
+	unsigned step = rules[op->kind].step;
+
+	return step == STEP_PATHS && op->map == MODEL_MAP_HOSTS ? STEP_HOSTS : step;
+}
+
+static void sort_by_step(struct apply *apply, struct plan *plan)
+{
+	size_t starts[STEP_COUNT + 1] = {0};
+
+	apply->n_items = plan->n_ops;
+	apply->items = xcalloc(plan->n_ops, sizeof(*apply->items));
+	for (size_t i = 0; i < plan->n_ops; i++) {
+		starts[step_of(&plan->ops[i]) + 1]++;
+	}
+	for (int step = 1; step <= STEP_COUNT; step++) {
+		starts[step] += starts[step - 1];
+	}
+	for (size_t i = 0; i < plan->n_ops; i++) {
+		plan->ops[i].result = PLAN_PENDING;
+		apply->items[starts[step_of(&plan->ops[i])]++].op = &plan->ops[i];
+	}
+}
+
+static void on_start(evutil_socket_t fd, short what, void *ctx)
+{
+	struct apply *apply = ctx;
+
+	(void)fd;
+	(void)what;
+	apply->result.is_lost = !cli_is_connected(apply->cli);
+	go_on(apply);
+}
+
+/* Sends what may be sent now; finishes when nothing is left to send or to wait for. */
+static void go_on(struct apply *apply)
+{
+	while (may_look_at_next(apply)) {
+		look_at_next(apply);
+	}
+	if (apply->n_waiting == 0) {
+		finish(apply);
+	}
+}
+
+static bool may_look_at_next(const struct apply *apply)
+{
+	if (apply->result.is_lost || apply->next == apply->n_items) {
+		return false;
+	}
+	if (apply->n_waiting == 0) {
+		return true;
+	}
+	return apply->waiting_size < APPLY_WINDOW &&
+	       step_of(apply->items[apply->next].op) == step_of(apply->items[apply->next - 1].op);
+}
+
+static void look_at_next(struct apply *apply)
+{
+	struct item *item = &apply->items[apply->next++];
+	enum plan_result result = judge(apply, item->op);
+
+	if (result != PLAN_PENDING) {
+		settle(apply, item->op, result, "");
+		return;
+	}
+	buf_clear(&apply->line);
+	if (!encode_op(&apply->line, item->op, apply->map_dir)) {
+		settle(apply, item->op, PLAN_REFUSED,
+			"not sent: it has bytes that HAProxy can't be given, or is too long");
+		return;
+	}
+	cli_send(apply->cli, buf_str(&apply->line), on_answer, apply);
+	item->size = apply->line.len + 1;
+	apply->waiting_size += item->size;
+	apply->n_waiting++;
+	apply->result.n_sent++;
+}
+
+/* PENDING = to be sent. */
+static enum plan_result judge(const struct apply *apply, const struct plan_op *op)
+{
+	const struct rule *rule = &rules[op->kind];
+
+	if (op->key == NULL) {
+		unsigned bits = marks_on(apply, op->backend, "");
+		if (bits & rule->backend_blocks) {
+			return PLAN_SKIPPED;
+		}
+		if (op->server != NULL &&
+			(marks_on(apply, op->backend, op->server) & rule->server_blocks)) {
+			return PLAN_SKIPPED;
+		}
+		return op->kind == PLAN_OP_BACKEND_DEL && (bits & BUSY) ? PLAN_BUSY : PLAN_PENDING;
+	}
+	if (op->value == NULL) {
+		return PLAN_PENDING;
+	}
+	if (op->map == MODEL_MAP_HOSTS) {
+		return marks_on(apply, "", op->value) ? PLAN_SKIPPED : PLAN_PENDING;
+	}
+	return marks_on(apply, op->value, "") & rule->backend_blocks ? PLAN_SKIPPED : PLAN_PENDING;
+}
+
+static void on_answer(void *ctx, const char *text)
+{
+	struct apply *apply = ctx;
+
+	/* Answers come in the order of sending: this one belongs to the oldest item that has no
+	 * result. */
+	while (apply->items[apply->oldest].op->result != PLAN_PENDING) {
+		apply->oldest++;
+	}
+	assert(apply->oldest < apply->next && apply->n_waiting > 0);
+	struct item *item = &apply->items[apply->oldest];
+	apply->n_waiting--;
+	apply->waiting_size -= item->size;
+	if (text == NULL) {
+		item->op->result = PLAN_LOST;
+		apply->result.is_lost = true;
+	} else {
+		settle(apply, item->op, reply_classify(item->op->kind, text), text);
+	}
+	go_on(apply);
+}
+
+/* Enters the result of one operation everywhere. */
+static void settle(
+	struct apply *apply, struct plan_op *op, enum plan_result result, const char *text)
+{
+	struct apply_result *sum = &apply->result;
+
+	op->result = result;
+	if (result == PLAN_DONE) {
+		sum->n_done++;
+		metrics_add(METRIC_OPERATIONS, plan_ops[op->kind].name, 1);
+		enter(apply->applied, op);
+		return;
+	}
+	sum->n_busy += result == PLAN_BUSY;
+	sum->n_skipped += result == PLAN_SKIPPED;
+	if (result == PLAN_REFUSED) {
+		sum->n_refused++;
+		metrics_add(METRIC_OPERATION_ERRORS, plan_ops[op->kind].name, 1);
+		if (sum->first_refused == NULL) {
+			size_t len;
+			const char *line = reply_last_line(text, &len);
+
+			apply->first_text = xstrndup(line, len);
+			sum->first_refused = op;
+			sum->first_text = apply->first_text;
+		}
+	}
+	spread(apply, op);
+}
+
+/* What HAProxy has confirmed. */
+static void enter(struct applied *applied, const struct plan_op *op)
+{
+	struct applied_backend *backend =
+		op->backend ? applied_find_backend(applied, op->backend) : NULL;
+	const struct applied_server *server =
+		backend && op->server ? applied_find_server(backend, op->server) : NULL;
+
+	/* A plan names only what `applied` has or what an earlier operation has brought. */
+	assert(op->server == NULL ||
+		(backend != NULL && (server != NULL) == (op->kind != PLAN_OP_SERVER_ADD)));
+	switch (op->kind) {
+	case PLAN_OP_BACKEND_ADD:
+		applied_add_backend(applied, op->backend);
+		break;
+	case PLAN_OP_SERVER_ADD:
+		applied_set_server(applied, backend, op->server, op->address, APPLIED_MAINT);
+		break;
+	case PLAN_OP_SERVER_ADDRESS:
+		applied_set_server(applied, backend, op->server, op->address,
+			(enum applied_admin)server->admin);
+		break;
+	case PLAN_OP_SERVER_ENABLE:
+		applied_set_server(applied, backend, op->server, server->address, APPLIED_READY);
+		break;
+	case PLAN_OP_MAP_ADD:
+	case PLAN_OP_MAP_SET:
+		applied_set_entry(applied, op->map, op->key, op->value);
+		break;
+	case PLAN_OP_MAP_DEL:
+		applied_remove_entry(applied, op->map, op->key);
+		break;
+	case PLAN_OP_SERVER_DISABLE:
+		applied_set_server(applied, backend, op->server, server->address, APPLIED_MAINT);
+		break;
+	case PLAN_OP_SERVER_DEL:
+		applied_remove_server(applied, backend, op->server);
+		break;
+	case PLAN_OP_BACKEND_DEL:
+		applied_remove_backend(applied, op->backend);
+		break;
+	case PLAN_OP_BACKEND_PUBLISH:
+	case PLAN_OP_BACKEND_UNPUBLISH:
+	case PLAN_OP_COUNT:
+		break;
+	}
+}
+
+static void spread_entry(struct apply *apply, const struct plan_op *op)
+{
+	const char *value = applied_find_entry(apply->applied, op->map, op->key);
+
+	if (op->map == MODEL_MAP_HOSTS) {
+		return;
+	}
+	if (value != NULL) {
+		put_marks(apply, value, "", rules[op->kind].backend_marks);
+	}
+	if (op->value != NULL && op->map != MODEL_MAP_DEFAULTS) {
+		/* Keys are "host/path". */
+		CLEANUP(free_ptr) char *host = xstrndup(op->key, strcspn(op->key, "/"));
+
+		put_marks(apply, "", host, MISSING);
+	}
+}
+
+/* Remembers what an operation that was not done means for others. */
+static void spread(struct apply *apply, const struct plan_op *op)
+{
+	const struct rule *rule = &rules[op->kind];
+
+	if (op->key != NULL) {
+		spread_entry(apply, op);
+	} else if (op->result == PLAN_BUSY) {
+		put_marks(apply, op->backend, "", BUSY);
+	} else {
+		put_marks(apply, op->backend, "", rule->backend_marks);
+		if (op->server != NULL) {
+			put_marks(apply, op->backend, op->server, rule->server_marks);
+		}
+	}
+}
+
+struct mark_key {
+	const char *before;
+	size_t before_len;
+	const char *after; /* "" = no slash either */
+};
+
+static bool mark_has_key(const void *item, const void *key)
+{
+	const char *name = ((const struct mark *)item)->name;
+	const struct mark_key *wanted = key;
+
+	if (strncmp(name, wanted->before, wanted->before_len) != 0) {
+		return false;
+	}
+	name += wanted->before_len;
+	if (wanted->after[0] == '\0') {
+		return name[0] == '\0';
+	}
+	return name[0] == '/' && strcmp(name + 1, wanted->after) == 0;
+}
+
+static uint32_t mark_hash(const char *before, const char *after)
+{
+	return hash_more(hash_str(before), after, strlen(after));
+}
+
+static struct mark *find_mark(const struct apply *apply, const char *before, const char *after)
+{
+	struct mark_key key = {before, strlen(before), after};
+
+	/* The usual case: nothing went wrong. */
+	if (apply->marks.n_items == 0) {
+		return NULL;
+	}
+	return table_find(&apply->marks, mark_hash(before, after), &key, mark_has_key);
+}
+
+static unsigned marks_on(const struct apply *apply, const char *before, const char *after)
+{
+	const struct mark *mark = find_mark(apply, before, after);
+
+	return mark ? mark->bits : 0;
+}
+
+static void put_marks(struct apply *apply, const char *before, const char *after, unsigned bits)
+{
+	struct mark *mark = find_mark(apply, before, after);
+
+	if (mark == NULL) {
+		size_t before_len = strlen(before);
+		size_t after_len = strlen(after);
+
+		mark = xcalloc(1, sizeof(*mark) + before_len + after_len + 2);
+		memcpy(mark->name, before, before_len);
+		if (after_len > 0) {
+			mark->name[before_len] = '/';
+			memcpy(mark->name + before_len + 1, after, after_len);
+		}
+		table_insert(&apply->marks, mark_hash(before, after), mark);
+	}
+	mark->bits |= bits;
+}
+
+static void finish(struct apply *apply)
+{
+	apply->on_done(apply->ctx, &apply->result);
+	release(apply);
+}
+
+static void release(struct apply *apply)
+{
+	struct mark *mark;
+
+	TABLE_FOREACH (&apply->marks, mark) {
+		free(mark);
+	}
+	table_fini(&apply->marks);
+	event_free(apply->start_event);
+	buf_fini(&apply->line);
+	free(apply->items);
+	free(apply->map_dir);
+	free(apply->first_text);
+	free(apply);
+}

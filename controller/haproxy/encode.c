@@ -1,0 +1,273 @@
+/*
+ * See encode.h. Every command is a template, one row an operation; what stands in it goes through
+ * the one function of its letter.
+ */
+#include "haproxy/encode.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+/* Run-time servers of 2.6 keep no idle connections unless both are said; later versions have them
+ * as defaults. */
+#define SERVER_KEYWORDS "pool-max-conn -1 pool-purge-delay 5s"
+
+#define NAME_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"
+
+/* %B backend, %S server, %A address, %I its IP, %P its port, %M map, %K key, %V value */
+static const char *const commands[PLAN_OP_COUNT] = {
+	[PLAN_OP_BACKEND_ADD] = "add backend %B from " MODEL_PROFILE_HTTP,
+	[PLAN_OP_BACKEND_PUBLISH] = "publish backend %B",
+	[PLAN_OP_SERVER_ADD] = "add server %B/%S %A " SERVER_KEYWORDS,
+	[PLAN_OP_SERVER_ADDRESS] = "set server %B/%S addr %I port %P",
+	[PLAN_OP_SERVER_ENABLE] = "enable server %B/%S",
+	[PLAN_OP_MAP_ADD] = "add map %M %K %V",
+	[PLAN_OP_MAP_SET] = "set map %M %K %V",
+	[PLAN_OP_MAP_DEL] = "del map %M %K",
+	[PLAN_OP_SERVER_DISABLE] = "disable server %B/%S",
+	[PLAN_OP_SERVER_DEL] = "del server %B/%S",
+	[PLAN_OP_BACKEND_UNPUBLISH] = "unpublish backend %B",
+	[PLAN_OP_BACKEND_DEL] = "del backend %B",
+};
+
+struct address {
+	char ip[INET6_ADDRSTRLEN];
+	char port[sizeof("65535")];
+};
+
+static bool put_part(struct buf *buf, char part, const struct plan_op *op, const char *map_dir);
+static bool put_name(struct buf *buf, const char *name);
+static bool put_address(struct buf *buf, const char *text, char part);
+static bool parse_address(const char *text, struct address *ret_address);
+static bool is_canonical_ip(int family, const char *text);
+static bool is_port(const char *text);
+static bool is_word(const char *word);
+static bool is_key(const char *key);
+static bool is_value(const char *value);
+static bool finish(struct buf *buf, size_t start, bool is_ok);
+
+bool encode_op(struct buf *buf, const struct plan_op *op, const char *map_dir)
+{
+	size_t start = buf->len;
+	bool is_ok = true;
+
+	for (const char *p = commands[op->kind]; *p != '\0' && is_ok; p++) {
+		if (*p == '%') {
+			is_ok = put_part(buf, *++p, op, map_dir);
+		} else {
+			buf_append_char(buf, *p);
+		}
+	}
+	return finish(buf, start, is_ok);
+}
+
+bool encode_cli_map(struct buf *buf, enum model_map map, const char *map_dir)
+{
+	size_t start = buf->len;
+	/* "#1" would be a map's number, "@1" a version, in the place of a map's name. */
+	bool is_ok = map_dir[0] != '#' && map_dir[0] != '@' && encode_cli_word(buf, map_dir);
+
+	if (is_ok) {
+		buf_append_char(buf, '/');
+		buf_append_str(buf, model_map_files[map]);
+	}
+	return finish(buf, start, is_ok);
+}
+
+bool encode_cli_word(struct buf *buf, const char *word)
+{
+	size_t start = buf->len;
+
+	if (!is_word(word)) {
+		return false;
+	}
+	for (const char *p = word; *p != '\0'; p++) {
+		if (*p == '\\' || *p == ';' || *p == ' ') {
+			buf_append_char(buf, '\\');
+		}
+		buf_append_char(buf, *p);
+	}
+	return finish(buf, start, true);
+}
+
+bool encode_map_line(struct buf *buf, const char *key, const char *value)
+{
+	size_t start = buf->len;
+
+	if (!is_key(key) || !is_value(value)) {
+		return false;
+	}
+	buf_append_str(buf, key);
+	buf_append_char(buf, ' ');
+	buf_append_str(buf, value);
+	buf_append_char(buf, '\n');
+	return finish(buf, start, true);
+}
+
+static bool put_server_line(struct buf *buf, const struct applied_server *server)
+{
+	size_t start = buf->len;
+
+	buf_append_str(buf, "\tserver ");
+	if (!put_name(buf, server->name)) {
+		return finish(buf, start, false);
+	}
+	buf_append_char(buf, ' ');
+	bool is_ok = put_address(buf, server->address, 'A');
+	buf_append_str(buf, " " SERVER_KEYWORDS "\n");
+	return finish(buf, start, is_ok);
+}
+
+bool encode_backend_section(struct buf *buf, const struct applied_backend *backend)
+{
+	size_t start = buf->len;
+
+	buf_append_str(buf, "backend ");
+	bool is_ok = put_name(buf, backend->name);
+	buf_append_str(buf, " from " MODEL_PROFILE_HTTP "\n");
+	is_ok = finish(buf, start, is_ok);
+	for (uint32_t i = 0; i < backend->n_servers && is_ok; i++) {
+		if (backend->servers[i].admin != APPLIED_MAINT) {
+			is_ok = put_server_line(buf, &backend->servers[i]);
+		}
+	}
+	if (!is_ok && buf->data != NULL) {
+		buf->len = start;
+		buf->data[start] = '\0';
+	}
+	return is_ok;
+}
+
+static bool put_part(struct buf *buf, char part, const struct plan_op *op, const char *map_dir)
+{
+	switch (part) {
+	case 'B':
+		return put_name(buf, op->backend);
+	case 'S':
+		return put_name(buf, op->server);
+	case 'M':
+		return encode_cli_map(buf, op->map, map_dir);
+	case 'K':
+		return is_key(op->key) && encode_cli_word(buf, op->key);
+	case 'V':
+		return is_value(op->value) && encode_cli_word(buf, op->value);
+	default:
+		return put_address(buf, op->address, part);
+	}
+}
+
+static bool put_name(struct buf *buf, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || strspn(name, NAME_BYTES) != len) {
+		return false;
+	}
+	buf_append(buf, name, len);
+	return true;
+}
+
+/* `part` as in the templates: A, I or P. */
+static bool put_address(struct buf *buf, const char *text, char part)
+{
+	struct address address;
+
+	if (!parse_address(text, &address)) {
+		return false;
+	}
+	if (part == 'I') {
+		buf_append_str(buf, address.ip);
+	} else if (part == 'P') {
+		buf_append_str(buf, address.port);
+	} else {
+		buf_append_str(buf, text);
+	}
+	return true;
+}
+
+static bool parse_address(const char *text, struct address *ret_address)
+{
+	bool is_bracketed = text[0] == '[';
+	const char *ip = text + (is_bracketed ? 1 : 0);
+	const char *end = strchr(ip, is_bracketed ? ']' : ':');
+
+	if (end == NULL || (size_t)(end - ip) >= sizeof(ret_address->ip)) {
+		return false;
+	}
+	const char *port = end + 1;
+	if (is_bracketed && *port++ != ':') {
+		return false;
+	}
+	struct address address = {0};
+	memcpy(address.ip, ip, (size_t)(end - ip));
+	if (!is_port(port) || !is_canonical_ip(is_bracketed ? AF_INET6 : AF_INET, address.ip)) {
+		return false;
+	}
+	memcpy(address.port, port, strlen(port) + 1);
+	*ret_address = address;
+	return true;
+}
+
+/*
+ * HAProxy says addresses in this form: another one would never be found equal to what was asked
+ * for. The address of all zeros means to HAProxy "where the client wanted to go".
+ */
+static bool is_canonical_ip(int family, const char *text)
+{
+	unsigned char address[sizeof(struct in6_addr)] = {0};
+	static const unsigned char zeros[sizeof(address)];
+	char again[INET6_ADDRSTRLEN];
+
+	return inet_pton(family, text, address) == 1 &&
+	       inet_ntop(family, address, again, sizeof(again)) != NULL &&
+	       strcmp(text, again) == 0 && memcmp(address, zeros, sizeof(zeros)) != 0;
+}
+
+/* 1 to 65535 without leading zero: `set server` takes bigger ones modulo 65536. */
+static bool is_port(const char *text)
+{
+	size_t len = strlen(text);
+	unsigned long port = 0;
+
+	if (len < 1 || len > 5 || text[0] == '0' || strspn(text, "0123456789") != len) {
+		return false;
+	}
+	for (size_t i = 0; i < len; i++) {
+		port = port * 10 + (unsigned long)(text[i] - '0');
+	}
+	return port <= 65535;
+}
+
+static bool is_word(const char *word)
+{
+	for (const char *p = word; *p != '\0'; p++) {
+		if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e) {
+			return false;
+		}
+	}
+	return word[0] != '\0' && strstr(word, "<<") == NULL;
+}
+
+static bool is_key(const char *key)
+{
+	/* In `set map` and `del map` "#5f3a" is the address of an entry, in a file '#' begins a
+	 * comment. */
+	return is_word(key) && key[0] != '#' && strchr(key, ' ') == NULL;
+}
+
+static bool is_value(const char *value)
+{
+	return is_word(value) && value[0] != ' ' && value[strlen(value) - 1] != ' ';
+}
+
+/* Takes back what was appended since `start` when it is refused after all. */
+static bool finish(struct buf *buf, size_t start, bool is_ok)
+{
+	if (is_ok && buf_is_ok(buf) && buf->len - start <= ENCODE_MAX_LINE) {
+		return true;
+	}
+	if (buf->data != NULL) {
+		buf->len = start;
+		buf->data[start] = '\0';
+	}
+	return false;
+}

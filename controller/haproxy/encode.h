@@ -1,0 +1,47 @@
+/*
+ * The only code that turns our values into HAProxy's languages: Runtime API command lines, map
+ * files and configuration lines. Whatever tenants wrote passes through here or not at all.
+ *
+ * What can't be written safely is refused, never repaired: control bytes, DEL, bytes over 0x7e, an
+ * empty word, "<<" anywhere in a word (2.6 takes a line that ends with it for the beginning of a
+ * payload, 3.4 a last word that begins with it), names with other bytes than letters, digits and
+ * "_.:-", addresses that are not "IPv4:port" or "[IPv6]:port" in the form in which HAProxy gives
+ * them back, and lines over ENCODE_MAX_LINE. A map entry must be possible in all three places where
+ * it is written or read (command, map file, `show map`), so its key has no blank and no leading
+ * '#', and its value neither begins nor ends with a blank.
+ *
+ * Sources: HAProxy management guide, section 9.3 (escaping on the command line: backslash before
+ * backslash, semicolon and space); configuration manual, section 2.2 (quoting).
+ */
+#ifndef HG_HAPROXY_ENCODE_H
+#define HG_HAPROXY_ENCODE_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "plan/applied.h"
+#include "plan/plan.h"
+
+/* tune.bufsize is 16384 by default; longer lines are cut off or hang on some versions. */
+#define ENCODE_MAX_LINE 15000
+
+/* Every function here: false = refused, and the buffer is what it was. */
+
+/* Appends the command of an operation, without line feed; `map_dir` is the folder of the map files
+ * as HAProxy knows it. */
+bool encode_op(struct buf *buf, const struct plan_op *op, const char *map_dir) MUST_USE;
+
+/* Appends "DIR/FILE", the name of a map in commands. */
+bool encode_cli_map(struct buf *buf, enum model_map map, const char *map_dir) MUST_USE;
+
+/* Appends one escaped word. */
+bool encode_cli_word(struct buf *buf, const char *word) MUST_USE;
+
+/* Appends "key value\n" of a map file. */
+bool encode_map_line(struct buf *buf, const char *key, const char *value) MUST_USE;
+
+/* Appends a backend section with its servers; servers in maintenance are left out. */
+bool encode_backend_section(struct buf *buf, const struct applied_backend *backend) MUST_USE;
+
+#endif

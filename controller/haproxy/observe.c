@@ -1,0 +1,426 @@
+/*
+ * See observe.h. One row a question in queries[]; all are asked at once, and the answers are read
+ * line by line as they come in, so that a million map entries need no more room than `applied`
+ * itself.
+ */
+#include "haproxy/observe.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "haproxy/encode.h"
+
+#define MAX_COLUMNS 64
+
+/* srv_admin_state says "was disabled in the configuration" in this bit, even after `enable server`.
+ */
+#define ADMIN_WAS_DISABLED 4ul
+
+/* The columns of `show servers state` that we want; HAProxy says where they are. */
+enum column { BACKEND, SERVER, ADDRESS, ADMIN, PORT, COLUMN_COUNT };
+
+static const char *const column_names[COLUMN_COUNT] = {
+	[BACKEND] = "be_name",
+	[SERVER] = "srv_name",
+	[ADDRESS] = "srv_addr",
+	[ADMIN] = "srv_admin_state",
+	[PORT] = "srv_port",
+};
+
+struct observe {
+	struct cli *cli;
+	observe_done_fn on_done;
+	void *ctx;
+	struct observation found;
+	unsigned current;	   /* the query whose answer is being read */
+	size_t n_lines;		   /* of that answer, read so far */
+	unsigned backend_commands; /* bits of backend_commands[] that `help` lists */
+	unsigned n_columns;
+	unsigned columns[COLUMN_COUNT];
+	struct buf scratch; /* a line that is being taken apart */
+	struct err err;
+};
+
+struct query {
+	const char *command; /* NULL = `show map` for map `map` */
+	bool (*parse)(struct observe *observe, char *line);
+	bool (*is_complete)(const struct observe *observe);
+	enum model_map map;
+};
+
+static bool parse_info(struct observe *observe, char *line);
+static bool is_info_complete(const struct observe *observe);
+static bool parse_help(struct observe *observe, char *line);
+static bool has_lines(const struct observe *observe);
+static bool parse_backend(struct observe *observe, char *line);
+static bool parse_server(struct observe *observe, char *line);
+static bool is_server_list_complete(const struct observe *observe);
+static bool parse_entry(struct observe *observe, char *line);
+static bool is_map_complete(const struct observe *observe);
+
+static const struct query queries[] = {
+	{"show info", parse_info, is_info_complete, MODEL_MAP_COUNT},
+	{"help", parse_help, has_lines, MODEL_MAP_COUNT},
+	{"show backend", parse_backend, has_lines, MODEL_MAP_COUNT},
+	{"show servers state", parse_server, is_server_list_complete, MODEL_MAP_COUNT},
+#define MAP(id, file, key, value) {NULL, parse_entry, is_map_complete, MODEL_MAP_##id},
+#include "model/maps.def"
+};
+
+/* What `help` lists when backends can be made and unmade at run time. */
+static const char *const backend_commands[] = {
+	"add backend ", "publish backend ", "unpublish backend ", "del backend "};
+
+static bool ask(struct observe *observe, const struct query *query, const char *map_dir);
+static void on_line(void *ctx, const char *line);
+static void on_answer(void *ctx, const char *text);
+static void fail(struct observe *observe);
+static void succeed(struct observe *observe);
+static void release(struct observe *observe);
+
+struct observe *observe_start(
+	struct cli *cli, const char *map_dir, observe_done_fn on_done, void *ctx)
+{
+	struct observe *observe = xcalloc(1, sizeof(*observe));
+
+	observe->cli = cli;
+	observe->on_done = on_done;
+	observe->ctx = ctx;
+	observe->found.applied = applied_new();
+	buf_init(&observe->scratch, CLI_MAX_LINE);
+	for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
+		if (!ask(observe, &queries[i], map_dir)) {
+			/* Reported with the first answer. */
+			(void)err_set(&observe->err, ERR_INPUT,
+				"HAProxy can't be asked about maps in the folder \"%s\": choose a "
+				"name of ordinary characters",
+				map_dir);
+		}
+	}
+	return observe;
+}
+
+void observe_cancel(struct observe *observe)
+{
+	if (observe != NULL) {
+		cli_forget(observe->cli, observe);
+		release(observe);
+	}
+}
+
+static bool ask(struct observe *observe, const struct query *query, const char *map_dir)
+{
+	struct buf command = BUF_INIT(ENCODE_MAX_LINE);
+	bool is_ok = true;
+
+	if (query->command != NULL) {
+		buf_append_str(&command, query->command);
+	} else {
+		buf_append_str(&command, "show map ");
+		is_ok = encode_cli_map(&command, query->map, map_dir);
+	}
+	if (is_ok) {
+		cli_send_lines(observe->cli, buf_str(&command), on_line, on_answer, observe);
+	}
+	buf_fini(&command);
+	return is_ok;
+}
+
+static const char *query_name(const struct query *query)
+{
+	return query->command ? query->command : model_map_files[query->map];
+}
+
+static void on_line(void *ctx, const char *line)
+{
+	struct observe *observe = ctx;
+	const struct query *query = &queries[observe->current];
+
+	observe->n_lines++;
+	buf_clear(&observe->scratch);
+	buf_append_str(&observe->scratch, line);
+	if (observe->scratch.data != NULL && query->parse(observe, observe->scratch.data)) {
+		return;
+	}
+	(void)err_set(&observe->err, ERR_PROTO,
+		"HAProxy's answer to `%s%s` has a line that is not understood (line %zu): %.200s",
+		query->command ? "" : "show map ", query_name(query), observe->n_lines, line);
+	fail(observe);
+}
+
+static void on_answer(void *ctx, const char *text)
+{
+	struct observe *observe = ctx;
+	const struct query *query = &queries[observe->current];
+
+	if (observe->err.kind != ERR_NONE) {
+		fail(observe);
+	} else if (text == NULL) {
+		(void)err_set(&observe->err, ERR_RETRY,
+			"HAProxy's runtime connection was lost while reading back `%s`",
+			query_name(query));
+		fail(observe);
+	} else if (!query->is_complete(observe)) {
+		(void)err_set(&observe->err, ERR_PROTO,
+			"HAProxy's answer to `%s` ended too early, after %zu lines",
+			query_name(query), observe->n_lines);
+		fail(observe);
+	} else {
+		observe->n_lines = 0;
+		if (++observe->current == ARRAY_LEN(queries)) {
+			succeed(observe);
+		}
+	}
+}
+
+static bool read_number(const char *text, unsigned long *ret_number)
+{
+	unsigned long number = 0;
+	size_t len = strlen(text);
+
+	if (len < 1 || len > 9 || strspn(text, "0123456789") != len) {
+		return false;
+	}
+	for (size_t i = 0; i < len; i++) {
+		number = number * 10 + (unsigned long)(text[i] - '0');
+	}
+	*ret_number = number;
+	return true;
+}
+
+static bool parse_info(struct observe *observe, char *line)
+{
+	char *value = strstr(line, ": ");
+	unsigned long pid;
+
+	if (value == NULL) {
+		/* A value may be empty, as "description" is. */
+		return strchr(line, ':') != NULL;
+	}
+	*value = '\0';
+	value += strlen(": ");
+	if (strcmp(line, "Version") == 0) {
+		snprintf(observe->found.caps.version, sizeof(observe->found.caps.version), "%s",
+			value);
+	} else if (strcmp(line, "Pid") == 0) {
+		if (!read_number(value, &pid)) {
+			return false;
+		}
+		observe->found.pid = (long)pid;
+	}
+	return true;
+}
+
+static bool is_info_complete(const struct observe *observe)
+{
+	return observe->found.caps.version[0] != '\0' && observe->found.pid > 0;
+}
+
+static bool parse_help(struct observe *observe, char *line)
+{
+	if (observe->n_lines == 1) {
+		return strcmp(line, "The following commands are valid at this level:") == 0;
+	}
+	const char *command = line + strspn(line, " ");
+	for (unsigned i = 0; i < ARRAY_LEN(backend_commands); i++) {
+		if (strncmp(command, backend_commands[i], strlen(backend_commands[i])) == 0) {
+			observe->backend_commands |= 1u << i;
+		}
+	}
+	observe->found.caps.can_add_backend =
+		observe->backend_commands == (1u << ARRAY_LEN(backend_commands)) - 1;
+	return true;
+}
+
+static bool has_lines(const struct observe *observe)
+{
+	return observe->n_lines > 0;
+}
+
+static bool is_ours(const char *backend)
+{
+	return strstr(backend, MODEL_BACKEND_INFIX) != NULL;
+}
+
+static bool parse_backend(struct observe *observe, char *line)
+{
+	struct applied *applied = observe->found.applied;
+
+	if (observe->n_lines == 1) {
+		return strcmp(line, "# name") == 0;
+	}
+	if (line[0] == '\0' || strchr(line, ' ') != NULL) {
+		return false;
+	}
+	if (is_ours(line)) {
+		if (applied_find_backend(applied, line) != NULL) {
+			return false;
+		}
+		(void)applied_add_backend(applied, line);
+	}
+	return true;
+}
+
+/* Splits at single blanks, in place; returns the number of words, 0 = too many. */
+static unsigned split(char *line, char **ret_words)
+{
+	unsigned n = 0;
+	char *word;
+
+	while ((word = strsep(&line, " ")) != NULL) {
+		if (n == MAX_COLUMNS) {
+			return 0;
+		}
+		ret_words[n++] = word;
+	}
+	return n;
+}
+
+/* "# be_id be_name ..." */
+static bool parse_columns(struct observe *observe, char *line)
+{
+	char *words[MAX_COLUMNS];
+	unsigned n_words;
+
+	if (strncmp(line, "# ", 2) != 0 || (n_words = split(line + 2, words)) == 0) {
+		return false;
+	}
+	for (unsigned column = 0; column < COLUMN_COUNT; column++) {
+		unsigned i = 0;
+
+		while (i < n_words && strcmp(words[i], column_names[column]) != 0) {
+			i++;
+		}
+		if (i == n_words) {
+			return false;
+		}
+		observe->columns[column] = i;
+	}
+	observe->n_columns = n_words;
+	return true;
+}
+
+/* In the form of model_server.address. "-" is HAProxy's word for an address that it can't show: it
+ * equals nothing that is wanted. */
+static bool format_address(struct buf *buf, const char *ip, const char *port)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+	unsigned long number;
+
+	if (!read_number(port, &number) || number > 65535) {
+		return false;
+	}
+	if (inet_pton(AF_INET6, ip, address) == 1) {
+		buf_printf(buf, "[%s]:%lu", ip, number);
+	} else if (inet_pton(AF_INET, ip, address) == 1 || strcmp(ip, "-") == 0) {
+		buf_printf(buf, "%s:%lu", ip, number);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static bool parse_server(struct observe *observe, char *line)
+{
+	char *words[MAX_COLUMNS];
+	unsigned long admin;
+
+	if (observe->n_lines == 1) {
+		return strcmp(line, "1") == 0;
+	}
+	if (observe->n_lines == 2) {
+		return parse_columns(observe, line);
+	}
+	if (split(line, words) != observe->n_columns) {
+		return false;
+	}
+	const unsigned *columns = observe->columns;
+	if (!is_ours(words[columns[BACKEND]])) {
+		return true;
+	}
+	struct applied *applied = observe->found.applied;
+	struct applied_backend *backend = applied_find_backend(applied, words[columns[BACKEND]]);
+	const char *server = words[columns[SERVER]];
+	if (backend == NULL || server[0] == '\0' || applied_find_server(backend, server) != NULL ||
+		!read_number(words[columns[ADMIN]], &admin)) {
+		return false;
+	}
+	struct buf address = BUF_INIT(0);
+	bool is_ok = format_address(&address, words[columns[ADDRESS]], words[columns[PORT]]);
+	if (is_ok) {
+		applied_set_server(applied, backend, server, buf_str(&address),
+			(admin & ~ADMIN_WAS_DISABLED) == 0 ? APPLIED_READY : APPLIED_MAINT);
+	}
+	buf_fini(&address);
+	return is_ok;
+}
+
+static bool is_server_list_complete(const struct observe *observe)
+{
+	return observe->n_columns > 0;
+}
+
+/* "0x55ad66a2f610 key value" */
+static bool parse_entry(struct observe *observe, char *line)
+{
+	enum model_map map = queries[observe->current].map;
+	size_t digits;
+
+	if (strncmp(line, "0x", 2) != 0 || (digits = strspn(line + 2, "0123456789abcdef")) == 0 ||
+		line[2 + digits] != ' ') {
+		return false;
+	}
+	char *key = line + 2 + digits + 1;
+	char *value = strchr(key, ' ');
+	if (value == NULL || value == key) {
+		return false;
+	}
+	*value++ = '\0';
+	if (applied_find_entry(observe->found.applied, map, key) == NULL) {
+		applied_set_entry(observe->found.applied, map, key, value);
+	}
+	return true;
+}
+
+/* An empty map has no lines at all. */
+static bool is_map_complete(const struct observe *observe)
+{
+	(void)observe;
+	return true;
+}
+
+static void fail(struct observe *observe)
+{
+	/* Not one more line: the object is about to go. */
+	cli_forget(observe->cli, observe);
+	observe->on_done(observe->ctx, NULL, &observe->err);
+	release(observe);
+}
+
+static void mark_unsaved(struct applied *applied)
+{
+	for (int i = 0; i < APPLIED_SHARDS; i++) {
+		applied->is_shard_unsaved[i] = true;
+	}
+	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
+		applied->is_map_unsaved[map] = true;
+	}
+}
+
+static void succeed(struct observe *observe)
+{
+	mark_unsaved(observe->found.applied);
+	observe->on_done(observe->ctx, &observe->found, NULL);
+	release(observe);
+}
+
+static void release(struct observe *observe)
+{
+	applied_free(observe->found.applied);
+	buf_fini(&observe->scratch);
+	free(observe);
+}

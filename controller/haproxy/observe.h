@@ -1,0 +1,44 @@
+/*
+ * Reads back what HAProxy has: capabilities, process, backends, servers, map entries. The result
+ * replaces `applied` whenever there is doubt.
+ *
+ * Every line has to look as it does in HAProxy 2.6 to 3.4, or nothing is believed. A server counts
+ * as READY only when nothing holds it back (not maintenance, not drain). Of a key that is in a map
+ * twice, the first entry counts, as it does for requests. Everything in the result is marked
+ * unsaved.
+ */
+#ifndef HG_HAPROXY_OBSERVE_H
+#define HG_HAPROXY_OBSERVE_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "haproxy/cli.h"
+#include "plan/applied.h"
+#include "plan/caps.h"
+
+struct observe;
+
+struct observation {
+	struct applied *applied; /* the callee takes it over (sets it to NULL), or it is freed */
+	struct caps caps;
+	long pid; /* of the worker that answered */
+};
+
+/* On failure `observation` is NULL and `err` says why: lost connection (ERR_RETRY), an answer that
+ * we do not understand (ERR_PROTO), a `map_dir` that can't be written as a command (ERR_INPUT). */
+typedef void (*observe_done_fn)(void *ctx, struct observation *observation, const struct err *err);
+
+/*
+ * `map_dir`: folder of the map files as HAProxy knows it. Only while connected. on_done is called
+ * from the event loop, never from inside observe_start(). The returned object is freed by itself
+ * after on_done.
+ */
+struct observe *observe_start(
+	struct cli *cli, const char *map_dir, observe_done_fn on_done, void *ctx) MUST_USE;
+
+/* Stops without calling on_done (answers that still come are ignored). Before cli_free(). */
+void observe_cancel(struct observe *observe);
+
+#endif

@@ -1,0 +1,310 @@
+/* Unit tests of observe.c against a socket that says what HAProxy says, nearly what it says, or
+ * only a part of it. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "haproxy/fake_cli.h"
+#include "haproxy/observe.h"
+
+#define DIR "/run/hg"
+
+#define COLUMNS                                                                                    \
+	"# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_fqdn "          \
+	"srv_port\n"
+
+struct script {
+	const char *command;
+	const char *answer;
+};
+
+/* In short what HAProxy 3.4 says. */
+static const struct script good[] = {
+	{"prompt", ""},
+	{"show info", "Name: HAProxy\nVersion: 3.4.7-1\nPid: 4521\nnode: vm\ndescription:\n"},
+	{"help", "The following commands are valid at this level:\n"
+		 "  add backend <backend>                   : add a new backend\n"
+		 "  del backend <backend>                   : delete a backend\n"
+		 "  publish backend <backend>               : mark backend as ready\n"
+		 "  unpublish backend <backend>             : remove backend\n"
+		 "  quit                                    : disconnect\n"},
+	{"show backend", "# name\na_svc_1\nconstant\nb_svc_2\n"},
+	{"show servers state", "1\n" COLUMNS "3 a_svc_1 1 s1 10.0.0.1 2 0 - 80\n"
+			       "3 a_svc_1 2 s2 fd00::1 0 1 - 8080\n"
+			       "4 constant 1 s1 10.0.0.9 2 0 - 80\n"
+			       "5 b_svc_2 1 s1 - 2 4 - 0\n"},
+	{"show map " DIR "/hosts.map", "0x55ad66a2f610 a.test a.test\n"},
+	{"show map " DIR "/exact.map",
+		"0x7fed32021360 a.test/x a_svc_1\n0x7fed32021361 a.test/x b_svc_2\n"
+		"0x7fed32021362 a.test/> > \n0x7fed32021363 empty \n"},
+	{"show map " DIR "/prefix.map", ""},
+	{"show map " DIR "/defaults.map", "0x1 * b_svc_2\n"},
+};
+
+static const char good_dump[] = "backend a_svc_1\n"
+				"  server s1 10.0.0.1:80\n"
+				"  server s2 [fd00::1]:8080 maint\n"
+				"backend b_svc_2\n"
+				"  server s1 -:0\n"
+				"hosts.map a.test a.test\n"
+				"exact.map a.test/> > \n"
+				"exact.map a.test/x a_svc_1\n"
+				"exact.map empty \n"
+				"defaults.map * b_svc_2\n";
+
+struct test {
+	struct event_base *base;
+	struct fake fake;
+	struct cli *cli;
+	const struct script *lie; /* said instead of the good answer; NULL = none */
+	struct observation found;
+	struct err err;
+	unsigned n_calls;
+	unsigned n_lost;
+};
+
+static void answer(struct fake *fake, const char *command, struct buf *out)
+{
+	const struct test *test = fake->ctx;
+	const char *text = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		if (strcmp(good[i].command, command) == 0) {
+			text = good[i].answer;
+		}
+	}
+	assert_non_null(text);
+	if (test->lie != NULL && strcmp(test->lie->command, command) == 0) {
+		text = test->lie->answer;
+	}
+	buf_append_str(out, text);
+	buf_append_str(out, "\n> ");
+}
+
+static void on_lost(void *ctx, const char *text)
+{
+	(void)text;
+	((struct test *)ctx)->n_lost++;
+}
+
+static void on_observed(void *ctx, struct observation *observation, const struct err *err)
+{
+	struct test *test = ctx;
+
+	test->n_calls++;
+	assert_true((observation == NULL) == (err != NULL));
+	if (err != NULL) {
+		test->err = *err;
+		return;
+	}
+	test->found = *observation;
+	observation->applied = NULL;
+}
+
+static void observe_now(struct test *test)
+{
+	struct err err = {0};
+
+	if (!cli_is_connected(test->cli)) {
+		assert_true(cli_connect(test->cli, test->fake.path, &err));
+	}
+	applied_free(test->found.applied);
+	test->found = (struct observation){0};
+	test->err = (struct err){0};
+	test->n_calls = 0;
+	assert_non_null(observe_start(test->cli, DIR, on_observed, test));
+	while (test->n_calls == 0) {
+		assert_int_equal(event_base_loop(test->base, EVLOOP_ONCE), 0);
+	}
+	assert_int_equal(test->n_calls, 1);
+}
+
+static void assert_good(const struct test *test)
+{
+	struct buf buf = BUF_INIT(0);
+
+	assert_string_equal(test->err.text, "");
+	applied_dump(test->found.applied, &buf);
+	assert_string_equal(buf_str(&buf), good_dump);
+	assert_string_equal(test->found.caps.version, "3.4.7-1");
+	assert_true(test->found.caps.can_add_backend);
+	assert_int_equal(test->found.pid, 4521);
+	buf_fini(&buf);
+}
+
+static int set_up(void **state)
+{
+	struct test *test = xcalloc(1, sizeof(*test));
+
+	test->base = event_base_new();
+	assert_true(fake_start(&test->fake, test->base, answer));
+	test->fake.ctx = test;
+	test->cli = cli_new(test->base, on_lost, test);
+	*state = test;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct test *test = *state;
+
+	cli_free(test->cli);
+	fake_stop(&test->fake);
+	event_base_free(test->base);
+	applied_free(test->found.applied);
+	free(test);
+	return 0;
+}
+
+static size_t good_size(void)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		size += strlen(good[i].answer) + strlen("\n> ");
+	}
+	return size;
+}
+
+static void hang_up(struct test *test)
+{
+	cli_disconnect(test->cli);
+	while (test->fake.connection != NULL) {
+		event_base_loop(test->base, EVLOOP_ONCE);
+	}
+}
+
+static void test_cut_at_every_byte(void **state)
+{
+	struct test *test = *state;
+
+	for (size_t cut = 0; cut < good_size(); cut++) {
+		test->fake.cut_at = cut;
+		observe_now(test);
+		assert_good(test);
+		hang_up(test);
+	}
+}
+
+static void test_closed_at_every_byte(void **state)
+{
+	struct test *test = *state;
+
+	for (size_t at = 0; at < good_size(); at++) {
+		test->fake.close_at = at;
+		observe_now(test);
+		assert_null(test->found.applied);
+		assert_int_equal(test->err.kind, ERR_RETRY);
+		while (cli_is_connected(test->cli)) {
+			event_base_loop(test->base, EVLOOP_ONCE);
+		}
+	}
+	assert_int_equal(test->n_lost, good_size());
+}
+
+static void test_without_run_time_backends(void **state)
+{
+	struct test *test = *state;
+	static const struct script lies[] = {
+		{"help", "The following commands are valid at this level:\n"
+			 "  add server <bk>/<srv>                   : create a new server\n"},
+		{"help", "The following commands are valid at this level:\n"
+			 "  add backend <backend>                   : add a new backend\n"
+			 "  publish backend <backend>               : mark backend as ready\n"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+		test->lie = &lies[i];
+		observe_now(test);
+		assert_string_equal(test->err.text, "");
+		assert_false(test->found.caps.can_add_backend);
+	}
+}
+
+#define STATE(rows) "1\n" COLUMNS rows
+
+/* Every one of these is not HAProxy's way to say it. */
+static const struct script lies[] = {
+	{"show info", ""},
+	{"show info", "Version: 3.4.7-1\n"},
+	{"show info", "Pid: 12\n"},
+	{"show info", "Version: 3.4.7-1\nPid: 0\n"},
+	{"show info", "Version: 3.4.7-1\nPid: -1\n"},
+	{"show info", "Version: 3.4.7-1\nPid: 12x\n"},
+	{"show info", "Version: 3.4.7-1\nPid: 99999999999999999999\n"},
+	{"show info", "Permission denied\n"},
+	{"help", ""},
+	{"help", "Unknown command.\n"},
+	{"show backend", ""},
+	{"show backend", "a_svc_1\n"},
+	{"show backend", "# name\na_svc_1\na_svc_1\n"},
+	{"show backend", "# name\na_svc_1 x\n"},
+	{"show backend", "# name\n\na_svc_1\n"},
+	{"show servers state", ""},
+	{"show servers state", "1\n"},
+	{"show servers state", "2\n" COLUMNS},
+	{"show servers state", "1\n# be_name srv_name srv_addr srv_admin_state\n"},
+	{"show servers state", "1\nbe_name srv_name srv_addr srv_admin_state srv_port\n"},
+	{"show servers state", STATE("3 a_svc_1 1 s1 10.0.0.1 2 0 - 80 extra\n")},
+	{"show servers state", STATE("3 a_svc_1 1 s1 10.0.0.1 2 0 -\n")},
+	{"show servers state", STATE("3 other_svc_1 1 s1 10.0.0.1 2 0 - 80\n")},
+	{"show servers state", STATE("3 a_svc_1 1  10.0.0.1 2 0 - 80\n")},
+	{"show servers state", STATE("3 a_svc_1 1 s1 10.0.0.1 2 0 - 80\n"
+				     "3 a_svc_1 2 s1 10.0.0.1 2 0 - 80\n")},
+	{"show servers state", STATE("3 a_svc_1 1 s1 10.0.0 2 0 - 80\n")},
+	{"show servers state", STATE("3 a_svc_1 1 s1 pod.test 2 0 - 80\n")},
+	{"show servers state", STATE("3 a_svc_1 1 s1 10.0.0.1 2 x - 80\n")},
+	{"show servers state", STATE("3 a_svc_1 1 s1 10.0.0.1 2  - 80\n")},
+	{"show servers state", STATE("3 a_svc_1 1 s1 10.0.0.1 2 0 - 65536\n")},
+	{"show servers state", STATE("3 a_svc_1 1 s1 10.0.0.1 2 0 - -1\n")},
+	{"show servers state", STATE("\n")},
+	{"show map " DIR "/hosts.map", "Unknown map identifier. Please use #<id> or <file>.\n"},
+	{"show map " DIR "/exact.map", "a b\n"},
+	{"show map " DIR "/exact.map", "0x a b\n"},
+	{"show map " DIR "/exact.map", "0x12\n"},
+	{"show map " DIR "/exact.map", "0x12 \n"},
+	{"show map " DIR "/exact.map", "0x12 a\n"},
+	{"show map " DIR "/exact.map", "0x12  a\n"},
+	{"show map " DIR "/exact.map", "0x12g a b\n"},
+	{"show map " DIR "/defaults.map", "0x12 a b\n\n0x13 c d\n"},
+};
+
+static void test_unexpected_answers(void **state)
+{
+	struct test *test = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+		test->lie = &lies[i];
+		observe_now(test);
+		if (test->err.kind != ERR_PROTO) {
+			print_error("%s -> %s\n", lies[i].command, lies[i].answer);
+		}
+		assert_int_equal(test->err.kind, ERR_PROTO);
+		/* The error names the command; of a map only its file. */
+		const char *name = strrchr(lies[i].command, '/');
+		assert_non_null(strstr(test->err.text, name ? name + 1 : lies[i].command));
+	}
+
+	/* Nothing of it sticks, and the connection is still good. */
+	test->lie = NULL;
+	observe_now(test);
+	assert_good(test);
+	assert_int_equal(test->fake.n_connections, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_cut_at_every_byte),
+		TEST(test_closed_at_every_byte),
+		TEST(test_without_run_time_backends),
+		TEST(test_unexpected_answers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,57 @@
+/* See reply.h. */
+#include "haproxy/reply.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+enum how { EXACT, PREFIX };
+
+struct reply {
+	enum plan_op_kind kind;
+	enum how how;
+	const char *text;
+	enum plan_result result;
+};
+
+static const struct reply replies[] = {
+#define REPLY(op, how, text, result) {PLAN_OP_##op, how, text, PLAN_##result},
+#include "haproxy/reply.def"
+};
+
+static bool is_reply(const struct reply *reply, const char *line, size_t len)
+{
+	size_t known_len = strlen(reply->text);
+
+	if (len < known_len || (reply->how == EXACT && len != known_len)) {
+		return false;
+	}
+	return memcmp(line, reply->text, known_len) == 0;
+}
+
+enum plan_result reply_classify(enum plan_op_kind kind, const char *text)
+{
+	size_t len;
+	const char *line = reply_last_line(text, &len);
+
+	for (size_t i = 0; i < ARRAY_LEN(replies); i++) {
+		if (replies[i].kind == kind && is_reply(&replies[i], line, len)) {
+			return replies[i].result;
+		}
+	}
+	return PLAN_REFUSED;
+}
+
+const char *reply_last_line(const char *text, size_t *ret_len)
+{
+	size_t end = strlen(text);
+
+	while (end > 0 && text[end - 1] == '\n') {
+		end--;
+	}
+	size_t start = end;
+	while (start > 0 && text[start - 1] != '\n') {
+		start--;
+	}
+	*ret_len = end - start;
+	return text + start;
+}

@@ -1,0 +1,130 @@
+/* Unit tests of reply.c: what a real HAProxy says is provoked in test/runtime_test.c. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "haproxy/reply.h"
+
+struct sample {
+	enum plan_op_kind kind;
+	const char *text;
+	enum plan_result result;
+};
+
+static const struct sample samples[] = {
+	{PLAN_OP_BACKEND_ADD, "New backend registered.\n", PLAN_DONE},
+	{PLAN_OP_BACKEND_ADD, "Cannot find default proxy 'http_profile'.\n", PLAN_REFUSED},
+	{PLAN_OP_BACKEND_ADD,
+		"Error during backend creation : name is already used by other proxy 'backend "
+		"b'.\n",
+		PLAN_REFUSED},
+	{PLAN_OP_BACKEND_ADD,
+		"Unknown command, but maybe one of the following ones is a better match:\n  quit  "
+		": disconnect\n",
+		PLAN_REFUSED},
+	{PLAN_OP_BACKEND_PUBLISH, "Backend published.\n", PLAN_DONE},
+	{PLAN_OP_BACKEND_PUBLISH, "No such backend.\n", PLAN_REFUSED},
+	{PLAN_OP_SERVER_ADD, "New server registered.\n", PLAN_DONE},
+	{PLAN_OP_SERVER_ADD, "Already exists a server with the same name in backend.\n",
+		PLAN_REFUSED},
+	{PLAN_OP_SERVER_ADD,
+		"Backend must use a dynamic load balancing to support dynamic servers.",
+		PLAN_REFUSED},
+	{PLAN_OP_SERVER_ADDRESS,
+		"IP changed from '10.0.0.1' to '10.0.0.2', port changed from '80' to '81' by "
+		"'stats socket command'\n",
+		PLAN_DONE},
+	{PLAN_OP_SERVER_ADDRESS,
+		"IP changed from '10.0.0.2' to '10.0.0.3', no need to change the port by 'stats "
+		"socket command'\n",
+		PLAN_DONE},
+	{PLAN_OP_SERVER_ADDRESS,
+		"no need to change the addr, port changed from '81' to '82' by 'stats socket "
+		"command'\n",
+		PLAN_DONE},
+	{PLAN_OP_SERVER_ADDRESS,
+		"no need to change the addr, no need to change the port by 'stats socket "
+		"command'\n",
+		PLAN_DONE},
+	{PLAN_OP_SERVER_ADDRESS, "port changed from '81' to '82' by 'stats socket command'\n",
+		PLAN_DONE},
+	{PLAN_OP_SERVER_ADDRESS, "nothing changed\n", PLAN_DONE},
+	{PLAN_OP_SERVER_ADDRESS, "Invalid addr 'x' by 'stats socket command'\n", PLAN_REFUSED},
+	{PLAN_OP_SERVER_ADDRESS, "", PLAN_REFUSED},
+	{PLAN_OP_SERVER_ENABLE, "", PLAN_DONE},
+	{PLAN_OP_SERVER_ENABLE, "No such server.\n", PLAN_REFUSED},
+	{PLAN_OP_MAP_ADD, "", PLAN_DONE},
+	{PLAN_OP_MAP_ADD, "Unknown map identifier. Please use #<id> or <file>.\n", PLAN_REFUSED},
+	{PLAN_OP_MAP_SET, "", PLAN_DONE},
+	{PLAN_OP_MAP_SET, "entry not found.\n", PLAN_REFUSED},
+	{PLAN_OP_MAP_DEL, "", PLAN_DONE},
+	{PLAN_OP_MAP_DEL, "Key not found.\n", PLAN_REFUSED},
+	{PLAN_OP_SERVER_DISABLE, "", PLAN_DONE},
+	{PLAN_OP_SERVER_DISABLE, "No such backend.\n", PLAN_REFUSED},
+	{PLAN_OP_SERVER_DEL, "Server deleted.", PLAN_DONE},
+	{PLAN_OP_SERVER_DEL, "Server still has connections attached to it, cannot remove it.\n",
+		PLAN_BUSY},
+	{PLAN_OP_SERVER_DEL, "Only servers in maintenance mode can be deleted.", PLAN_REFUSED},
+	{PLAN_OP_BACKEND_UNPUBLISH, "Backend unpublished.\n", PLAN_DONE},
+	{PLAN_OP_BACKEND_UNPUBLISH, "Backend published.\n", PLAN_REFUSED},
+	{PLAN_OP_BACKEND_DEL, "Backend deleted.\n", PLAN_DONE},
+	{PLAN_OP_BACKEND_DEL, "Only a backend without server can be deleted.\n", PLAN_BUSY},
+	{PLAN_OP_BACKEND_DEL, "Backend still has attached streams on it.\n", PLAN_BUSY},
+	{PLAN_OP_BACKEND_DEL, "Backend must be unpublished prior to its deletion.\n", PLAN_REFUSED},
+	/* Earlier messages come first, and are not mistaken for the answer. */
+	{PLAN_OP_BACKEND_DEL, "Server deleted.\nBackend deleted.\n", PLAN_DONE},
+	{PLAN_OP_SERVER_DEL,
+		"Server b/s is going DOWN for maintenance. 0 active and 0 backup servers "
+		"left.\n\nServer deleted.\n\n",
+		PLAN_DONE},
+	{PLAN_OP_SERVER_DEL, "Server deleted.\nNo such server.\n", PLAN_REFUSED},
+	{PLAN_OP_SERVER_ENABLE, "Server deleted.\n", PLAN_REFUSED},
+	/* Close is not enough. */
+	{PLAN_OP_SERVER_DEL, "Server deleted", PLAN_REFUSED},
+	{PLAN_OP_SERVER_DEL, "Server deleted. Not.", PLAN_REFUSED},
+	{PLAN_OP_SERVER_DEL, " Server deleted.", PLAN_REFUSED},
+	{PLAN_OP_MAP_ADD, " ", PLAN_REFUSED},
+	{PLAN_OP_MAP_ADD, "\n\n", PLAN_DONE},
+};
+
+static void test_known_answers(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
+		enum plan_result result = reply_classify(samples[i].kind, samples[i].text);
+
+		if (result != samples[i].result) {
+			print_error("%s: %s", plan_ops[samples[i].kind].name, samples[i].text);
+		}
+		assert_int_equal(result, samples[i].result);
+	}
+}
+
+static void test_every_operation_can_succeed_and_be_refused(void **state)
+{
+	bool is_done[PLAN_OP_COUNT] = {false};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
+		is_done[samples[i].kind] |= samples[i].result == PLAN_DONE;
+	}
+	for (int kind = 0; kind < PLAN_OP_COUNT; kind++) {
+		assert_true(is_done[kind]);
+		assert_int_equal(reply_classify((enum plan_op_kind)kind, "Permission denied\n"),
+			PLAN_REFUSED);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_known_answers),
+		cmocka_unit_test(test_every_operation_can_succeed_and_be_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

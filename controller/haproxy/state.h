@@ -1,0 +1,56 @@
+/*
+ * The state directory: everything that HAProxy needs to serve the last committed state without the
+ * controller.
+ *
+ *   STATE/current -> gen.42          symbolic link, replaced atomically: HAProxy sees one
+ * generation or the other STATE/gen.42/hosts.map …         one file a map (model/maps.def)
+ *   STATE/gen.42/backends/00.cfg …   backend sections with their servers, spread over
+ * APPLIED_SHARDS files by name
+ *
+ * HAProxy is started with `-f <config-dir> -f STATE/current/backends`, and knows the maps as
+ * STATE/current/<file>. Files that did not change are hard links into the generation before, so
+ * saving costs what changed. The newest two generations are kept.
+ */
+#ifndef HG_HAPROXY_STATE_H
+#define HG_HAPROXY_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "plan/applied.h"
+
+struct state;
+
+/*
+ * Opens the directory, creating it and an empty generation when there is none; leftovers of a write
+ * that was cut off are removed. Takes a lock file (STATE/lock): a second controller on the same
+ * directory is refused (ERR_INPUT). ERR_DENIED / ERR_INPUT name the folder and the remedy.
+ */
+struct state *state_open(const char *directory, struct err *err) MUST_USE;
+void state_close(struct state *state);
+
+/* STATE/current, without slash at the end. */
+const char *state_map_dir(const struct state *state) MUST_USE;
+/* STATE/current/backends */
+const char *state_backends_dir(const struct state *state) MUST_USE;
+
+/*
+ * Writes what `applied` marks as unsaved into a new generation and clears the marks; on failure the
+ * marks stay and `current` is what it was. Waits for the disk: one fsync(2) for each file that
+ * changed and four for folders. ERR_INPUT also when haproxy/encode refuses something; the text
+ * names it.
+ */
+bool state_save(struct state *state, struct applied *applied, struct err *err) MUST_USE;
+
+/* Everything, whatever the marks say: used before a reload and when `applied` was read back. */
+bool state_save_all(struct state *state, struct applied *applied, struct err *err) MUST_USE;
+
+/* Does the generation hold at least one route? (Somebody would miss HAProxy.) */
+bool state_has_routes(const struct state *state) MUST_USE;
+
+/* How many bytes the last save wrote. */
+size_t state_last_size(const struct state *state) MUST_USE;
+
+#endif

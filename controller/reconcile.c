@@ -374,7 +374,7 @@ static void on_reloaded(struct reconcile *reconcile)
 	reconcile->reload_reasons = 0;
 	reconcile->last_reload_ms = clock_now_ms();
 	backoff_reset(&reconcile->reload_retry);
-	connect_worker(reconcile);
+	/* PROCESS_UP follows and connects to the new worker. */
 }
 
 /* ---- passes ---- */

@@ -57,6 +57,7 @@ struct reconcile {
 	struct plan plan;        /* of the running pass */
 	uint64_t pass_start_us;
 	size_t n_changes;        /* store keys that the running pass took up */
+	bool is_woken;           /* something was touched that no pass has taken up */
 
 	bool is_converged; /* a plan for everything had nothing left to prepare or switch, once since the start */
 	bool must_verify;  /* read back after the pass, to see that HAProxy has what we think */
@@ -68,6 +69,7 @@ struct reconcile {
 	uint64_t reload_wanted_ms;  /* when the oldest waiting change asked for the reload; 0 = none waits */
 	uint64_t last_reload_ms;
 	uint32_t reload_reasons;
+	bool is_reload_due;         /* its time came in the middle of a pass */
 	unsigned busy_wait_ms;
 	struct backoff retry;
 	struct backoff reload_retry;
@@ -87,6 +89,7 @@ static void wake(void *ctx)
 {
 	struct reconcile *reconcile = ctx;
 
+	reconcile->is_woken = true;
 	if (reconcile->phase == PHASE_IDLE) {
 		event_active(reconcile->pass_event, EV_TIMEOUT, 0);
 	}
@@ -330,12 +333,11 @@ static void on_reload_event(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	if (reconcile->phase != PHASE_IDLE || reconcile->reload_reasons == 0) {
-		/* A running pass ends in a plan for everything or comes back here. */
-		if (reconcile->phase == PHASE_APPLYING) {
-			arm(reconcile->reload_event, RELOAD_QUIET_MS);
-		}
+		/* A running pass comes back here when it ends; reading back ends in a plan for everything. */
+		reconcile->is_reload_due = reconcile->phase == PHASE_APPLYING;
 		return;
 	}
+	reconcile->is_reload_due = false;
 	reconcile->reload_reasons = reasons_now(reconcile);
 	if (reconcile->reload_reasons != 0) {
 		reload(reconcile);
@@ -449,10 +451,13 @@ static bool only_retires(const struct plan *plan)
 static void log_pass(const struct reconcile *reconcile, const char *result, uint64_t took_us,
 	const struct apply_result *applied)
 {
+	/* A server that drains is asked again and again: that is no news. */
+	bool is_news = (applied && applied->n_done > 0) ||
+		(reconcile->plan.reasons != 0 && reconcile->reload_reasons == 0);
 	struct buf reasons = BUF_INIT(0);
 
 	name_reasons(reconcile->plan.reasons, &reasons);
-	log_line(reconcile->plan.n_ops > 0 || reconcile->plan.reasons != 0 ? LOG_INFO : LOG_DEBUG, "pass",
+	log_line(is_news ? LOG_INFO : LOG_DEBUG, "pass",
 		"result", result, "changes", log_num((int64_t)reconcile->n_changes), "operations",
 		log_num(applied ? (int64_t)applied->n_done : 0), "busy",
 		log_num(applied ? (int64_t)applied->n_busy : 0), "took_ms", log_ms(took_us),
@@ -493,12 +498,21 @@ static void pass_succeeded(struct reconcile *reconcile, const struct apply_resul
 	plan_fini(&reconcile->plan);
 	reconcile->phase = PHASE_IDLE;
 	save_soon(reconcile);
+	if (!is_busy) {
+		reconcile->busy_wait_ms = 0;
+	}
 	if (reconcile->must_verify) {
 		read_back(reconcile);
-	} else if (is_busy) {
+		return;
+	}
+	if (is_busy) {
 		retry_busy(reconcile);
-	} else {
-		reconcile->busy_wait_ms = 0;
+	}
+	if (reconcile->is_reload_due) {
+		event_active(reconcile->reload_event, EV_TIMEOUT, 0);
+	}
+	if (reconcile->is_woken) {
+		wake(reconcile);
 	}
 }
 
@@ -509,8 +523,6 @@ static void on_applied(void *ctx, const struct apply_result *result)
 	reconcile->apply = NULL;
 	if (result->n_refused == 0 && !result->is_lost) {
 		pass_succeeded(reconcile, result);
-		/* What was touched meanwhile. */
-		wake(reconcile);
 		return;
 	}
 	metrics_add(METRIC_RECONCILES, "error", 1);
@@ -529,6 +541,7 @@ static void on_applied(void *ctx, const struct apply_result *result)
 static void start_pass(struct reconcile *reconcile)
 {
 	reconcile->pass_start_us = clock_now_us();
+	reconcile->is_woken = false;
 	take_changes(reconcile);
 	const struct model_delta *delta =
 		reconcile->pending.is_everything ? NULL : &reconcile->pending.delta;

@@ -3,6 +3,8 @@
 import http.client
 from typing import NamedTuple
 
+from .failure import Failure
+
 TIMEOUT_SECONDS = 5
 
 
@@ -28,17 +30,21 @@ class Client:
         self.n_reopened = 0
 
     def ask(self, request):
-        """The answer; OSError or HTTPException when there is none."""
+        """The answer; fails when there is none."""
         is_fresh = self._connection.sock is None
         try:
-            return self._ask(request)
-        except (ConnectionError, http.client.RemoteDisconnected):
+            try:
+                return self._ask(request)
+            except ConnectionError:
+                if is_fresh:
+                    raise
+            # A server may close a connection on which nothing is going on; every client asks again then (RFC 9112, 9.3.1).
             self.close()
-            if is_fresh:
-                raise
-        # A server may close a connection on which nothing is going on; every client asks again then (RFC 9112, 9.3.1).
-        self.n_reopened += 1
-        return self._ask(request)
+            self.n_reopened += 1
+            return self._ask(request)
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise Failure(f"{request}: expected an answer, met {error!r}") from error
 
     def close(self):
         self._connection.close()

@@ -14,6 +14,7 @@ from .story import Story, say, show_where_things_are
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 WATCH_SECONDS = 0.5
+ENDING = "\nEnding; HAProxy finishes what is open first (10 s at most)."
 
 # As shells report a program that Ctrl-C ended.
 EXIT_INTERRUPTED = 128 + signal.SIGINT
@@ -29,7 +30,11 @@ def main():
         stage = Stage(ROOT, options.headgate)
         status = _play(stage, chosen, options.keep)
     except Interrupted:
+        say(ENDING)
         status = EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads on, as in `demo | head`; what is still said goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (Failure, OSError, http.client.HTTPException) as error:
         _complain(error, stage)
     finally:
@@ -40,11 +45,11 @@ def main():
 def _read_options():
     parser = argparse.ArgumentParser(
         prog="deploy/demo/demo",
-        description="Shows Headgate and a real HAProxy at work on this machine, without a cluster; takes about ten seconds.",
+        description="Shows Headgate and a real HAProxy at work on this machine, without a cluster. Takes ten seconds.",
         epilog="HEADGATE in the environment is the program to show (default: build/headgate).",
     )
     parser.add_argument("--keep", action="store_true", help="stay up until Ctrl-C, to look around and to edit manifests")
-    parser.add_argument("--haproxy", metavar="PATH", help="use this HAProxy instead of the one that deploy/dev/haproxy 3.4 fetches")
+    parser.add_argument("--haproxy", metavar="PATH", help="use this HAProxy, not the one that deploy/dev/haproxy fetches")
     parser.set_defaults(headgate=os.environ.get("HEADGATE") or f"{ROOT}/build/headgate")
     return parser.parse_args()
 
@@ -68,10 +73,11 @@ def _ignore_signals():
 def _play(stage, chosen, is_kept):
     """The exit status."""
     seconds = stage.set_up(chosen)
-    say(f"Headgate {stage.version} with HAProxy {chosen.version}, {len(stage.manifests.pods)} local web servers as pods, no cluster.")
+    n_pods = len(stage.manifests.pods)
+    say(f"Headgate {stage.version} and HAProxy {chosen.version}; {n_pods} local web servers are the pods.")
     say(f"HAProxy is {chosen.path}")
     if not chosen.adds_backends_live():
-        say(f"Before {haproxy.BRANCH} it can't add a backend while it runs: a new service costs a reload (but no request).")
+        say(f"Before {haproxy.BRANCH} it can't add a backend at run time: a new service costs a reload, but no request.")
     say(f"Ready {seconds:.2f} s after the start; worker PID {stage.workers.current}.")
     say()
     status = 0
@@ -84,26 +90,29 @@ def _play(stage, chosen, is_kept):
         status = 1
     if is_kept:
         show_where_things_are(stage)
-        _stay(stage, status)
+        _stay(stage)
     return status
 
 
-def _stay(stage, status):
+def _stay(stage):
     """Until Ctrl-C, which is how it is meant to end."""
     try:
         while stage.controller.is_running():
             time.sleep(WATCH_SECONDS)
     except Interrupted:
+        say(ENDING)
         return
     raise Failure("the controller ended by itself: its log says why")
 
 
 def _complain(error, stage):
     print(f"demo: {error}", file=sys.stderr, flush=True)
-    tail = stage.controller.tail() if stage is not None and stage.controller is not None else []
-    if tail:
-        print("demo: the end of the controller's log:", file=sys.stderr)
-    for line in tail:
+    controller = stage.controller if stage is not None else None
+    lines = controller.tail() if controller is not None else []
+    if lines:
+        state = f"ended with status {controller.status()}" if controller.has_ended() else "is running"
+        print(f"demo: the controller {state}; the end of its log:", file=sys.stderr)
+    for line in lines:
         print(f"  {line}", file=sys.stderr, flush=True)
 
 
@@ -115,8 +124,6 @@ def _clean_up(stage):
     try:
         stage.close()
         say("Cleaned up: no process is left, and no file.")
-    except BrokenPipeError:
-        return 0
     except Failure as failure:
         print(f"demo: {failure}", file=sys.stderr)
         return 1

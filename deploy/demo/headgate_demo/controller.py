@@ -11,8 +11,8 @@ from .failure import Failure
 
 READY_SECONDS = 30
 READY_POLL_SECONDS = 0.01
-# HAProxy lets running requests finish first; whoever looks at the demo shouldn't wait as long as they may take.
-GRACE_SECONDS = 10
+# HAProxy lets requests finish first. A browser's connections on which no request has come yet take 10 s to time out.
+GRACE_SECONDS = 15
 KILL_SECONDS = 5
 TAIL_LINES = 15
 
@@ -33,7 +33,8 @@ class Controller:
     def version(self):
         """Also tells whether it is a program at all."""
         try:
-            output = subprocess.run([self._program, "--version"], capture_output=True, text=True, timeout=10, check=True)
+            args = [self._program, "--version"]
+            output = subprocess.run(args, capture_output=True, text=True, timeout=10, check=True)
         except (OSError, subprocess.SubprocessError) as error:
             reason = getattr(error, "strerror", None) or error
             raise Failure(f"can't run {self._program}: {reason}: build it with `make`, or set HEADGATE") from error
@@ -62,8 +63,8 @@ class Controller:
         with open(self.log, "wb") as log:
             self._process = processes.start(args, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
         while not self._is_ready():
-            if self._process.poll() is not None:
-                raise Failure(f"the controller ended with status {self._process.returncode}: its log says why")
+            if self.has_ended():
+                raise Failure("the controller was started and is not ready: its log says why")
             if time.perf_counter() > started + READY_SECONDS:
                 raise Failure(f"the controller was not ready after {READY_SECONDS} s: its log says why")
             time.sleep(READY_POLL_SECONDS)
@@ -71,6 +72,14 @@ class Controller:
 
     def is_running(self):
         return self._process is not None and self._process.poll() is None
+
+    def has_ended(self):
+        """It was started, and runs no more."""
+        return self._process is not None and self._process.poll() is not None
+
+    def status(self):
+        """The exit status of one that has ended; -9 is SIGKILL."""
+        return self._process.returncode
 
     def tail(self):
         """The last lines of the log."""

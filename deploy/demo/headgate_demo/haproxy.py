@@ -44,7 +44,7 @@ def find(root, say):
         return HAProxy(fetch.stdout.strip())
     path = shutil.which("haproxy", path=os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin")
     if path is None:
-        raise Failure(f"neither HAProxy {BRANCH} nor another one is to be had: install HAProxy, or name it with --haproxy PATH")
+        raise Failure(f"neither HAProxy {BRANCH} nor another one is here: install one, or name it with --haproxy PATH")
     haproxy = HAProxy(path)
     say(f"HAProxy {BRANCH} is not to be had here; going on with {path}, which is {haproxy.version}.")
     return haproxy
@@ -68,7 +68,7 @@ class Workers:
         return len(self._seen) - 1
 
     def _look(self):
-        """The worker in charge, and all workers. A master that executes itself again drops connections, so it is asked again."""
+        """The worker in charge, and all workers. A master that executes itself again drops connections: ask again."""
         for _ in range(TRIES):
             try:
                 current, pids = _parse(self._ask("show proc"))

@@ -1,7 +1,7 @@
 """The directory of manifests: a copy of deploy/demo/manifests that the demo, or a person, changes while Headgate runs.
 
-Pods are local web servers on loopback addresses, and the manifests give all of them the same port. When something on this
-machine uses that port already, the copy gets another one.
+Pods are local web servers on loopback addresses, and the manifests give all of them the same port. When something on
+this machine uses that port already, the copy gets another one.
 """
 
 import os
@@ -13,31 +13,26 @@ import socket
 from .failure import Failure
 
 PORT = 7080
-PORT_TRIES = 20
+TRIES = 20
 SPARE_PODS = {f"spare-{n}": f"127.0.90.{n}" for n in (1, 2, 3)}
 
 _POD = re.compile(r'- addresses: \["([0-9.]+)"\]\n(?: +conditions: .*\n)? +targetRef: {kind: Pod, name: ([a-z0-9-]+)}')
 
 
 def free_port():
-    """A port that nobody listens on. Below those that the kernel gives to outgoing connections, so that it stays free."""
-    for _ in range(PORT_TRIES):
+    """A port that nobody listens on; below those that the kernel gives to outgoing connections, so it stays free."""
+    for _ in range(TRIES):
         port = random.randint(20000, 31999)
-        if _is_free("127.0.0.1", port):
-            return port
-    raise Failure(f"no free port on 127.0.0.1 found in {PORT_TRIES} tries: end what listens on 20000 to 31999 there")
-
-
-def _is_free(address, port):
-    with socket.socket() as probe:
-        # As servers do it: connections that have just ended don't count.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-            probe.listen()
-        except OSError:
-            return False
-        return True
+        with socket.socket() as probe:
+            # As servers do it: connections that have just ended don't count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                probe.listen()
+                return port
+            except OSError:
+                pass
+    raise Failure(f"no free port on 127.0.0.1 found in {TRIES} tries: end what listens on 20000 to 31999 there")
 
 
 class Manifests:
@@ -48,10 +43,19 @@ class Manifests:
         self.steps = os.path.join(path, "steps")
         shutil.copytree(source, path)
         self.pods = self._find_pods() | SPARE_PODS
-        self.port = self._choose_port()
+        self.port = PORT
+
+    def set_port(self, port):
+        """The pods listen elsewhere."""
+        for name in self._files():
+            with open(name, encoding="utf-8") as file:
+                text = file.read()
+            with open(name, "w", encoding="utf-8") as file:
+                file.write(text.replace(f"port: {self.port}\n", f"port: {port}\n"))
+        self.port = port
 
     def put(self, name):
-        """Puts a file of steps/ in place, in one instant: Headgate never sees half of it."""
+        """Gets a file of steps/ ready; what is returned puts it in place, in one instant: Headgate never sees half of it."""
         hidden = os.path.join(self.path, "." + name)
         shutil.copyfile(os.path.join(self.steps, name), hidden)
         return lambda: os.rename(hidden, os.path.join(self.path, name))
@@ -71,17 +75,3 @@ class Manifests:
             with open(name, encoding="utf-8") as file:
                 pods |= {pod: address for address, pod in _POD.findall(file.read())}
         return pods
-
-    def _choose_port(self):
-        for port in [PORT] + [random.randint(20000, 31999) for _ in range(PORT_TRIES)]:
-            if all(_is_free(address, port) for address in self.pods.values()):
-                self._replace_port(port)
-                return port
-        raise Failure("no port is free on 127.0.10.1 and the other addresses of the demo's pods: is the loopback interface up?")
-
-    def _replace_port(self, port):
-        for name in self._files() if port != PORT else ():
-            with open(name, encoding="utf-8") as file:
-                text = file.read()
-            with open(name, "w", encoding="utf-8") as file:
-                file.write(text.replace(f"port: {PORT}\n", f"port: {port}\n"))

@@ -1,12 +1,16 @@
 """The node: one process that runs all pods, each a small web server that says who it is.
 
-Run as a program: node.py PORT NAME=ADDRESS... It writes "ready" when every pod listens, and ends when its standard input does,
-so that it never outlives the demo.
+Run as a program: node.py PORT NAME=ADDRESS... All listen on that port, or on another one when it is taken on any of the
+addresses. It writes the port when every pod listens, and ends when its standard input does, so that it never outlives
+the demo.
 """
 
 import http.server
+import random
 import sys
 import threading
+
+TRIES = 20
 
 
 class Pod(http.server.ThreadingHTTPServer):
@@ -42,12 +46,35 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Nobody reads it."""
 
 
+def listen(port, pods):
+    """All pods, or OSError."""
+    servers = []
+    try:
+        for pod in pods:
+            name, address = pod.split("=")
+            servers.append(Pod(name, address, port))
+    except OSError:
+        for server in servers:
+            server.server_close()
+        raise
+    return servers
+
+
+def listen_somewhere(port, pods):
+    for _ in range(TRIES):
+        try:
+            return port, listen(port, pods)
+        except OSError as error:
+            problem = error
+            port = random.randint(20000, 31999)
+    raise problem
+
+
 def main(port, pods):
-    for pod in pods:
-        name, address = pod.split("=")
-        server = Pod(name, address, int(port))
+    port, servers = listen_somewhere(int(port), pods)
+    for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-    print("ready", flush=True)
+    print(port, flush=True)
     sys.stdin.read()
 
 

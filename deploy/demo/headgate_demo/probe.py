@@ -38,14 +38,17 @@ class Probe:
         samples = []
         while not self._is_settled(samples):
             if time.perf_counter() > started + LIMIT_SECONDS:
-                met = {answer for _, answer in samples[-CALM:]}
-                raise Failure(f"{self._request}: expected {_names(self._after)}, met {_names(met)} until {LIMIT_SECONDS} s after the change")
+                raise Failure(
+                    f"{self._request}: expected {_names(self._after)} soon after the change, "
+                    f"met {_names({answer for _, answer in samples[-CALM:]})} {LIMIT_SECONDS} s after it"
+                )
             if samples:
                 time.sleep(PAUSE_SECONDS)
             answer = self._client.ask(self._request)
             samples.append(((time.perf_counter() - started) * 1000, answer))
             if answer not in self._before | self._after:
-                raise Failure(f"{self._request}: met {answer} during the change, which is right neither before nor after it")
+                right = _names(self._before | self._after)
+                raise Failure(f"{self._request}: expected {right} during the change, met {answer}")
         self._client.close()
         return self._summary(samples)
 

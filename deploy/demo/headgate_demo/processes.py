@@ -32,9 +32,12 @@ class Node:
         self._process = start(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def wait_until_ready(self):
-        if self._process.stdout.readline().strip() != "ready":
-            lines = self._process.stderr.read().strip().splitlines() or ["it ended"]
-            raise Failure(f"the pods could not be started: {lines[-1]}: try again")
+        """Returns the port that all pods listen on."""
+        port = self._process.stdout.readline().strip()
+        if not port.isdigit():
+            lines = self._process.stderr.read().strip().splitlines() or ["no reason given"]
+            raise Failure(f"can't start web servers on 127.0.10.1 and so on: {lines[-1]}: is the loopback interface up?")
+        return int(port)
 
     def stop(self):
         self._process.stdin.close()

@@ -19,11 +19,11 @@ NEWS = Request("news.example.com")
 ROUTES = (
     (SHOP, pods("shop-1", "shop-2"), "a host"),
     (API, pods("api-1"), "the same host, path /api"),
-    (Request("shop.example.com", "/apis"), pods("shop-1", "shop-2"), "/api ends where an element ends"),
+    (Request("shop.example.com", "/apis"), pods("shop-1", "shop-2"), "not /api: elements are whole"),
     (BLOG, pods("blog-1"), "another host"),
     (Request("alice.apps.example.com"), pods("apps-1"), "*.apps.example.com"),
     (Request("bob.apps.example.com", "/any/path"), pods("apps-1"), "*.apps.example.com"),
-    (Request("apps.example.com"), {NOT_FOUND}, "the wildcard wants a label ..."),
+    (Request("apps.example.com"), {NOT_FOUND}, "a wildcard needs a label ..."),
     (Request("a.b.apps.example.com"), {NOT_FOUND}, "... and only one"),
     (NEWS, {NOT_FOUND}, "nobody's host, so far"),
 )

@@ -1,4 +1,4 @@
-"""Everything that has to be there, and has to be gone afterwards: a temporary folder, the pods, Headgate and its HAProxy."""
+"""What has to be there, and to be gone afterwards: a temporary folder, the pods, Headgate and its HAProxy."""
 
 import os
 import shutil
@@ -40,7 +40,7 @@ class Stage:
         self.version = self.controller.version()
         self.manifests = Manifests(f"{self._root}/deploy/demo/manifests", os.path.join(self.folder, "manifests"))
         self._node = processes.Node(self.manifests.pods, self.manifests.port)
-        self._node.wait_until_ready()
+        self.manifests.set_port(self._node.wait_until_ready())
         seconds = self.controller.start(self.manifests.path, haproxy.path)
         self.workers = Workers(self.controller.master_socket)
         return seconds

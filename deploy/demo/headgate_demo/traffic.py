@@ -1,10 +1,10 @@
 """A client in the background: while something is changed, everything else must be answered as before."""
 
-import http.client
 import threading
 import time
 
 from .client import Client
+from .failure import Failure
 
 PAUSE_SECONDS = 0.002
 
@@ -48,9 +48,8 @@ class Traffic:
         self.n_requests += 1
         try:
             answer = client.ask(request)
-        except (OSError, http.client.HTTPException) as error:
-            client.close()
-            self.failures.append(f"{request}: {error!r}")
+        except Failure as failure:
+            self.failures.append(str(failure))
             return
         if answer not in right:
-            self.failures.append(f"{request}: {answer} instead of {', '.join(map(str, sorted(right)))}")
+            self.failures.append(f"{request}: expected {' or '.join(map(str, sorted(right)))}, met {answer}")

@@ -80,6 +80,11 @@ static enum options_outcome read_arguments(
 				argv[optind - 1]);
 			return OPTIONS_ERROR;
 		}
+		if (!is_switch(found) && optarg[0] == '\0') {
+			err_set(err, ERR_INPUT, "--%s: empty: give %s or leave the option out",
+				rows[found].name, rows[found].argument);
+			return OPTIONS_ERROR;
+		}
 		set_value(options, found, is_switch(found) ? "true" : optarg);
 	}
 	if (optind < argc) {
@@ -122,19 +127,42 @@ static bool read_log(struct options *options, struct err *err)
 	return true;
 }
 
-/* "namespace/name" */
+/* Bytes of the names that Kubernetes gives; the whole grammar is the API server's. */
+static bool is_object_name(const char *name)
+{
+	return name[0] != '\0' && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.")] == '\0';
+}
+
+static bool refuse_form(enum option_id which, const char *text, struct err *err)
+{
+	return err_set(err, ERR_INPUT, "--%s: '%s' is not of the form %s", rows[which].name, text,
+		rows[which].argument);
+}
+
+/* "namespace/name"; the name may be followed by more, which is the caller's to look at. */
 static bool split_name(enum option_id which, const char *text, char **ret_namespace, char **ret_name,
 	struct err *err)
 {
 	const char *slash = strchr(text, '/');
 
-	if (slash == NULL || slash == text || slash[1] == '\0' || strchr(slash + 1, '/') != NULL) {
-		return err_set(err, ERR_INPUT, "--%s: '%s' is not of the form %s", rows[which].name,
-			text, rows[which].argument);
+	if (slash == NULL) {
+		return refuse_form(which, text, err);
 	}
 	*ret_namespace = xstrndup(text, (size_t)(slash - text));
 	*ret_name = xstrdup(slash + 1);
-	return true;
+	return is_object_name(*ret_namespace) || refuse_form(which, text, err);
+}
+
+/* A port's number or name. */
+static bool is_port(const char *text)
+{
+	char *end;
+
+	if (text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-")] != '\0') {
+		return false;
+	}
+	long number = strtol(text, &end, 10);
+	return *end != '\0' || (number > 0 && number <= UINT16_MAX);
 }
 
 static bool read_default_backend(struct options *options, struct err *err)
@@ -149,14 +177,26 @@ static bool read_default_backend(struct options *options, struct err *err)
 		return false;
 	}
 	char *colon = strchr(options->default_service, ':');
-	if (colon == NULL || colon == options->default_service || colon[1] == '\0') {
-		return err_set(err, ERR_INPUT, "--%s: '%s' is not of the form %s",
-			rows[OPTION_DEFAULT_BACKEND].name, text,
-			rows[OPTION_DEFAULT_BACKEND].argument);
+	if (colon == NULL) {
+		return refuse_form(OPTION_DEFAULT_BACKEND, text, err);
 	}
 	*colon = '\0';
 	options->default_port = xstrdup(colon + 1);
-	return true;
+	return (is_object_name(options->default_service) && is_port(options->default_port)) ||
+		refuse_form(OPTION_DEFAULT_BACKEND, text, err);
+}
+
+static bool read_config_map(struct options *options, struct err *err)
+{
+	const char *text = options_get(options, OPTION_CONFIG_MAP);
+
+	if (text == NULL) {
+		return true;
+	}
+	return split_name(OPTION_CONFIG_MAP, text, &options->config_map_namespace,
+		       &options->config_map_name, err) &&
+		(is_object_name(options->config_map_name) ||
+			refuse_form(OPTION_CONFIG_MAP, text, err));
 }
 
 static bool check_conflicts(const struct options *options, struct err *err)
@@ -207,16 +247,12 @@ static void make_absolute(struct options *options)
 
 static bool interpret(struct options *options, struct err *err)
 {
-	const char *config_map = options_get(options, OPTION_CONFIG_MAP);
-
 	make_absolute(options);
 	read_sockets(options);
 	return read_log(options, err) &&
 		read_switch(options, OPTION_SELF_CHECK, &options->is_self_check, err) &&
 		read_default_backend(options, err) &&
-		(config_map == NULL ||
-			split_name(OPTION_CONFIG_MAP, config_map, &options->config_map_namespace,
-				&options->config_map_name, err)) &&
+		read_config_map(options, err) &&
 		check_conflicts(options, err);
 }
 

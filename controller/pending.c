@@ -34,10 +34,17 @@ void pending_take(struct pending *pending, struct model_delta *delta)
 	free(delta->entries);
 	free(delta->backends);
 	*delta = (struct model_delta){0};
+	if (all->n_entries + all->n_backends > PENDING_MAX_KEYS) {
+		model_delta_fini(all);
+		pending->is_everything = true;
+	}
 }
 
 void pending_keep_busy(struct pending *pending, const struct plan *plan)
 {
+	if (plan->reasons != 0) {
+		return;
+	}
 	struct model_delta busy = {.backends = xcalloc(plan->n_ops, sizeof(char *))};
 
 	for (size_t i = 0; i < plan->n_ops; i++) {

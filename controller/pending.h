@@ -11,6 +11,9 @@
 #include "model/model.h"
 #include "plan/plan.h"
 
+/* More keys than this become "everything": while HAProxy refuses a reload they are kept for every pass. */
+#define PENDING_MAX_KEYS 20000
+
 struct pending {
 	struct model_delta delta;
 	bool is_everything; /* plan for every key, whatever `delta` says */
@@ -21,7 +24,10 @@ void pending_fini(struct pending *pending);
 /* Adds the keys of `delta` and empties it. */
 void pending_take(struct pending *pending, struct model_delta *delta);
 
-/* Nothing is left but the backends whose removal HAProxy put off in this plan. */
+/*
+ * The plan has been carried out: left are the backends whose removal HAProxy put off, or, when a part of it waits for a reload,
+ * everything that it was made for.
+ */
 void pending_keep_busy(struct pending *pending, const struct plan *plan);
 
 #endif

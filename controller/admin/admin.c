@@ -24,7 +24,10 @@ static void reply(struct evhttp_request *request, int status, const char *type, 
 	struct evbuffer *body = evbuffer_new();
 
 	evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", type);
-	evbuffer_add(body, text, strlen(text));
+	/* libevent would send a body after HEAD, too. */
+	if (evhttp_request_get_command(request) != EVHTTP_REQ_HEAD) {
+		evbuffer_add(body, text, strlen(text));
+	}
 	evhttp_send_reply(request, status, NULL, body);
 	evbuffer_free(body);
 }
@@ -109,9 +112,10 @@ struct admin *admin_open(struct event_base *base, const char *bind,
 	evhttp_set_cb(admin->http, "/readyz", on_readyz, admin);
 	evhttp_set_cb(admin->http, "/metrics", on_metrics, admin);
 	evhttp_set_gencb(admin->http, on_other, admin);
+	errno = 0;
 	if (evhttp_bind_socket(admin->http, host, port) != 0) {
 		err_set(err, ERR_INPUT, "can't listen on '%s': %s: choose another address or port",
-			bind, strerror(errno));
+			bind, errno ? strerror(errno) : "not an address of this machine");
 		admin_close(admin);
 		return NULL;
 	}

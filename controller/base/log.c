@@ -8,9 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOG_MAX_PAIRS     24
-#define LOG_MAX_LINE_SIZE 16384
-#define LOG_NUM_SLOTS     16
+#define LOG_MAX_PAIRS 24
+#define LOG_NUM_SLOTS 16
+
+/* Longer values are cut, so that a line is always whole: with a value of every pair at its longest it still fits. */
+#define LOG_MAX_LINE_SIZE ((LOG_MAX_PAIRS + 3) * (LOG_MAX_VALUE_LEN * 6 + 128))
 
 static enum log_level current_level = LOG_INFO;
 static enum log_format current_format = LOG_FORMAT_LOGFMT;
@@ -97,8 +99,12 @@ void log_pairs(enum log_level level, const char *msg, const struct log_pair *pai
 
 static void append_escaped(struct buf *buf, const char *text)
 {
+	size_t len = strnlen(text, LOG_MAX_VALUE_LEN + 1);
+	const char *end = len > LOG_MAX_VALUE_LEN ? "...\"" : "\"";
+
 	buf_append_char(buf, '"');
-	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+	for (size_t i = 0; i < len && i < LOG_MAX_VALUE_LEN; i++) {
+		const unsigned char *c = (const unsigned char *)text + i;
 		if (*c == '"' || *c == '\\') {
 			buf_append_char(buf, '\\');
 			buf_append_char(buf, (char)*c);
@@ -111,7 +117,7 @@ static void append_escaped(struct buf *buf, const char *text)
 			buf_append_char(buf, (char)*c);
 		}
 	}
-	buf_append_char(buf, '"');
+	buf_append_str(buf, end);
 }
 
 static bool needs_quotes(const char *text)
@@ -124,7 +130,7 @@ static bool needs_quotes(const char *text)
 			return true;
 		}
 	}
-	return false;
+	return strlen(text) > LOG_MAX_VALUE_LEN;
 }
 
 void log_format_line(

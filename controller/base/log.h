@@ -2,7 +2,7 @@
  * Structured log lines on stderr: logfmt (`time=… level=info msg="…" key=value`) or one JSON object a line.
  *
  * The variable arguments are key and value strings in turn, ended by NULL; values are quoted and escaped here, so any bytes
- * are safe. Never pass a Secret's content. The level and the format are the only global state of the program besides
+ * are safe; what is longer than LOG_MAX_VALUE_LEN bytes is cut and ends in "...". Never pass a Secret's content. The level and the format are the only global state of the program besides
  * the metrics.
  */
 #ifndef HG_BASE_LOG_H
@@ -13,6 +13,8 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+
+#define LOG_MAX_VALUE_LEN 4096
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_LEVEL_COUNT };
 enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };

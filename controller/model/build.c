@@ -133,6 +133,13 @@ static bool check_backend(
 			xstrdup("has no service.name or no service.port: name both"));
 		return false;
 	}
+	/* Both become part of a name in HAProxy. The API server lets nothing else through, manifests come as they are. */
+	if (!route_is_label(obj_str(ingress, backend->service)) ||
+		!route_is_label(object_namespace(&ingress->head))) {
+		add_fault(reader->node, DIAG_BACKEND_INVALID, backend_field(rule, path),
+			xstrdup("has a service.name or a namespace that Kubernetes does not allow: use up to 63 lower-case letters, digits and inner '-'"));
+		return false;
+	}
 	return true;
 }
 
@@ -376,7 +383,10 @@ static void add_operator_default(struct model *model, const struct store *store)
 	if (node == NULL || node->n_claims > 0) {
 		return;
 	}
-	int32_t number = (int32_t)strtol(options->default_port, NULL, 10);
+	char *end;
+	long parsed = strtol(options->default_port, &end, 10);
+	/* A name may begin with digits. */
+	int32_t number = *end == '\0' && parsed > 0 && parsed <= UINT16_MAX ? (int32_t)parsed : 0;
 	node->claims = xcalloc(1, sizeof(*node->claims));
 	node->n_claims = 1;
 	node->claims[0] = (struct claim){

@@ -86,12 +86,13 @@ static char *format_address(const char *ip, int32_t port)
 	return NULL;
 }
 
+/* Without '_', which pods' names never have and names made from addresses always have: so the two never meet. */
 static bool is_server_name(const char *name)
 {
 	size_t len = strlen(name);
 
 	for (size_t i = 0; i < len; i++) {
-		if (!isalnum((unsigned char)name[i]) && strchr("-_.", name[i]) == NULL) {
+		if (!isalnum((unsigned char)name[i]) && strchr("-.", name[i]) == NULL) {
 			return false;
 		}
 	}

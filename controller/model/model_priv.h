@@ -63,6 +63,7 @@ struct ingress_node {
 struct slot {
 	enum model_map map;
 	struct claim *claims;         /* in order of precedence */
+	const struct claim *winner;   /* the first one when the others were last told */
 	struct backend_node *backend; /* NULL = MODEL_BACKEND_UNAVAILABLE */
 	struct host_node *host;       /* NULL for MODEL_MAP_DEFAULTS */
 	char key[];

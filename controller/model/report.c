@@ -33,9 +33,13 @@ static struct diag taken_diag(const struct claim *claim)
 		diag.text = xasprintf(
 			"asks for the same as %s of this Ingress, which goes first: remove one of them",
 			field);
+	} else if (claim->slot->map == MODEL_MAP_DEFAULTS) {
+		diag.text = xasprintf(
+			"Ingress %s/%s has one too and goes first, as the older object or by its name: remove one of them",
+			owner->namespace, owner->name);
 	} else {
 		diag.text = xasprintf(
-			"host and path belong to Ingress %s/%s (%s), which goes first as the older object: use another host or path, or remove it there",
+			"host and path belong to Ingress %s/%s (%s), which goes first as the older object or by its name: use another host or path, or remove it there",
 			owner->namespace, owner->name, field);
 	}
 	free(field);
@@ -96,6 +100,7 @@ static bool claim_diag(const struct claim *claim, struct diag *ret_diag)
 struct diag *model_collect_diags(const struct ingress_node *node, size_t *ret_n)
 {
 	struct diag *diags = xcalloc(node->n_faults + node->n_claims, sizeof(*diags));
+	bool has_default_diag = false;
 	size_t n = 0;
 
 	for (size_t i = 0; i < node->n_faults; i++) {
@@ -103,7 +108,10 @@ struct diag *model_collect_diags(const struct ingress_node *node, size_t *ret_n)
 			xstrdup(node->faults[i].text)};
 	}
 	for (size_t i = 0; i < node->n_claims; i++) {
-		if (claim_diag(&node->claims[i], &diags[n])) {
+		bool is_default = node->claims[i].rule == CLAIM_DEFAULT_RULE;
+		/* The default backend has a claim for each rule, but its fault is one. */
+		if (!(is_default && has_default_diag) && claim_diag(&node->claims[i], &diags[n])) {
+			has_default_diag = has_default_diag || is_default;
 			n++;
 		}
 	}

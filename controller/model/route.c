@@ -39,6 +39,11 @@ static bool is_host_name(const char *host)
 	}
 }
 
+bool route_is_label(const char *text)
+{
+	return is_label(text, strlen(text));
+}
+
 const char *route_add_host(struct buf *key, const char *host)
 {
 	const char *name = host;

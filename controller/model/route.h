@@ -24,6 +24,9 @@
 /* The virtual host of rules that name no host. */
 #define ROUTE_ANY_HOST "*"
 
+/* Is this a name that a namespace or a Service can have: up to 63 lower-case letters, digits and inner hyphens? */
+bool route_is_label(const char *text) MUST_USE;
+
 /*
  * Appends the virtual host of a rule: "a.test", "*.a.test" or ROUTE_ANY_HOST for "". NULL = good, else what is wrong and the
  * remedy (a constant text).

@@ -184,9 +184,12 @@ void slot_decide(struct model *model, const struct store *store, struct slot *sl
 		backend = backend_take(model, store, winner->service, port);
 	}
 	set_status(model, winner, status);
-	for (struct claim *claim = winner->next_in_slot; claim; claim = claim->next_in_slot) {
-		set_status(model, claim, CLAIM_TAKEN);
+	/* Thousands may stand in line: they are told only when there is something new to tell. */
+	struct claim *behind = winner != slot->winner ? winner->next_in_slot : NULL;
+	for (; behind != NULL; behind = behind->next_in_slot) {
+		set_status(model, behind, CLAIM_TAKEN);
 	}
+	slot->winner = winner;
 	if (backend != slot->backend) {
 		model_touch_entry(model, slot->map, slot->key);
 	}
@@ -225,6 +228,9 @@ void slot_enter(struct model *model, const struct store *store, struct claim *cl
 	*link = claim;
 	claim->slot = slot;
 	slot_decide(model, store, slot);
+	if (slot->claims != claim) {
+		set_status(model, claim, CLAIM_TAKEN);
+	}
 }
 
 void slot_leave(struct model *model, const struct store *store, struct claim *claim)
@@ -237,6 +243,9 @@ void slot_leave(struct model *model, const struct store *store, struct claim *cl
 		link = &(*link)->next_in_slot;
 	}
 	*link = claim->next_in_slot;
+	if (slot->winner == claim) {
+		slot->winner = NULL;
+	}
 	if (slot->claims != NULL) {
 		slot_decide(model, store, slot);
 		return;

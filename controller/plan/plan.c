@@ -34,7 +34,10 @@ struct planner {
 	const struct model *model;
 	const struct applied *applied;
 	const struct caps *caps;
-	struct table held_hosts; /* virtual hosts with an entry that has to wait for a reload; char * in the plan's arena */
+	/* Sets of char * in the plan's arena: */
+	struct table held_hosts;    /* virtual hosts with an entry that has to wait for a reload */
+	struct table held_backends; /* backends that such an entry leads to until then */
+	struct table led_to;        /* backends that an entry is going to lead to */
 };
 
 static struct plan_op *add_op(struct planner *planner, enum plan_op_kind kind)
@@ -157,23 +160,60 @@ static void plan_old_backend(struct planner *planner, const struct applied_backe
 	}
 }
 
+static bool text_equals(const void *item, const void *text)
+{
+	return strcmp(item, text) == 0;
+}
+
+static bool set_has(const struct table *set, const char *text)
+{
+	return table_find(set, hash_str(text), text, text_equals) != NULL;
+}
+
+/* `text` lives as long as the set. */
+static void set_add(struct table *set, char *text)
+{
+	if (!set_has(set, text)) {
+		table_insert(set, hash_str(text), text);
+	}
+}
+
+static bool has_ready_server(const struct applied_backend *backend)
+{
+	for (uint32_t i = 0; i < backend->n_servers; i++) {
+		if (backend->servers[i].admin == APPLIED_READY) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * One that is there and was led to by nothing may be unpublished: half removed when it was wanted again, or half made when we
+ * were stopped. HAProxy does not tell; to publish twice does no harm.
+ */
+static void plan_kept_backend(struct planner *planner, const struct model_backend *wanted,
+	const struct applied_backend *have)
+{
+	if (planner->caps->can_add_backend && set_has(&planner->led_to, wanted->name) &&
+		!has_ready_server(have)) {
+		op_backend(planner, PLAN_OP_BACKEND_PUBLISH, wanted->name);
+	}
+	plan_servers(planner, wanted, have);
+}
+
 static void plan_backend(struct planner *planner, const char *name)
 {
 	const struct model_backend *wanted = model_find_backend(planner->model, name);
 	const struct applied_backend *have = applied_find_backend(planner->applied, name);
 
 	if (wanted != NULL && have != NULL) {
-		plan_servers(planner, wanted, have);
+		plan_kept_backend(planner, wanted, have);
 	} else if (wanted != NULL) {
 		plan_new_backend(planner, wanted);
-	} else if (have != NULL) {
+	} else if (have != NULL && !set_has(&planner->held_backends, name)) {
 		plan_old_backend(planner, have);
 	}
-}
-
-static bool host_is(const void *item, const void *host)
-{
-	return strcmp(item, host) == 0;
 }
 
 /* "a.test/x/" belongs to virtual host "a.test". */
@@ -185,13 +225,15 @@ static char *host_of_key(struct arena *arena, const char *key)
 	return host;
 }
 
-static void hold_host(struct planner *planner, const char *key)
+/* The entry waits for a reload: so does a new host that it is for, and the backend that it leads to now stays. */
+static void hold_entry(struct planner *planner, const char *key, const char *have)
 {
-	char *host = host_of_key(&planner->plan->arena, key);
-	uint32_t hash = hash_str(host);
+	struct arena *arena = &planner->plan->arena;
 
-	if (table_find(&planner->held_hosts, hash, host, host_is) == NULL) {
-		table_insert(&planner->held_hosts, hash, host);
+	planner->plan->reasons |= 1u << PLAN_REASON_BACKEND_SET;
+	set_add(&planner->held_hosts, host_of_key(arena, key));
+	if (have != NULL) {
+		set_add(&planner->held_backends, arena_strdup(arena, have));
 	}
 }
 
@@ -205,8 +247,17 @@ static bool needs_reload(const struct planner *planner, enum model_map map, cons
 
 static bool is_held(const struct planner *planner, enum model_map map, const char *key)
 {
-	return map == MODEL_MAP_HOSTS &&
-		table_find(&planner->held_hosts, hash_str(key), key, host_is) != NULL;
+	return map == MODEL_MAP_HOSTS && set_has(&planner->held_hosts, key);
+}
+
+/* A new entry or a new value. */
+static void plan_wanted_entry(struct planner *planner, enum plan_op_kind kind, enum model_map map,
+	const char *key, const char *wanted)
+{
+	op_entry(planner, kind, map, key, wanted);
+	if (map != MODEL_MAP_HOSTS) {
+		set_add(&planner->led_to, arena_strdup(&planner->plan->arena, wanted));
+	}
 }
 
 static void plan_entry(struct planner *planner, enum model_map map, const char *key)
@@ -219,12 +270,11 @@ static void plan_entry(struct planner *planner, enum model_map map, const char *
 			op_entry(planner, PLAN_OP_MAP_DEL, map, key, NULL);
 		}
 	} else if (needs_reload(planner, map, wanted)) {
-		planner->plan->reasons |= 1u << PLAN_REASON_BACKEND_SET;
-		hold_host(planner, key);
+		hold_entry(planner, key, have);
 	} else if (have == NULL && !is_held(planner, map, key)) {
-		op_entry(planner, PLAN_OP_MAP_ADD, map, key, wanted);
+		plan_wanted_entry(planner, PLAN_OP_MAP_ADD, map, key, wanted);
 	} else if (have != NULL && strcmp(wanted, have) != 0) {
-		op_entry(planner, PLAN_OP_MAP_SET, map, key, wanted);
+		plan_wanted_entry(planner, PLAN_OP_MAP_SET, map, key, wanted);
 	}
 }
 
@@ -362,21 +412,24 @@ static void sort_ops(struct plan *plan)
 void plan_make(struct plan *plan, const struct model *model, const struct applied *applied,
 	const struct caps *caps, const struct model_delta *delta)
 {
-	struct planner planner = {plan, model, applied, caps, {0}};
+	struct planner planner = {
+		.plan = plan, .model = model, .applied = applied, .caps = caps};
 	struct keys backends = backend_keys(&planner, delta);
 
-	for (size_t i = 0; i < backends.n; i++) {
-		plan_backend(&planner, backends.items[i]);
-	}
-	free(backends.items);
-	/* Hosts last: which of them have to wait is known when the paths have been decided. */
+	/* Hosts and backends last: which of them have to wait is known when the paths have been decided. */
 	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
 		if (map != MODEL_MAP_HOSTS) {
 			plan_map(&planner, (enum model_map)map, delta);
 		}
 	}
 	plan_map(&planner, MODEL_MAP_HOSTS, delta);
+	for (size_t i = 0; i < backends.n; i++) {
+		plan_backend(&planner, backends.items[i]);
+	}
+	free(backends.items);
 	table_fini(&planner.held_hosts);
+	table_fini(&planner.held_backends);
+	table_fini(&planner.led_to);
 	sort_ops(plan);
 }
 

@@ -3,7 +3,8 @@
  * nothing. Pure: no I/O, no clock, no log; the same arguments give the same plan.
  *
  * Operations are sorted by phase: prepare, switch, retire. Those that can be done live are in the list even when a reload is
- * needed for the rest: nobody waits for a reload who does not have to. A map entry whose backend needs the reload is left as it is.
+ * needed for the rest: nobody waits for a reload who does not have to. A map entry whose backend needs the reload is left as it is,
+ * and so is the backend that it leads to meanwhile.
  */
 #ifndef HG_PLAN_PLAN_H
 #define HG_PLAN_PLAN_H

@@ -104,8 +104,13 @@ apt_open() {
 
 	export APT_CONFIG="$apt_tree/apt.conf"
 	say "reading the package lists of $_mirror"
-	# A suite that fails (an old keyring, say) takes nothing from the others.
-	apt-get -q update >&2 || say 'not every suite could be read; going on with the others'
+	# Snapshots and mirrors that stand still carry lists past their date: signatures are checked all the same.
+	if ! apt-get -q update >&2; then
+		say 'not every suite could be read; trying again with lists past their date'
+		# A suite that fails (an old keyring, say) takes nothing from the others.
+		apt-get -q -o Acquire::Check-Valid-Until=false update >&2 ||
+			say 'not every suite could be read; going on with the others'
+	fi
 }
 
 # apt_versions PACKAGE: every version on offer, oldest first.

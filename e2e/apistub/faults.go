@@ -137,4 +137,3 @@ func (w *faultWriter) Write(b []byte) (int, error) {
 	}
 	return len(b), nil
 }
-

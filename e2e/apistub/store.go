@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
 
@@ -29,6 +28,7 @@ type object struct {
 	kind            Kind
 	namespace, name string
 	version         Version
+	born            Version // of the first version: an update is no new object
 	text            []byte
 }
 
@@ -42,7 +42,8 @@ type event struct {
 	mark   int
 }
 
-// store is the objects, and all changes since the last compaction.
+// store is the objects, and all changes. A compaction forbids what is old to new
+// watches; open ones still get all that they are due.
 type store struct {
 	version   Version
 	compacted Version // a watch can't start before this one
@@ -102,10 +103,12 @@ func (s *Stub) Delete(t harness.TB, objects ...any) Version {
 		if err != nil {
 			t.Fatalf("apistub: %v", err)
 		}
-		if s.store.objects[made.kind][made.key()] == nil {
+		old := s.store.objects[made.kind][made.key()]
+		if old == nil {
 			t.Fatalf("apistub: there is no %s %s to delete", made.kind, made.key())
 		}
 		s.store.version++
+		made.born = old.born
 		made.write(content, s.store.version)
 		delete(s.store.objects[made.kind], made.key())
 		s.append("DELETED", made)
@@ -126,10 +129,8 @@ func (s *Stub) Sent(kind Kind, version Version) (time.Time, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	history := s.store.history[kind]
-	i, ok := slices.BinarySearchFunc(history, version, func(e *event, v Version) int {
-		return int(e.object.version - v)
-	})
-	if !ok || history[i].wire == nil {
+	i := position(history, version)
+	if i == len(history) || history[i].object.version != version || history[i].wire == nil {
 		return time.Time{}, false
 	}
 	return history[i].wire.after(history[i].mark)
@@ -137,13 +138,20 @@ func (s *Stub) Sent(kind Kind, version Version) (time.Time, bool) {
 
 func (s *Stub) put(o *object, content map[string]any) {
 	s.store.version++
-	verb := "ADDED"
-	if s.store.objects[o.kind][o.key()] != nil {
-		verb = "MODIFIED"
-	}
-	o.write(content, s.store.version)
+	verb := s.store.prepare(o, content)
 	s.store.objects[o.kind][o.key()] = o
 	s.append(verb, o)
+}
+
+// prepare makes an object the newest version, and says what event that is.
+func (s *store) prepare(o *object, content map[string]any) string {
+	verb := "ADDED"
+	o.born = s.version
+	if old := s.objects[o.kind][o.key()]; old != nil {
+		verb, o.born = "MODIFIED", old.born
+	}
+	o.write(content, s.version)
+	return verb
 }
 
 func (s *Stub) append(verb string, o *object) {
@@ -155,16 +163,18 @@ func (s *Stub) append(verb string, o *object) {
 	}
 }
 
-// since is the history after a version; it is not to be changed.
-func (s *store) since(kind Kind, version Version) []*event {
+// since is the history after one version, up to and with another; it is not to
+// be changed.
+func (s *store) since(kind Kind, version, upTo Version) []*event {
 	history := s.history[kind]
-	first, found := slices.BinarySearchFunc(history, version, func(e *event, v Version) int {
+	return history[position(history, version+1):position(history, upTo+1)]
+}
+
+func position(history []*event, version Version) int {
+	i, _ := slices.BinarySearchFunc(history, version, func(e *event, v Version) int {
 		return int(e.object.version - v)
 	})
-	if found {
-		first++
-	}
-	return history[first:]
+	return i
 }
 
 // sorted is all objects of a kind that a request may see, in the order in which
@@ -241,11 +251,11 @@ func (o *object) write(content map[string]any, version Version) {
 	metadata := content["metadata"].(map[string]any)
 	metadata["resourceVersion"] = version.String()
 	if metadata["uid"] == nil {
-		metadata["uid"] = "uid-" + o.namespace + "-" + o.name
+		metadata["uid"] = "uid-" + o.born.String()
 	}
 	if metadata["creationTimestamp"] == nil {
 		epoch := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-		metadata["creationTimestamp"] = epoch.Add(time.Duration(version-firstVersion) * time.Second).Format(metav1.RFC3339Micro[:19] + "Z")
+		metadata["creationTimestamp"] = epoch.Add(time.Duration(o.born-firstVersion) * time.Second).Format(time.RFC3339)
 	}
 	o.version = version
 	o.text, _ = json.Marshal(content)

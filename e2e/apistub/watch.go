@@ -23,6 +23,7 @@ type watcher struct {
 type order struct {
 	text []byte // written as it is
 	end  ending
+	upTo Version // what was changed until then is told first, and nothing newer
 }
 
 type ending int
@@ -89,10 +90,9 @@ func (s *Stub) follow(c *call, w *watcher, limit, bookmark time.Duration) {
 	for {
 		select {
 		case <-w.news:
-			s.sendNews(c, w)
+			s.sendNews(c, w, s.dueTo(w))
 		case o := <-w.orders:
-			// What was changed before the order was given comes first.
-			s.sendNews(c, w)
+			s.sendNews(c, w, o.upTo)
 			_, _ = c.w.Write(o.text)
 			flush(c.w)
 			if o.end == endAbort {
@@ -113,10 +113,21 @@ func (s *Stub) follow(c *call, w *watcher, limit, bookmark time.Duration) {
 	}
 }
 
-func (s *Stub) sendNews(c *call, w *watcher) {
+// dueTo is how far a watch may be told of changes: one that was ordered to end
+// only up to that order, even if it has not read it yet.
+func (s *Stub) dueTo(w *watcher) Version {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.watchers[w] {
+		return s.store.version
+	}
+	return w.version
+}
+
+func (s *Stub) sendNews(c *call, w *watcher, upTo Version) {
 	wire, _ := c.r.Context().Value(wireKey{}).(*wire)
 	s.mu.Lock()
-	events := s.store.since(w.kind, w.version)
+	events := s.store.since(w.kind, w.version, max(upTo, w.version))
 	if len(events) > 0 {
 		w.version = events[len(events)-1].object.version
 	}
@@ -138,12 +149,9 @@ func (s *Stub) sendNews(c *call, w *watcher) {
 
 // bookmarkEvent tells the watch that it has seen everything up to now.
 func (s *Stub) bookmarkEvent(c *call, w *watcher) []byte {
-	s.sendNews(c, w)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.store.since(w.kind, w.version)) == 0 {
-		w.version = max(w.version, s.store.version)
-	}
+	upTo := s.dueTo(w)
+	s.sendNews(c, w, upTo)
+	w.version = max(w.version, upTo)
 	return eventText("BOOKMARK", fmt.Appendf(nil,
 		`{"kind":"%s","apiVersion":"%s","metadata":{"resourceVersion":"%v","creationTimestamp":null},"spec":{}}`,
 		c.kind, c.apiVersion, w.version))
@@ -158,6 +166,9 @@ func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
 // order gives an order to the open watches of a kind, and counts them.
 func (s *Stub) order(kind Kind, o order) int {
 	n := 0
+	if o.upTo == 0 {
+		o.upTo = s.store.version
+	}
 	for w := range s.watchers {
 		if kind == "" || w.kind == kind {
 			w.orders <- o
@@ -220,15 +231,11 @@ func (s *Stub) Truncate(t harness.TB, from any) Version {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.order(o.kind, order{}) // whatever came before is sent whole
-	verb := "ADDED"
-	if s.store.objects[o.kind][o.key()] != nil {
-		verb = "MODIFIED"
-	}
+	before := s.store.version
 	s.store.version++
-	o.write(content, s.store.version)
+	verb := s.store.prepare(o, content)
 	text := eventText(verb, o.text)
-	s.order(o.kind, order{text: text[:len(text)/2], end: endAbort})
+	s.order(o.kind, order{text: text[:len(text)/2], end: endAbort, upTo: before})
 	s.store.objects[o.kind][o.key()] = o
 	s.store.history[o.kind] = append(s.store.history[o.kind], &event{verb: verb, object: o})
 	return s.store.version
@@ -243,14 +250,9 @@ func (s *Stub) Compact() {
 }
 
 func (s *Stub) compact() {
-	// Nothing that an open watch has not been told may get lost; real servers
-	// end such a watch.
 	s.store.version++
 	s.store.compacted = s.store.version
 	clear(s.store.snapshots)
-	for kind, history := range s.store.history {
-		s.store.history[kind] = history[len(history):]
-	}
 }
 
 // ExpireWatches compacts and ends the open watches so that every client has to

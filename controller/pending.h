@@ -1,6 +1,6 @@
 /*
- * Keys that the next plan has to look at: what passes left over - withheld for a reload, or still draining - and what has been touched
- * since. Owned by reconcile.
+ * Keys that the next plan has to look at: what passes left over - withheld for a reload, or still
+ * draining - and what has been touched since. Owned by reconcile.
  */
 #ifndef HG_PENDING_H
 #define HG_PENDING_H
@@ -11,7 +11,8 @@
 #include "model/model.h"
 #include "plan/plan.h"
 
-/* More keys than this become "everything": while HAProxy refuses a reload they are kept for every pass. */
+/* More keys than this become "everything": while HAProxy refuses a reload they are kept for every
+ * pass. */
 #define PENDING_MAX_KEYS 20000
 
 struct pending {
@@ -25,8 +26,8 @@ void pending_fini(struct pending *pending);
 void pending_take(struct pending *pending, struct model_delta *delta);
 
 /*
- * The plan has been carried out: left are the backends whose removal HAProxy put off, or, when a part of it waits for a reload,
- * everything that it was made for.
+ * The plan has been carried out: left are the backends whose removal HAProxy put off, or, when a
+ * part of it waits for a reload, everything that it was made for.
  */
 void pending_keep_busy(struct pending *pending, const struct plan *plan);
 

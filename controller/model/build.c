@@ -1,6 +1,6 @@
 /*
- * The model follows the store: each touched key is looked up and what hangs on it is made anew. See model_priv.h for what hangs
- * on what.
+ * The model follows the store: each touched key is looked up and what hangs on it is made anew. See
+ * model_priv.h for what hangs on what.
  */
 #include "model/model_priv.h"
 
@@ -110,12 +110,12 @@ static char *backend_field(uint32_t rule, uint32_t path)
 /* Takes `field` and `text`. */
 static void add_fault(struct ingress_node *node, enum diag_reason reason, char *field, char *text)
 {
-	node->faults =
-		xreallocarray(node->faults, node->n_faults + 1, sizeof(*node->faults));
+	node->faults = xreallocarray(node->faults, node->n_faults + 1, sizeof(*node->faults));
 	node->faults[node->n_faults++] = (struct diag){reason, field, text};
 }
 
-/* Does the backend name a Service and a port? Whether they exist is decided later, again and again. */
+/* Does the backend name a Service and a port? Whether they exist is decided later, again and again.
+ */
 static bool check_backend(
 	struct reader *reader, const struct ingress_backend *backend, uint32_t rule, uint32_t path)
 {
@@ -133,11 +133,13 @@ static bool check_backend(
 			xstrdup("has no service.name or no service.port: name both"));
 		return false;
 	}
-	/* Both become part of a name in HAProxy. The API server lets nothing else through, manifests come as they are. */
+	/* Both become part of a name in HAProxy. The API server lets nothing else through,
+	 * manifests come as they are. */
 	if (!route_is_label(obj_str(ingress, backend->service)) ||
 		!route_is_label(object_namespace(&ingress->head))) {
 		add_fault(reader->node, DIAG_BACKEND_INVALID, backend_field(rule, path),
-			xstrdup("has a service.name or a namespace that Kubernetes does not allow: use up to 63 lower-case letters, digits and inner '-'"));
+			xstrdup("has a service.name or a namespace that Kubernetes does not allow: "
+				"use up to 63 lower-case letters, digits and inner '-'"));
 		return false;
 	}
 	return true;
@@ -171,16 +173,19 @@ static void read_path(struct reader *reader, const char *host, uint32_t rule, ui
 
 	if (path->type == INGRESS_PATH_UNKNOWN) {
 		add_fault(reader->node, DIAG_PATH_TYPE_INVALID,
-			xasprintf("spec.rules[%" PRIu32 "].http.paths[%" PRIu32 "].pathType", rule, index),
-			xstrdup("is missing or unknown: use Exact, Prefix or ImplementationSpecific"));
+			xasprintf("spec.rules[%" PRIu32 "].http.paths[%" PRIu32 "].pathType", rule,
+				index),
+			xstrdup("is missing or unknown: use Exact, Prefix or "
+				"ImplementationSpecific"));
 		return;
 	}
 	buf_append_str(&key, host);
-	const char *fault =
-		route_add_path(&key, obj_str(ingress, path->path), (enum ingress_path_type)path->type, &map);
+	const char *fault = route_add_path(
+		&key, obj_str(ingress, path->path), (enum ingress_path_type)path->type, &map);
 	if (fault != NULL) {
 		add_fault(reader->node, DIAG_PATH_INVALID,
-			xasprintf("spec.rules[%" PRIu32 "].http.paths[%" PRIu32 "].path", rule, index),
+			xasprintf("spec.rules[%" PRIu32 "].http.paths[%" PRIu32 "].path", rule,
+				index),
 			xstrdup(fault));
 	} else if (check_backend(reader, &path->backend, rule, index)) {
 		add_claim(reader, (struct claim){.rule = rule, .path = index}, &path->backend, map,
@@ -262,8 +267,7 @@ static struct ingress_node *node_new(const char *namespace, const char *name)
 	return node;
 }
 
-static void drop_claims(
-	struct model *model, const struct store *store, struct ingress_node *node)
+static void drop_claims(struct model *model, const struct store *store, struct ingress_node *node)
 {
 	for (size_t i = 0; i < node->n_claims; i++) {
 		struct claim *claim = &node->claims[i];
@@ -286,20 +290,19 @@ static void node_free(struct ingress_node *node)
 	free(node);
 }
 
-static void drop_ingress(
-	struct model *model, const struct store *store, struct ingress_node *node)
+static void drop_ingress(struct model *model, const struct store *store, struct ingress_node *node)
 {
 	struct ingress_key key = {node->namespace, node->name};
 
 	drop_claims(model, store, node);
-	table_remove(&model->ingresses, model_hash_pair(key.namespace, key.name), &key,
-		ingress_has_key);
+	table_remove(
+		&model->ingresses, model_hash_pair(key.namespace, key.name), &key, ingress_has_key);
 	node_free(node);
 }
 
 /*
- * The old claims go after the new ones have come: what both ask for stays as it is, and nothing is torn down only to be built
- * again.
+ * The old claims go after the new ones have come: what both ask for stays as it is, and nothing is
+ * torn down only to be built again.
  */
 static void update_ingress(
 	struct model *model, const struct store *store, const char *namespace, const char *name)
@@ -347,8 +350,8 @@ static void update_class(struct model *model, const struct store *store)
 	}
 }
 
-static void update_backends(struct model *model, const struct store *store,
-	const struct service_node *node)
+static void update_backends(
+	struct model *model, const struct store *store, const struct service_node *node)
 {
 	for (struct backend_node *backend = node->backends; backend != NULL;
 		backend = backend->next_of_service) {
@@ -356,8 +359,8 @@ static void update_backends(struct model *model, const struct store *store,
 	}
 }
 
-static void update_service(struct model *model, const struct store *store,
-	const struct store_change *change)
+static void update_service(
+	struct model *model, const struct store *store, const struct store_change *change)
 {
 	const struct service_node *node = service_find(model, change->namespace, change->name);
 
@@ -374,7 +377,8 @@ static void update_service(struct model *model, const struct store *store,
 	update_backends(model, store, node);
 }
 
-/* --default-backend, entered with the first update as the claim that every other one goes before. */
+/* --default-backend, entered with the first update as the claim that every other one goes before.
+ */
 static void add_operator_default(struct model *model, const struct store *store)
 {
 	const struct model_options *options = &model->options;

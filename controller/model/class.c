@@ -12,7 +12,7 @@ static bool has_our_controller(
 	const struct model_options *options, const struct ingress_class *class)
 {
 	return strcmp(obj_str(class, class->controller), options->controller_name) == 0 &&
-		is_chosen(options, object_name(&class->head));
+	       is_chosen(options, object_name(&class->head));
 }
 
 static bool default_is_ours(const struct model_options *options, const struct store *store)
@@ -30,8 +30,8 @@ static bool default_is_ours(const struct model_options *options, const struct st
 	return false;
 }
 
-bool class_is_ours(
-	const struct model_options *options, const struct store *store, const struct ingress *ingress)
+bool class_is_ours(const struct model_options *options, const struct store *store,
+	const struct ingress *ingress)
 {
 	if (!obj_has(ingress->class_name)) {
 		return default_is_ours(options, store);

@@ -1,6 +1,6 @@
 /*
- * Diagnostics: what is wrong with an object, as data. They belong to the model, are rebuilt with it, and are shown on the object
- * (log line and metric now, Kubernetes Event later).
+ * Diagnostics: what is wrong with an object, as data. They belong to the model, are rebuilt with
+ * it, and are shown on the object (log line and metric now, Kubernetes Event later).
  */
 #ifndef HG_MODEL_DIAG_H
 #define HG_MODEL_DIAG_H
@@ -20,16 +20,18 @@ extern const char *const diag_reason_names[DIAG_REASON_COUNT];
 struct diag {
 	enum diag_reason reason;
 	char *field; /* "spec.rules[0].http.paths[1].path" */
-	char *text;  /* what is wrong and the remedy, in one line; may hold any bytes of the object */
+	char *text;  /* what is wrong and the remedy, in one line; may hold any bytes of the object
+		      */
 };
 
 /* An Ingress whose diagnostics changed in the last updates. */
-typedef void (*diag_fn)(void *ctx, const char *namespace, const char *name, const struct diag *diags,
-	size_t n_diags);
+typedef void (*diag_fn)(void *ctx, const char *namespace, const char *name,
+	const struct diag *diags, size_t n_diags);
 
 /*
- * Calls `report` once for each Ingress whose diagnostics are not those of the last call (n_diags = 0 when they went away or the
- * Ingress did), sorted by namespace and name. Arguments are borrowed for the call.
+ * Calls `report` once for each Ingress whose diagnostics are not those of the last call (n_diags =
+ * 0 when they went away or the Ingress did), sorted by namespace and name. Arguments are borrowed
+ * for the call.
  */
 void model_report_diags(struct model *model, diag_fn report, void *ctx);
 

@@ -1,4 +1,5 @@
-/* The model as text, in a fixed order: what golden tests compare, and what a rebuild is compared by. See model.h. */
+/* The model as text, in a fixed order: what golden tests compare, and what a rebuild is compared
+ * by. See model.h. */
 #include <stdlib.h>
 #include <string.h>
 

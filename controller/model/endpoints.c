@@ -86,7 +86,8 @@ static char *format_address(const char *ip, int32_t port)
 	return NULL;
 }
 
-/* Without '_', which pods' names never have and names made from addresses always have: so the two never meet. */
+/* Without '_', which pods' names never have and names made from addresses always have: so the two
+ * never meet. */
 static bool is_server_name(const char *name)
 {
 	size_t len = strlen(name);
@@ -179,7 +180,8 @@ static void drop_duplicates(struct endpoints_servers *servers)
 
 	sort_servers(servers, compare_by_address);
 	for (size_t i = 0; i < servers->n; i++) {
-		if (n > 0 && strcmp(servers->items[n - 1].address, servers->items[i].address) == 0) {
+		if (n > 0 &&
+			strcmp(servers->items[n - 1].address, servers->items[i].address) == 0) {
 			free_server(&servers->items[i]);
 		} else {
 			servers->items[n++] = servers->items[i];
@@ -197,7 +199,8 @@ static void settle_names(struct endpoints_servers *servers)
 	sort_servers(servers, compare_by_name);
 	for (size_t i = 0; i < servers->n; i++) {
 		struct model_server *server = &servers->items[i];
-		if (is_server_name(server->name) && (last == NULL || strcmp(last, server->name) != 0)) {
+		if (is_server_name(server->name) &&
+			(last == NULL || strcmp(last, server->name) != 0)) {
 			last = server->name;
 			continue;
 		}
@@ -217,8 +220,8 @@ struct endpoints_servers endpoints_collect(
 	struct endpoints_servers servers = {0};
 	const struct service_port *port = find_by_number(service, number);
 	size_t n_slices;
-	const struct endpoint_slice *const *slices = store_slices(store,
-		object_namespace(&service->head), object_name(&service->head), &n_slices);
+	const struct endpoint_slice *const *slices = store_slices(
+		store, object_namespace(&service->head), object_name(&service->head), &n_slices);
 
 	if (port == NULL) {
 		return servers;

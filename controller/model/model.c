@@ -1,4 +1,5 @@
-/* See model.h: what readers of the model see. How it is kept up to date is in build.c and slot.c. */
+/* See model.h: what readers of the model see. How it is kept up to date is in build.c and slot.c.
+ */
 #include "model/model.h"
 
 #include <stdlib.h>

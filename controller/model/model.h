@@ -1,10 +1,13 @@
 /*
- * Wanting: what HAProxy should look like, in HAProxy's words: backends with servers, and maps with entries.
+ * Wanting: what HAProxy should look like, in HAProxy's words: backends with servers, and maps with
+ * entries.
  *
- * The model is a pure function of the objects in the store and of its options: no I/O, no clock, no log. It is kept up to date
- * piece by piece (model_update), and a model built from nothing must be equal to it, byte for byte (model_dump).
+ * The model is a pure function of the objects in the store and of its options: no I/O, no clock, no
+ * log. It is kept up to date piece by piece (model_update), and a model built from nothing must be
+ * equal to it, byte for byte (model_dump).
  *
- * What an object asks for and can't get becomes a diagnostic on that object; everything else in it works.
+ * What an object asks for and can't get becomes a diagnostic on that object; everything else in it
+ * works.
  */
 #ifndef HG_MODEL_MODEL_H
 #define HG_MODEL_MODEL_H
@@ -26,12 +29,14 @@ enum model_map {
 extern const char *const model_map_files[MODEL_MAP_COUNT];
 
 /*
- * The backend of routes that are right but have nothing to go to (no such Service, no such port): it is part of the constant
- * configuration and answers 503, so that the route is taken and heals by itself.
+ * The backend of routes that are right but have nothing to go to (no such Service, no such port):
+ * it is part of the constant configuration and answers 503, so that the route is taken and heals by
+ * itself.
  */
 #define MODEL_BACKEND_UNAVAILABLE "headgate_unavailable"
 
-/* Names of the backends that the model makes contain this; the constant configuration's own never do. */
+/* Names of the backends that the model makes contain this; the constant configuration's own never
+ * do. */
 #define MODEL_BACKEND_INFIX "_svc_"
 
 /* The named defaults section (haproxy-cfg/20-profiles.cfg) that backends come from. */
@@ -43,14 +48,14 @@ struct model_server {
 };
 
 struct model_backend {
-	const char *name; /* "<namespace>_svc_<service>_<port>" */
+	const char *name;		    /* "<namespace>_svc_<service>_<port>" */
 	const struct model_server *servers; /* sorted by name, then address */
 	size_t n_servers;
 };
 
 struct model_options {
-	const char *ingress_class;   /* NULL = every class whose controller is ours */
-	const char *controller_name; /* IngressClass spec.controller */
+	const char *ingress_class;     /* NULL = every class whose controller is ours */
+	const char *controller_name;   /* IngressClass spec.controller */
 	const char *default_namespace; /* Service of the class-wide default backend; NULL = none */
 	const char *default_service;
 	const char *default_port; /* number or name */
@@ -64,24 +69,31 @@ struct store_changes;
 struct model *model_new(const struct model_options *options) MUST_USE;
 void model_free(struct model *model);
 
-/* Brings the model up to date with the store, given the keys that were touched since the last call. */
-void model_update(struct model *model, const struct store *store, const struct store_changes *changes);
+/* Brings the model up to date with the store, given the keys that were touched since the last call.
+ */
+void model_update(
+	struct model *model, const struct store *store, const struct store_changes *changes);
 
 /* Everything in a fixed order, as text: equal texts mean equal models. Diagnostics are included. */
 void model_dump(const struct model *model, struct buf *buf);
 
 /* NULL = not wanted. Borrowed until the next model_update(). */
-const struct model_backend *model_find_backend(const struct model *model, const char *name) MUST_USE;
+const struct model_backend *model_find_backend(
+	const struct model *model, const char *name) MUST_USE;
 
 /* The value wanted for a key of a map, or NULL. Borrowed until the next model_update(). */
-const char *model_find_entry(const struct model *model, enum model_map map, const char *key) MUST_USE;
+const char *model_find_entry(
+	const struct model *model, enum model_map map, const char *key) MUST_USE;
 
-/* Step through everything: start with *position = 0, ends with NULL / false; no particular order. */
-const struct model_backend *model_next_backend(const struct model *model, uint32_t *position) MUST_USE;
+/* Step through everything: start with *position = 0, ends with NULL / false; no particular order.
+ */
+const struct model_backend *model_next_backend(
+	const struct model *model, uint32_t *position) MUST_USE;
 bool model_next_entry(const struct model *model, enum model_map map, uint32_t *position,
 	const char **ret_key, const char **ret_value) MUST_USE;
 
-/* What may have changed since the last model_take_delta(): keys, each once. A key need not exist any more. */
+/* What may have changed since the last model_take_delta(): keys, each once. A key need not exist
+ * any more. */
 struct model_delta_entry {
 	enum model_map map;
 	char *key;

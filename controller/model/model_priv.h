@@ -1,14 +1,15 @@
 /*
- * The inside of the model, shared by model.c (what readers see), build.c (how it follows the store) and report.c (diagnostics).
+ * The inside of the model, shared by model.c (what readers see), build.c (how it follows the store)
+ * and report.c (diagnostics).
  *
- *   ingress node ──owns──> claim ──stands in──> slot: one key of one map; the first claim in line wins
- *                            │                    │
- *                            │                    ├──> backend node, counted by the slots that lead to it
- *                            │                    └──> host node, counted by the slots under it
- *                            └──> service node <──── backend node
+ *   ingress node ──owns──> claim ──stands in──> slot: one key of one map; the first claim in line
+ * wins │                    │ │                    ├──> backend node, counted by the slots that
+ * lead to it │                    └──> host node, counted by the slots under it └──> service node
+ * <──── backend node
  *
- * A change of an Ingress goes along its claims to their slots; a change of a Service goes from its service node to the claims that
- * name it; a change of endpoints goes to its backend nodes. Nothing else is looked at.
+ * A change of an Ingress goes along its claims to their slots; a change of a Service goes from its
+ * service node to the claims that name it; a change of endpoints goes to its backend nodes. Nothing
+ * else is looked at.
  */
 #ifndef HG_MODEL_MODEL_PRIV_H
 #define HG_MODEL_MODEL_PRIV_H
@@ -26,7 +27,7 @@
 
 enum claim_status {
 	CLAIM_OK,
-	CLAIM_TAKEN,        /* another claim is first in line */
+	CLAIM_TAKEN, /* another claim is first in line */
 	CLAIM_NO_SERVICE,
 	CLAIM_SERVICE_TYPE,
 	CLAIM_NO_PORT,
@@ -40,12 +41,12 @@ struct claim {
 	struct service_node *service;
 	struct claim *prev_of_service;
 	struct claim *next_of_service;
-	char *port_name;     /* owned; NULL = by number */
+	char *port_name; /* owned; NULL = by number */
 	int32_t port_number;
-	uint32_t rule;       /* index, or CLAIM_DEFAULT_RULE */
-	uint32_t path;       /* index */
-	uint8_t status;      /* enum claim_status */
-	bool is_fallback;    /* spec.defaultBackend: behind every claim of a rule */
+	uint32_t rule;	  /* index, or CLAIM_DEFAULT_RULE */
+	uint32_t path;	  /* index */
+	uint8_t status;	  /* enum claim_status */
+	bool is_fallback; /* spec.defaultBackend: behind every claim of a rule */
 };
 
 /* An Ingress of ours. */
@@ -55,17 +56,17 @@ struct ingress_node {
 	int64_t created_seconds;
 	struct claim *claims; /* array; its address is fixed while the node lives */
 	size_t n_claims;
-	struct diag *faults;  /* found while reading the object; the claims' status adds to them */
+	struct diag *faults; /* found while reading the object; the claims' status adds to them */
 	size_t n_faults;
 };
 
 /* One key of a map. It exists while somebody claims it. */
 struct slot {
 	enum model_map map;
-	struct claim *claims;         /* in order of precedence */
+	struct claim *claims;	      /* in order of precedence */
 	const struct claim *winner;   /* the first one when the others were last told */
 	struct backend_node *backend; /* NULL = MODEL_BACKEND_UNAVAILABLE */
-	struct host_node *host;       /* NULL for MODEL_MAP_DEFAULTS */
+	struct host_node *host;	      /* NULL for MODEL_MAP_DEFAULTS */
 	char key[];
 };
 
@@ -93,16 +94,19 @@ struct service_node {
 };
 
 struct model {
-	struct model_options options; /* owned copies */
-	struct table ingresses;       /* struct ingress_node, by namespace and name */
-	struct table services;        /* struct service_node, by namespace and name */
-	struct table backends;        /* struct backend_node, by name */
-	struct table slots[MODEL_MAP_COUNT]; /* struct slot, by key; none for MODEL_MAP_HOSTS */
-	struct table hosts;           /* struct host_node, by key */
-	struct ingress_node *operator_default; /* --default-backend, as an Ingress behind all others; NULL = none */
-	struct table delta;           /* char *: "m" + map digit + key, or "b" + backend name */
-	struct table unreported;      /* struct ingress_key: Ingresses whose diagnostics may have changed */
-	struct table reported;        /* struct report: what model_report_diags() last said, where it was not "nothing" */
+	struct model_options options;	       /* owned copies */
+	struct table ingresses;		       /* struct ingress_node, by namespace and name */
+	struct table services;		       /* struct service_node, by namespace and name */
+	struct table backends;		       /* struct backend_node, by name */
+	struct table slots[MODEL_MAP_COUNT];   /* struct slot, by key; none for MODEL_MAP_HOSTS */
+	struct table hosts;		       /* struct host_node, by key */
+	struct ingress_node *operator_default; /* --default-backend, as an Ingress behind all
+						  others; NULL = none */
+	struct table delta; /* char *: "m" + map digit + key, or "b" + backend name */
+	struct table
+		unreported; /* struct ingress_key: Ingresses whose diagnostics may have changed */
+	struct table reported; /* struct report: what model_report_diags() last said, where it was
+				  not "nothing" */
 	size_t n_servers;
 };
 
@@ -120,12 +124,14 @@ struct report {
 };
 
 uint32_t model_hash_pair(const char *namespace, const char *name);
-struct ingress_node *model_find_ingress(const struct model *model, const char *namespace, const char *name) MUST_USE;
+struct ingress_node *model_find_ingress(
+	const struct model *model, const char *namespace, const char *name) MUST_USE;
 void model_touch_entry(struct model *model, enum model_map map, const char *key);
 void model_touch_backend(struct model *model, const char *name);
 void model_touch_ingress(struct model *model, const char *namespace, const char *name);
 
-/* report.c: everything that is wrong with an Ingress now: *ret_n new diags in spec order; free with model_free_diags(). */
+/* report.c: everything that is wrong with an Ingress now: *ret_n new diags in spec order; free with
+ * model_free_diags(). */
 struct diag *model_collect_diags(const struct ingress_node *node, size_t *ret_n) MUST_USE;
 void model_free_diags(struct diag *diags, size_t n);
 
@@ -133,7 +139,8 @@ void model_free_diags(struct diag *diags, size_t n);
 void model_free_reports(struct model *model);
 
 /* slot.c: enters a claim whose members are filled in, takes it out, or decides the slot again. */
-void slot_enter(struct model *model, const struct store *store, struct claim *claim, enum model_map map, const char *key);
+void slot_enter(struct model *model, const struct store *store, struct claim *claim,
+	enum model_map map, const char *key);
 void slot_leave(struct model *model, const struct store *store, struct claim *claim);
 void slot_decide(struct model *model, const struct store *store, struct slot *slot);
 

@@ -1,4 +1,5 @@
-/* What is wrong with each Ingress, in words; and the text form of the whole model, which holds them. See diag.h and model.h. */
+/* What is wrong with each Ingress, in words; and the text form of the whole model, which holds
+ * them. See diag.h and model.h. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,16 +31,17 @@ static struct diag taken_diag(const struct claim *claim)
 	struct diag diag = {DIAG_PATH_TAKEN, claim_field(claim, "path"), NULL};
 
 	if (owner == claim->ingress) {
-		diag.text = xasprintf(
-			"asks for the same as %s of this Ingress, which goes first: remove one of them",
+		diag.text = xasprintf("asks for the same as %s of this Ingress, which goes first: "
+				      "remove one of them",
 			field);
 	} else if (claim->slot->map == MODEL_MAP_DEFAULTS) {
-		diag.text = xasprintf(
-			"Ingress %s/%s has one too and goes first, as the older object or by its name: remove one of them",
+		diag.text = xasprintf("Ingress %s/%s has one too and goes first, as the older "
+				      "object or by its name: remove one of them",
 			owner->namespace, owner->name);
 	} else {
 		diag.text = xasprintf(
-			"host and path belong to Ingress %s/%s (%s), which goes first as the older object or by its name: use another host or path, or remove it there",
+			"host and path belong to Ingress %s/%s (%s), which goes first as the older "
+			"object or by its name: use another host or path, or remove it there",
 			owner->namespace, owner->name, field);
 	}
 	free(field);
@@ -56,8 +58,8 @@ static struct diag port_diag(const struct claim *claim)
 			"Service %s/%s has no TCP port named '%s': requests get 503 until it has",
 			service->namespace, service->name, claim->port_name);
 	} else {
-		diag.text = xasprintf(
-			"Service %s/%s has no TCP port %" PRId32 ": requests get 503 until it has",
+		diag.text = xasprintf("Service %s/%s has no TCP port %" PRId32
+				      ": requests get 503 until it has",
 			service->namespace, service->name, claim->port_number);
 	}
 	return diag;
@@ -71,7 +73,8 @@ static bool claim_diag(const struct claim *claim, struct diag *ret_diag)
 	case CLAIM_OK:
 		return false;
 	case CLAIM_TAKEN:
-		/* To stand behind rules, or behind an Ingress, is what these default backends are for. */
+		/* To stand behind rules, or behind an Ingress, is what these default backends are
+		 * for. */
 		if (claim->is_fallback && (claim->slot->map != MODEL_MAP_DEFAULTS ||
 						  claim->ingress->created_seconds == INT64_MAX)) {
 			return false;
@@ -85,10 +88,11 @@ static bool claim_diag(const struct claim *claim, struct diag *ret_diag)
 				service->namespace, service->name)};
 		return true;
 	case CLAIM_SERVICE_TYPE:
-		*ret_diag = (struct diag){DIAG_SERVICE_TYPE,
-			claim_field(claim, "backend.service.name"),
-			xasprintf("Service %s/%s is of type ExternalName, which is not served: use a Service with endpoints",
-				service->namespace, service->name)};
+		*ret_diag =
+			(struct diag){DIAG_SERVICE_TYPE, claim_field(claim, "backend.service.name"),
+				xasprintf("Service %s/%s is of type ExternalName, which is not "
+					  "served: use a Service with endpoints",
+					service->namespace, service->name)};
 		return true;
 	case CLAIM_NO_PORT:
 		*ret_diag = port_diag(claim);
@@ -164,7 +168,7 @@ static bool report_has_key(const void *item, const void *key_ptr)
 	const struct ingress_key *key = key_ptr;
 
 	return strcmp(report->key.name, key->name) == 0 &&
-		strcmp(report->key.namespace, key->namespace) == 0;
+	       strcmp(report->key.namespace, key->namespace) == 0;
 }
 
 static bool same_diags(const struct report *report, const struct diag *diags, size_t n)

@@ -59,7 +59,8 @@ const char *route_add_host(struct buf *key, const char *host)
 		name = host + 2;
 	}
 	if (!is_host_name(name)) {
-		return "is not a host name: use lower-case letters, digits, '-' and '.', or '*.' in front of such a name";
+		return "is not a host name: use lower-case letters, digits, '-' and '.', or '*.' "
+		       "in front of such a name";
 	}
 	buf_append_str(key, host);
 	return NULL;
@@ -81,11 +82,13 @@ static const char *check_path(const char *path)
 	}
 	for (const char *c = path; *c != '\0'; c++) {
 		if (!is_path_char(*c)) {
-			return "has a character that no URL path holds: write it percent-encoded, as clients send it";
+			return "has a character that no URL path holds: write it percent-encoded, "
+			       "as clients send it";
 		}
 		if (*c == '%' &&
 			(!isxdigit((unsigned char)c[1]) || !isxdigit((unsigned char)c[2]))) {
-			return "has a '%' without two hexadecimal digits: write '%25' for a percent sign";
+			return "has a '%' without two hexadecimal digits: write '%25' for a "
+			       "percent sign";
 		}
 	}
 	return NULL;

@@ -1,9 +1,10 @@
 /*
  * Hosts and paths of Ingress rules, checked and turned into keys of maps. Pure.
  *
- * What comes out holds only bytes that mean nothing to HAProxy's command line, its map files or its configuration, with one
- * exception, the semicolon of RFC 3986, which haproxy/encode escapes. What does not fit is refused, never repaired: a rule that quietly
- * means something else is worse than one that is reported.
+ * What comes out holds only bytes that mean nothing to HAProxy's command line, its map files or its
+ * configuration, with one exception, the semicolon of RFC 3986, which haproxy/encode escapes. What
+ * does not fit is refused, never repaired: a rule that quietly means something else is worse than
+ * one that is reported.
  *
  * Sources: RFC 1123 (host names), RFC 3986 section 3.3 (path characters),
  * https://kubernetes.io/docs/concepts/services-networking/ingress/#path-types.
@@ -24,18 +25,19 @@
 /* The virtual host of rules that name no host. */
 #define ROUTE_ANY_HOST "*"
 
-/* Is this a name that a namespace or a Service can have: up to 63 lower-case letters, digits and inner hyphens? */
+/* Is this a name that a namespace or a Service can have: up to 63 lower-case letters, digits and
+ * inner hyphens? */
 bool route_is_label(const char *text) MUST_USE;
 
 /*
- * Appends the virtual host of a rule: "a.test", "*.a.test" or ROUTE_ANY_HOST for "". NULL = good, else what is wrong and the
- * remedy (a constant text).
+ * Appends the virtual host of a rule: "a.test", "*.a.test" or ROUTE_ANY_HOST for "". NULL = good,
+ * else what is wrong and the remedy (a constant text).
  */
 const char *route_add_host(struct buf *key, const char *host) MUST_USE;
 
 /*
- * Appends the path to a key that holds the virtual host, and says in which map it belongs. "/a", "/a/" and "/a//" are one
- * Prefix. NULL = good, else what is wrong and the remedy.
+ * Appends the path to a key that holds the virtual host, and says in which map it belongs. "/a",
+ * "/a/" and "/a//" are one Prefix. NULL = good, else what is wrong and the remedy.
  */
 const char *route_add_path(struct buf *key, const char *path, enum ingress_path_type type,
 	enum model_map *ret_map) MUST_USE;

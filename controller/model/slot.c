@@ -1,5 +1,6 @@
 /*
- * Slots: who gets a key of a map, and the hosts and backends that come and go with it. Called by build.c only.
+ * Slots: who gets a key of a map, and the hosts and backends that come and go with it. Called by
+ * build.c only.
  */
 #include "model/model_priv.h"
 
@@ -31,8 +32,8 @@ static int compare_numbers(int64_t a, int64_t b)
 }
 
 /*
- * Rules before default backends; then the oldest object, then namespace and name, then the order inside the object. Objects
- * alone decide, never the order in which they arrived.
+ * Rules before default backends; then the oldest object, then namespace and name, then the order
+ * inside the object. Objects alone decide, never the order in which they arrived.
  */
 static int compare_claims(const struct claim *a, const struct claim *b)
 {
@@ -105,8 +106,8 @@ void backend_refresh(struct model *model, const struct store *store, struct back
 	model_touch_backend(model, backend->public.name);
 }
 
-static struct backend_node *backend_take(struct model *model, const struct store *store,
-	struct service_node *service, int32_t port)
+static struct backend_node *backend_take(
+	struct model *model, const struct store *store, struct service_node *service, int32_t port)
 {
 	struct backend_node *backend = service->backends;
 
@@ -115,8 +116,8 @@ static struct backend_node *backend_take(struct model *model, const struct store
 	}
 	if (backend == NULL) {
 		backend = xcalloc(1, sizeof(*backend));
-		backend->public.name = xasprintf("%s" MODEL_BACKEND_INFIX "%s_%d",
-			service->namespace, service->name, port);
+		backend->public.name = xasprintf(
+			"%s" MODEL_BACKEND_INFIX "%s_%d", service->namespace, service->name, port);
 		backend->service = service;
 		backend->port = port;
 		backend->next_of_service = service->backends;
@@ -150,15 +151,16 @@ static void backend_release(struct model *model, struct backend_node *backend)
 
 static void set_status(struct model *model, struct claim *claim, enum claim_status status)
 {
-	/* A claim that lost may have lost to somebody else now: its text changes though its status does not. */
+	/* A claim that lost may have lost to somebody else now: its text changes though its status
+	 * does not. */
 	if (claim->status != status || status == CLAIM_TAKEN) {
 		claim->status = (uint8_t)status;
 		model_touch_ingress(model, claim->ingress->namespace, claim->ingress->name);
 	}
 }
 
-static enum claim_status resolve(const struct store *store, const struct claim *claim,
-	int32_t *ret_port)
+static enum claim_status resolve(
+	const struct store *store, const struct claim *claim, int32_t *ret_port)
 {
 	static const enum claim_status statuses[] = {
 		[ENDPOINTS_OK] = CLAIM_OK,

@@ -94,8 +94,8 @@ unsigned applied_shard(const char *backend)
 
 struct applied_backend *applied_find_backend(const struct applied *applied, const char *name)
 {
-	return table_find(&applied->backends[applied_shard(name)], hash_str(name), name,
-		backend_has_name);
+	return table_find(
+		&applied->backends[applied_shard(name)], hash_str(name), name, backend_has_name);
 }
 
 struct applied_backend *applied_add_backend(struct applied *applied, const char *name)

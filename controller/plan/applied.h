@@ -1,9 +1,10 @@
 /*
- * What HAProxy has confirmed: its backends, servers and map entries as they were read back, and every operation since that
- * was answered with success. It is filled by haproxy/observe and haproxy/apply, read by plan and by haproxy/state, and thrown away
- * whenever there is doubt.
+ * What HAProxy has confirmed: its backends, servers and map entries as they were read back, and
+ * every operation since that was answered with success. It is filled by haproxy/observe and
+ * haproxy/apply, read by plan and by haproxy/state, and thrown away whenever there is doubt.
  *
- * Only what is ours is in it: backends whose name contains MODEL_BACKEND_INFIX, and the entries of our maps.
+ * Only what is ours is in it: backends whose name contains MODEL_BACKEND_INFIX, and the entries of
+ * our maps.
  */
 #ifndef HG_PLAN_APPLIED_H
 #define HG_PLAN_APPLIED_H
@@ -17,7 +18,8 @@
 #include "base/table.h"
 #include "model/model.h"
 
-/* Backends are spread over this many files, so that saving one change does not rewrite all of them. */
+/* Backends are spread over this many files, so that saving one change does not rewrite all of them.
+ */
 #define APPLIED_SHARDS 64
 
 enum applied_admin {
@@ -58,21 +60,26 @@ struct applied *applied_from_model(const struct model *model) MUST_USE;
 
 unsigned applied_shard(const char *backend) MUST_USE;
 
-struct applied_backend *applied_find_backend(const struct applied *applied, const char *name) MUST_USE;
+struct applied_backend *applied_find_backend(
+	const struct applied *applied, const char *name) MUST_USE;
 
 /* Adds an empty backend; the name must be new. Marks its shard unsaved, as all changes below do. */
 struct applied_backend *applied_add_backend(struct applied *applied, const char *name);
 void applied_remove_backend(struct applied *applied, const char *name);
 
-struct applied_server *applied_find_server(const struct applied_backend *backend, const char *name) MUST_USE;
+struct applied_server *applied_find_server(
+	const struct applied_backend *backend, const char *name) MUST_USE;
 
 /* Adds a server, or changes the address and state of the one with this name. */
 void applied_set_server(struct applied *applied, struct applied_backend *backend, const char *name,
 	const char *address, enum applied_admin admin);
-void applied_remove_server(struct applied *applied, struct applied_backend *backend, const char *name);
+void applied_remove_server(
+	struct applied *applied, struct applied_backend *backend, const char *name);
 
-const char *applied_find_entry(const struct applied *applied, enum model_map map, const char *key) MUST_USE;
-void applied_set_entry(struct applied *applied, enum model_map map, const char *key, const char *value);
+const char *applied_find_entry(
+	const struct applied *applied, enum model_map map, const char *key) MUST_USE;
+void applied_set_entry(
+	struct applied *applied, enum model_map map, const char *key, const char *value);
 void applied_remove_entry(struct applied *applied, enum model_map map, const char *key);
 
 static inline const char *applied_entry_key(const struct applied_entry *entry)

@@ -1,6 +1,6 @@
 /*
- * What the HAProxy at hand can do, found out when we connect to it (haproxy/observe) and never derived from its version
- * number alone: distributions patch.
+ * What the HAProxy at hand can do, found out when we connect to it (haproxy/observe) and never
+ * derived from its version number alone: distributions patch.
  */
 #ifndef HG_PLAN_CAPS_H
 #define HG_PLAN_CAPS_H
@@ -11,7 +11,7 @@
 
 struct caps {
 	char version[CAPS_VERSION_SIZE]; /* "3.4.7-1", for people */
-	bool can_add_backend;            /* `add backend`, `del backend`, `publish backend` (3.4) */
+	bool can_add_backend;		 /* `add backend`, `del backend`, `publish backend` (3.4) */
 };
 
 #endif

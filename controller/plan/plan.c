@@ -1,6 +1,7 @@
 /*
- * See plan.h. Each key - a backend's name, a map's key - is decided for itself by comparing what is wanted with what is there; the
- * rest of this file collects the keys and puts the operations in order.
+ * See plan.h. Each key - a backend's name, a map's key - is decided for itself by comparing what is
+ * wanted with what is there; the rest of this file collects the keys and puts the operations in
+ * order.
  */
 #include "plan/plan.h"
 
@@ -37,7 +38,7 @@ struct planner {
 	/* Sets of char * in the plan's arena: */
 	struct table held_hosts;    /* virtual hosts with an entry that has to wait for a reload */
 	struct table held_backends; /* backends that such an entry leads to until then */
-	struct table led_to;        /* backends that an entry is going to lead to */
+	struct table led_to;	    /* backends that an entry is going to lead to */
 };
 
 static struct plan_op *add_op(struct planner *planner, enum plan_op_kind kind)
@@ -128,8 +129,8 @@ static void plan_servers(struct planner *planner, const struct model_backend *wa
 		} else if (order > 0) {
 			plan_old_server(planner, wanted->name, &have->servers[j++]);
 		} else {
-			plan_kept_server(planner, wanted->name, &wanted->servers[i++],
-				&have->servers[j++]);
+			plan_kept_server(
+				planner, wanted->name, &wanted->servers[i++], &have->servers[j++]);
 		}
 	}
 }
@@ -140,7 +141,8 @@ static void plan_new_backend(struct planner *planner, const struct model_backend
 		planner->plan->reasons |= 1u << PLAN_REASON_BACKEND_SET;
 		return;
 	}
-	/* Published before it has a server: no map leads to it yet, and nothing is left half-made if we stop here. */
+	/* Published before it has a server: no map leads to it yet, and nothing is left half-made
+	 * if we stop here. */
 	op_backend(planner, PLAN_OP_BACKEND_ADD, wanted->name);
 	op_backend(planner, PLAN_OP_BACKEND_PUBLISH, wanted->name);
 	for (size_t i = 0; i < wanted->n_servers; i++) {
@@ -153,7 +155,8 @@ static void plan_old_backend(struct planner *planner, const struct applied_backe
 	for (uint32_t i = 0; i < have->n_servers; i++) {
 		plan_old_server(planner, have->name, &have->servers[i]);
 	}
-	/* Without `del backend` it stays behind, empty, until the next reload: not worth one of its own. */
+	/* Without `del backend` it stays behind, empty, until the next reload: not worth one of its
+	 * own. */
 	if (planner->caps->can_add_backend) {
 		op_backend(planner, PLAN_OP_BACKEND_UNPUBLISH, have->name);
 		op_backend(planner, PLAN_OP_BACKEND_DEL, have->name);
@@ -189,8 +192,8 @@ static bool has_ready_server(const struct applied_backend *backend)
 }
 
 /*
- * One that is there and was led to by nothing may be unpublished: half removed when it was wanted again, or half made when we
- * were stopped. HAProxy does not tell; to publish twice does no harm.
+ * One that is there and was led to by nothing may be unpublished: half removed when it was wanted
+ * again, or half made when we were stopped. HAProxy does not tell; to publish twice does no harm.
  */
 static void plan_kept_backend(struct planner *planner, const struct model_backend *wanted,
 	const struct applied_backend *have)
@@ -225,7 +228,8 @@ static char *host_of_key(struct arena *arena, const char *key)
 	return host;
 }
 
-/* The entry waits for a reload: so does a new host that it is for, and the backend that it leads to now stays. */
+/* The entry waits for a reload: so does a new host that it is for, and the backend that it leads to
+ * now stays. */
 static void hold_entry(struct planner *planner, const char *key, const char *have)
 {
 	struct arena *arena = &planner->plan->arena;
@@ -241,8 +245,8 @@ static void hold_entry(struct planner *planner, const char *key, const char *hav
 static bool needs_reload(const struct planner *planner, enum model_map map, const char *value)
 {
 	return map != MODEL_MAP_HOSTS && !planner->caps->can_add_backend &&
-		model_find_backend(planner->model, value) != NULL &&
-		applied_find_backend(planner->applied, value) == NULL;
+	       model_find_backend(planner->model, value) != NULL &&
+	       applied_find_backend(planner->applied, value) == NULL;
 }
 
 static bool is_held(const struct planner *planner, enum model_map map, const char *key)
@@ -371,11 +375,20 @@ static void plan_map(struct planner *planner, enum model_map map, const struct m
 	free(keys.items);
 }
 
-enum { RANK_PREPARE, RANK_PATHS, RANK_HOSTS, RANK_HOSTS_GO, RANK_PATHS_GO, RANK_RETIRE, RANK_COUNT };
+enum {
+	RANK_PREPARE,
+	RANK_PATHS,
+	RANK_HOSTS,
+	RANK_HOSTS_GO,
+	RANK_PATHS_GO,
+	RANK_RETIRE,
+	RANK_COUNT
+};
 
 /*
- * Inside SWITCH, a host appears after its paths and goes before them. So a request never finds a host whose paths are not
- * there yet, and meanwhile meets what answered before (a wildcard, the rules without host).
+ * Inside SWITCH, a host appears after its paths and goes before them. So a request never finds a
+ * host whose paths are not there yet, and meanwhile meets what answered before (a wildcard, the
+ * rules without host).
  */
 static unsigned rank(const struct plan_op *op)
 {
@@ -412,11 +425,11 @@ static void sort_ops(struct plan *plan)
 void plan_make(struct plan *plan, const struct model *model, const struct applied *applied,
 	const struct caps *caps, const struct model_delta *delta)
 {
-	struct planner planner = {
-		.plan = plan, .model = model, .applied = applied, .caps = caps};
+	struct planner planner = {.plan = plan, .model = model, .applied = applied, .caps = caps};
 	struct keys backends = backend_keys(&planner, delta);
 
-	/* Hosts and backends last: which of them have to wait is known when the paths have been decided. */
+	/* Hosts and backends last: which of them have to wait is known when the paths have been
+	 * decided. */
 	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
 		if (map != MODEL_MAP_HOSTS) {
 			plan_map(&planner, (enum model_map)map, delta);

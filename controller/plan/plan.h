@@ -1,10 +1,12 @@
 /*
- * Deciding: the difference between what is wanted and what HAProxy has, as a list of operations, reasons for a reload, or
- * nothing. Pure: no I/O, no clock, no log; the same arguments give the same plan.
+ * Deciding: the difference between what is wanted and what HAProxy has, as a list of operations,
+ * reasons for a reload, or nothing. Pure: no I/O, no clock, no log; the same arguments give the
+ * same plan.
  *
- * Operations are sorted by phase: prepare, switch, retire. Those that can be done live are in the list even when a reload is
- * needed for the rest: nobody waits for a reload who does not have to. A map entry whose backend needs the reload is left as it is,
- * and so is the backend that it leads to meanwhile.
+ * Operations are sorted by phase: prepare, switch, retire. Those that can be done live are in the
+ * list even when a reload is needed for the rest: nobody waits for a reload who does not have to. A
+ * map entry whose backend needs the reload is left as it is, and so is the backend that it leads to
+ * meanwhile.
  */
 #ifndef HG_PLAN_PLAN_H
 #define HG_PLAN_PLAN_H
@@ -74,7 +76,8 @@ struct plan {
 };
 
 /*
- * Plans for what `delta` names, or for everything when it is NULL. `plan` is zeroed memory; release with plan_fini().
+ * Plans for what `delta` names, or for everything when it is NULL. `plan` is zeroed memory; release
+ * with plan_fini().
  */
 void plan_make(struct plan *plan, const struct model *model, const struct applied *applied,
 	const struct caps *caps, const struct model_delta *delta);
@@ -85,7 +88,8 @@ static inline bool plan_is_noop(const struct plan *plan)
 	return plan->n_ops == 0 && plan->reasons == 0;
 }
 
-/* One line an operation, then "reload <reason>" lines, or "noop". For tests, debug log and `headgate plan`. */
+/* One line an operation, then "reload <reason>" lines, or "noop". For tests, debug log and
+ * `headgate plan`. */
 void plan_dump(const struct plan *plan, struct buf *buf);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * See store.h. Objects are found by namespace and name, and EndpointSlices also by the Service that they belong to, as that is
- * the only question anybody asks about them.
+ * See store.h. Objects are found by namespace and name, and EndpointSlices also by the Service that
+ * they belong to, as that is the only question anybody asks about them.
  */
 #include "store/store.h"
 
@@ -16,15 +16,15 @@
 struct slice_group {
 	const struct endpoint_slice **slices;
 	size_t n_slices;
-	char *service;   /* behind the namespace in the same allocation */
+	char *service; /* behind the namespace in the same allocation */
 	char namespace[];
 };
 
 struct store {
 	struct table objects[KUBE_KIND_COUNT]; /* struct object, by namespace and name */
-	struct table groups;                   /* struct slice_group, by namespace and Service */
-	struct table touched;                  /* struct store_change, by kind, namespace and name */
-	uint32_t marks[KUBE_KIND_COUNT];       /* objects put since store_begin_list() carry it */
+	struct table groups;		       /* struct slice_group, by namespace and Service */
+	struct table touched;		 /* struct store_change, by kind, namespace and name */
+	uint32_t marks[KUBE_KIND_COUNT]; /* objects put since store_begin_list() carry it */
 	bool is_known[KUBE_KIND_COUNT];
 	store_wake_fn wake;
 	void *wake_ctx;
@@ -46,7 +46,7 @@ static bool object_has_key(const void *item, const void *key_ptr)
 	const struct key *key = key_ptr;
 
 	return strcmp(object_name(object), key->name) == 0 &&
-		strcmp(object_namespace(object), key->namespace) == 0;
+	       strcmp(object_namespace(object), key->namespace) == 0;
 }
 
 static bool group_has_key(const void *item, const void *key_ptr)
@@ -54,7 +54,8 @@ static bool group_has_key(const void *item, const void *key_ptr)
 	const struct slice_group *group = item;
 	const struct key *key = key_ptr;
 
-	return strcmp(group->service, key->name) == 0 && strcmp(group->namespace, key->namespace) == 0;
+	return strcmp(group->service, key->name) == 0 &&
+	       strcmp(group->namespace, key->namespace) == 0;
 }
 
 static int compare_changes(const struct store_change *a, const struct store_change *b)

@@ -1,10 +1,11 @@
 /*
  * Knowing: a replica of the Kubernetes objects, whatever brought them (API server or manifests).
  *
- * The store takes objects and remembers which keys were touched since somebody last asked. It decides nothing and does no
- * I/O. Whoever fills it runs mark-and-sweep for a complete list: store_begin_list(), store_put() for every object of the list,
- * store_end_list() - which removes what the list did not have. Between begin and end nothing is removed, so a list that breaks
- * off takes nothing away.
+ * The store takes objects and remembers which keys were touched since somebody last asked. It
+ * decides nothing and does no I/O. Whoever fills it runs mark-and-sweep for a complete list:
+ * store_begin_list(), store_put() for every object of the list, store_end_list() - which removes
+ * what the list did not have. Between begin and end nothing is removed, so a list that breaks off
+ * takes nothing away.
  */
 #ifndef HG_STORE_STORE_H
 #define HG_STORE_STORE_H
@@ -19,8 +20,9 @@
 struct store;
 
 /*
- * One touched key. For KUBE_ENDPOINT_SLICE `name` is the name of the *Service* that the slice belongs to: what interests
- * the reader is "the endpoints of this Service changed", whichever slice they are in.
+ * One touched key. For KUBE_ENDPOINT_SLICE `name` is the name of the *Service* that the slice
+ * belongs to: what interests the reader is "the endpoints of this Service changed", whichever slice
+ * they are in.
  */
 struct store_change {
 	enum kube_kind kind;
@@ -40,16 +42,19 @@ struct store *store_new(void) MUST_USE;
 void store_free(struct store *store);
 void store_on_change(struct store *store, store_wake_fn wake, void *ctx);
 
-/* Takes ownership of `object`. Returns false when it says the same as the one that was there (nothing is touched). */
+/* Takes ownership of `object`. Returns false when it says the same as the one that was there
+ * (nothing is touched). */
 bool store_put(struct store *store, struct object *object);
 
 /* Forgets an object; false = was not there. */
-bool store_remove(struct store *store, enum kube_kind kind, const char *namespace, const char *name);
+bool store_remove(
+	struct store *store, enum kube_kind kind, const char *namespace, const char *name);
 
 /* A complete list of one kind begins; may be called again to start over. */
 void store_begin_list(struct store *store, enum kube_kind kind);
 
-/* The list is complete: removes what it did not have and marks the kind as known. Returns how many were removed. */
+/* The list is complete: removes what it did not have and marks the kind as known. Returns how many
+ * were removed. */
 size_t store_end_list(struct store *store, enum kube_kind kind);
 
 /* Kinds that are never going to be listed (no ConfigMap was named) count as known. */
@@ -59,7 +64,8 @@ void store_set_known(struct store *store, enum kube_kind kind);
 bool store_is_complete(const struct store *store) MUST_USE;
 bool store_is_known(const struct store *store, enum kube_kind kind) MUST_USE;
 
-/* Touched keys since the last call, each once, in a fixed order; the caller frees with store_changes_fini(). */
+/* Touched keys since the last call, each once, in a fixed order; the caller frees with
+ * store_changes_fini(). */
 struct store_changes store_take_changes(struct store *store) MUST_USE;
 void store_changes_fini(struct store_changes *changes);
 
@@ -88,13 +94,14 @@ static inline const struct ingress_class *store_ingress_class(
 	return (const struct ingress_class *)store_find(store, KUBE_INGRESS_CLASS, "", name);
 }
 
-/* The EndpointSlices of a Service: *ret_n pointers, in no particular order; borrowed until the next change. */
+/* The EndpointSlices of a Service: *ret_n pointers, in no particular order; borrowed until the next
+ * change. */
 const struct endpoint_slice *const *store_slices(const struct store *store, const char *namespace,
 	const char *service, size_t *ret_n) MUST_USE;
 
 /* Steps through one kind: start with *position = 0, ends with NULL; in no particular order. */
-const struct object *store_next(const struct store *store, enum kube_kind kind,
-	uint32_t *position) MUST_USE;
+const struct object *store_next(
+	const struct store *store, enum kube_kind kind, uint32_t *position) MUST_USE;
 
 size_t store_count(const struct store *store, enum kube_kind kind) MUST_USE;
 

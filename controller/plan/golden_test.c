@@ -1,0 +1,423 @@
+/*
+ * Golden cases: objects in, model and plans out, as text files that people read.
+ *
+ * Each folder of plan/golden/ is a case; README.md there says what the files are. GOLDEN_UPDATE=1
+ * in the environment writes the expected files instead of comparing them: then read what `git diff`
+ * shows before it is committed. Beside the comparison, what must be true of every case is checked:
+ * the order of the objects changes nothing, what was planned leaves nothing to plan, and a plan for
+ * what the model says has changed is the plan for everything.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "manifest/file.h"
+#include "plan/plan.h"
+#include "store/store.h"
+
+#define MAX_CASES  200
+#define MAX_TEXT   (1u << 20)
+#define N_SHUFFLES 20
+
+struct golden {
+	char *dir;
+	char *option_text;
+	struct model_options options;
+	struct store *store;
+	struct model *model;
+	struct applied *applied; /* what HAProxy has */
+};
+
+static const struct caps live = {.can_add_backend = true};
+static const struct caps reloading = {.can_add_backend = false};
+
+static char golden_dir[256];
+
+/* ---- files ---- */
+
+static char *path_of(const struct golden *golden, const char *file)
+{
+	return xasprintf("%s/%s", golden->dir, file);
+}
+
+/* NULL = there is no such file. */
+static char *read_text(const struct golden *golden, const char *file)
+{
+	CLEANUP(free_ptr) char *path = path_of(golden, file);
+	FILE *stream = fopen(path, "re");
+
+	if (stream == NULL) {
+		return NULL;
+	}
+	char *text = xcalloc(1, MAX_TEXT);
+	size_t len = fread(text, 1, MAX_TEXT - 1, stream);
+	assert_true(len < MAX_TEXT - 1);
+	fclose(stream);
+	return text;
+}
+
+static void write_text(const struct golden *golden, const char *file, const char *text)
+{
+	CLEANUP(free_ptr) char *path = path_of(golden, file);
+	FILE *stream = fopen(path, "we");
+
+	assert_non_null(stream);
+	assert_true(fputs(text, stream) >= 0);
+	assert_int_equal(fclose(stream), 0);
+}
+
+static void compare(const struct golden *golden, const char *file, const struct buf *actual)
+{
+	if (getenv("GOLDEN_UPDATE") != NULL) {
+		write_text(golden, file, buf_str(actual));
+		return;
+	}
+	CLEANUP(free_ptr) char *expected = read_text(golden, file);
+	if (expected == NULL || strcmp(expected, buf_str(actual)) != 0) {
+		fail_msg("%s/%s\n--- expected\n%s--- actual\n%s", golden->dir, file,
+			expected ? expected : "(no file)\n", buf_str(actual));
+	}
+}
+
+/* ---- cases ---- */
+
+/* Lines of key=value. */
+static void read_options(struct golden *golden)
+{
+	struct model_options *options = &golden->options;
+	char *save;
+
+	options->controller_name = "headgate.dev/ingress-controller";
+	golden->option_text = read_text(golden, "options.txt");
+	if (golden->option_text == NULL) {
+		return;
+	}
+	for (char *line = strtok_r(golden->option_text, "\n", &save); line != NULL;
+		line = strtok_r(NULL, "\n", &save)) {
+		char *value = strchr(line, '=');
+		assert_non_null(value);
+		*value++ = '\0';
+		if (strcmp(line, "ingress-class") == 0) {
+			options->ingress_class = value;
+		} else if (strcmp(line, "controller-name") == 0) {
+			options->controller_name = value;
+		} else if (strcmp(line, "default-backend") == 0) {
+			char *rest = value;
+			options->default_namespace = strsep(&rest, "/");
+			options->default_service = strsep(&rest, ":");
+			options->default_port = rest;
+			assert_non_null(rest);
+		} else {
+			fail_msg("%s/options.txt: unknown key %s", golden->dir, line);
+		}
+	}
+}
+
+static struct manifest_file read_objects(const struct golden *golden, const char *file)
+{
+	CLEANUP(free_ptr) char *text = read_text(golden, file);
+	struct manifest_file objects = {0};
+	struct err err = {0};
+
+	if (text != NULL && !manifest_file_parse(text, strlen(text), &objects, &err)) {
+		fail_msg("%s/%s: %s", golden->dir, file, err.text);
+	}
+	return objects;
+}
+
+/* The store has what the file has, and nothing else. */
+static void list(struct store *store, struct manifest_file *objects)
+{
+	for (int kind = 0; kind < KUBE_KIND_COUNT; kind++) {
+		store_begin_list(store, (enum kube_kind)kind);
+	}
+	for (size_t i = 0; i < objects->n_objects; i++) {
+		store_put(store, objects->objects[i]);
+		objects->objects[i] = NULL;
+	}
+	for (int kind = 0; kind < KUBE_KIND_COUNT; kind++) {
+		store_end_list(store, (enum kube_kind)kind);
+	}
+	manifest_file_fini(objects);
+}
+
+static void update(struct model *model, struct store *store)
+{
+	struct store_changes changes = store_take_changes(store);
+
+	model_update(model, store, &changes);
+	store_changes_fini(&changes);
+}
+
+static struct model *model_of(struct golden *golden, struct manifest_file *objects)
+{
+	struct model *model = model_new(&golden->options);
+
+	store_free(golden->store);
+	golden->store = store_new();
+	list(golden->store, objects);
+	update(model, golden->store);
+	return model;
+}
+
+static struct model *model_of_file(struct golden *golden, const char *file)
+{
+	struct manifest_file objects = read_objects(golden, file);
+
+	return model_of(golden, &objects);
+}
+
+static struct golden *golden_open(const char *name)
+{
+	struct golden *golden = xcalloc(1, sizeof(*golden));
+
+	golden->dir = xasprintf("%s/%s", golden_dir, name);
+	read_options(golden);
+	struct model *before = model_of_file(golden, "before.yaml");
+	CLEANUP(free_ptr) char *before_text = read_text(golden, "before.yaml");
+	golden->applied = before_text ? applied_from_model(before) : applied_new();
+	model_free(before);
+	golden->model = model_of_file(golden, "objects.yaml");
+	return golden;
+}
+
+static void golden_close(struct golden *golden)
+{
+	applied_free(golden->applied);
+	model_free(golden->model);
+	store_free(golden->store);
+	free(golden->option_text);
+	free(golden->dir);
+	free(golden);
+}
+
+/* ---- texts ---- */
+
+static struct buf plan_text(const struct model *model, const struct applied *applied,
+	const struct caps *caps, const struct model_delta *delta)
+{
+	struct plan plan = {0};
+	struct buf text = BUF_INIT(0);
+
+	plan_make(&plan, model, applied, caps, delta);
+	plan_dump(&plan, &text);
+	plan_fini(&plan);
+	return text;
+}
+
+static void expect_same(const struct golden *golden, const char *what, struct buf a, struct buf b)
+{
+	if (strcmp(buf_str(&a), buf_str(&b)) != 0) {
+		fail_msg("%s: %s\n--- one\n%s--- other\n%s", golden->dir, what, buf_str(&a),
+			buf_str(&b));
+	}
+	buf_fini(&a);
+	buf_fini(&b);
+}
+
+static struct buf text_of(const char *text)
+{
+	struct buf buf = BUF_INIT(0);
+
+	buf_append_str(&buf, text);
+	return buf;
+}
+
+static struct buf model_text(const struct model *model)
+{
+	struct buf text = BUF_INIT(0);
+
+	model_dump(model, &text);
+	return text;
+}
+
+/* ---- the tests, each over all cases ---- */
+
+static void check_files(struct golden *golden)
+{
+	struct buf model = model_text(golden->model);
+	struct buf plan = plan_text(golden->model, golden->applied, &live, NULL);
+	struct buf plan_reload = plan_text(golden->model, golden->applied, &reloading, NULL);
+
+	compare(golden, "model.txt", &model);
+	compare(golden, "plan.txt", &plan);
+	compare(golden, "plan-reload.txt", &plan_reload);
+	buf_fini(&model);
+	buf_fini(&plan);
+	buf_fini(&plan_reload);
+}
+
+static void check_noop(struct golden *golden)
+{
+	struct applied *applied = applied_from_model(golden->model);
+
+	expect_same(golden, "something is left to do", text_of("noop\n"),
+		plan_text(golden->model, applied, &live, NULL));
+	expect_same(golden, "something is left to do without live backends", text_of("noop\n"),
+		plan_text(golden->model, applied, &reloading, NULL));
+	applied_free(applied);
+}
+
+/* What HAProxy has is written like the model, diagnostics aside. */
+static void check_applied(struct golden *golden)
+{
+	struct applied *applied = applied_from_model(golden->model);
+	struct buf model = model_text(golden->model);
+	struct buf text = BUF_INIT(0);
+	struct buf expected = BUF_INIT(0);
+	char *save;
+
+	applied_dump(applied, &text);
+	for (char *line = model.data ? strtok_r(model.data, "\n", &save) : NULL; line != NULL;
+		line = strtok_r(NULL, "\n", &save)) {
+		if (strncmp(line, "ingress ", 8) != 0) {
+			buf_printf(&expected, "%s\n", line);
+		}
+	}
+	expect_same(golden, "model and applied", expected, text);
+	buf_fini(&model);
+	applied_free(applied);
+}
+
+static void shuffle(struct manifest_file *objects, uint64_t *random)
+{
+	for (size_t i = objects->n_objects; i > 1; i--) {
+		*random = *random * 6364136223846793005u + 1442695040888963407u;
+		size_t j = (size_t)(*random >> 33) % i;
+		struct object *object = objects->objects[i - 1];
+		objects->objects[i - 1] = objects->objects[j];
+		objects->objects[j] = object;
+	}
+}
+
+/* All at once in another order, and one after the other in another order. */
+static void check_order(struct golden *golden)
+{
+	uint64_t random = 1;
+
+	for (int i = 0; i < N_SHUFFLES; i++) {
+		struct manifest_file objects = read_objects(golden, "objects.yaml");
+		shuffle(&objects, &random);
+		struct model *model = model_new(&golden->options);
+		struct store *store = store_new();
+		for (size_t j = 0; j < objects.n_objects; j++) {
+			store_put(store, objects.objects[j]);
+			objects.objects[j] = NULL;
+			update(model, store);
+		}
+		/* A model that nothing was put into has not looked yet. */
+		update(model, store);
+		expect_same(golden, "one after the other", model_text(golden->model),
+			model_text(model));
+		model_free(model);
+		store_free(store);
+		manifest_file_fini(&objects);
+
+		objects = read_objects(golden, "objects.yaml");
+		shuffle(&objects, &random);
+		model = model_of(golden, &objects);
+		expect_same(golden, "another order", model_text(golden->model), model_text(model));
+		model_free(model);
+	}
+}
+
+/* From before.yaml to objects.yaml in one model: what it says has changed is all that a plan needs.
+ */
+static void check_delta(struct golden *golden, const struct caps *caps)
+{
+	struct model *model = model_of_file(golden, "before.yaml");
+	struct model_delta delta = model_take_delta(model);
+	struct applied *applied = applied_from_model(model);
+	struct manifest_file objects = read_objects(golden, "objects.yaml");
+
+	model_delta_fini(&delta);
+	list(golden->store, &objects);
+	update(model, golden->store);
+	delta = model_take_delta(model);
+	expect_same(golden, "updated model", model_text(golden->model), model_text(model));
+	expect_same(golden, "plan of the difference", plan_text(model, applied, caps, NULL),
+		plan_text(model, applied, caps, &delta));
+	model_delta_fini(&delta);
+	applied_free(applied);
+	model_free(model);
+}
+
+static void check_deltas(struct golden *golden)
+{
+	check_delta(golden, &live);
+	check_delta(golden, &reloading);
+}
+
+static int is_case(const struct dirent *entry)
+{
+	return entry->d_type == DT_DIR && entry->d_name[0] != '.';
+}
+
+static void for_each_case(void (*check)(struct golden *golden))
+{
+	struct dirent **entries;
+	int n = scandir(golden_dir, &entries, is_case, alphasort);
+
+	assert_in_range(n, 20, MAX_CASES);
+	for (int i = 0; i < n; i++) {
+		struct golden *golden = golden_open(entries[i]->d_name);
+		check(golden);
+		golden_close(golden);
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+static void test_files(void **state)
+{
+	(void)state;
+	for_each_case(check_files);
+}
+
+static void test_noop(void **state)
+{
+	(void)state;
+	for_each_case(check_noop);
+}
+
+static void test_applied(void **state)
+{
+	(void)state;
+	for_each_case(check_applied);
+}
+
+static void test_order(void **state)
+{
+	(void)state;
+	for_each_case(check_order);
+}
+
+static void test_delta(void **state)
+{
+	(void)state;
+	for_each_case(check_deltas);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_noop),
+		cmocka_unit_test(test_applied),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_delta),
+	};
+	char source[] = __FILE__;
+
+	snprintf(golden_dir, sizeof(golden_dir), "%s/golden", dirname(source));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

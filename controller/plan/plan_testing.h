@@ -1,0 +1,311 @@
+/*
+ * For tests of plans: a HAProxy that is only a `struct applied`. It carries out the operations of a
+ * plan in their order and ends the test when one of them could not be done, or would send requests
+ * to something that is not there. Include after cmocka.h.
+ */
+#ifndef HG_PLAN_PLAN_TESTING_H
+#define HG_PLAN_PLAN_TESTING_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "plan/plan.h"
+
+struct simulator {
+	const struct model *model; /* what the plans are made for */
+	struct applied *applied;
+	struct applied *published; /* has the backends that are published, without servers */
+	struct caps caps;
+	/* NULL = never: are there still requests on this server? */
+	bool (*is_busy)(void *ctx);
+	void *ctx;
+	const char *note; /* printed with a failure */
+};
+
+static inline void simulator_fail(
+	const struct simulator *simulator, const struct plan *plan, size_t i, const char *text)
+{
+	struct buf ops = BUF_INIT(0);
+	struct buf before = BUF_INIT(0);
+
+	plan_dump(plan, &ops);
+	applied_dump(simulator->applied, &before);
+	fail_msg("%s: operation %zu: %s\n--- plan\n%s--- HAProxy\n%s", simulator->note, i, text,
+		buf_str(&ops), buf_str(&before));
+}
+
+static inline bool simulator_has_backend(const struct simulator *simulator, const char *name)
+{
+	return applied_find_backend(simulator->applied, name) != NULL;
+}
+
+static inline bool simulator_is_published(const struct simulator *simulator, const char *name)
+{
+	return applied_find_backend(simulator->published, name) != NULL;
+}
+
+/* Can a request that is sent to this value of a map be served? */
+static inline bool simulator_can_lead_to(const struct simulator *simulator, const char *value)
+{
+	return strcmp(value, MODEL_BACKEND_UNAVAILABLE) == 0 ||
+	       (simulator_has_backend(simulator, value) &&
+		       simulator_is_published(simulator, value));
+}
+
+static inline bool simulator_is_led_to(const struct simulator *simulator, const char *backend)
+{
+	const struct applied_entry *entry;
+
+	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
+		TABLE_FOREACH (&simulator->applied->entries[map], entry) {
+			if (map != MODEL_MAP_HOSTS &&
+				strcmp(applied_entry_value(entry), backend) == 0) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* Is the key, "host/path", one of this virtual host? */
+static inline bool simulator_is_under(const char *key, const char *host)
+{
+	size_t len = strlen(host);
+
+	return strncmp(key, host, len) == 0 && key[len] == '/';
+}
+
+/* Every route of the virtual host is there as it is wanted. */
+static inline bool simulator_is_host_ready(const struct simulator *simulator, const char *host)
+{
+	static const enum model_map maps[] = {MODEL_MAP_EXACT, MODEL_MAP_PREFIX};
+
+	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
+		uint32_t position = 0;
+		const char *key;
+		const char *value;
+		while (model_next_entry(simulator->model, maps[i], &position, &key, &value)) {
+			const char *have = applied_find_entry(simulator->applied, maps[i], key);
+			if (simulator_is_under(key, host) &&
+				(have == NULL || strcmp(have, value) != 0)) {
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+/* A host that is not wanted any more goes before its paths. */
+static inline bool simulator_may_leave(const struct simulator *simulator, const struct plan_op *op)
+{
+	CLEANUP(free_ptr) char *host = xstrndup(op->key, strcspn(op->key, "/"));
+
+	return op->map == MODEL_MAP_HOSTS || op->map == MODEL_MAP_DEFAULTS ||
+	       model_find_entry(simulator->model, MODEL_MAP_HOSTS, host) != NULL ||
+	       applied_find_entry(simulator->applied, MODEL_MAP_HOSTS, host) == NULL;
+}
+
+/* NULL = done, else why it can't be. */
+static inline const char *simulator_do_entry(struct simulator *simulator, const struct plan_op *op)
+{
+	const char *have = applied_find_entry(simulator->applied, op->map, op->key);
+
+	if ((op->kind == PLAN_OP_MAP_ADD) == (have != NULL)) {
+		return have ? "the entry is there" : "the entry is not there";
+	}
+	if (op->kind == PLAN_OP_MAP_DEL) {
+		if (!simulator_may_leave(simulator, op)) {
+			return "the path goes before its host";
+		}
+		applied_remove_entry(simulator->applied, op->map, op->key);
+		return NULL;
+	}
+	if (op->map == MODEL_MAP_HOSTS && !simulator_is_host_ready(simulator, op->key)) {
+		return "the host appears before its paths";
+	}
+	if (op->map != MODEL_MAP_HOSTS && !simulator_can_lead_to(simulator, op->value)) {
+		return "the entry leads to nothing";
+	}
+	applied_set_entry(simulator->applied, op->map, op->key, op->value);
+	return NULL;
+}
+
+static inline const char *simulator_do_new_backend(
+	struct simulator *simulator, const struct plan_op *op)
+{
+	bool is_there = simulator_has_backend(simulator, op->backend);
+
+	if (!simulator->caps.can_add_backend) {
+		return "backends can't be made";
+	}
+	if (op->kind == PLAN_OP_BACKEND_ADD) {
+		if (is_there) {
+			return "the backend is there";
+		}
+		applied_add_backend(simulator->applied, op->backend);
+		return NULL;
+	}
+	if (!is_there) {
+		return "the backend is not there";
+	}
+	if (!simulator_is_published(simulator, op->backend)) {
+		applied_add_backend(simulator->published, op->backend);
+	}
+	return NULL;
+}
+
+static inline const char *simulator_do_old_backend(struct simulator *simulator, struct plan_op *op)
+{
+	const struct applied_backend *backend =
+		applied_find_backend(simulator->applied, op->backend);
+
+	if (!simulator->caps.can_add_backend) {
+		return "backends can't be removed";
+	}
+	if (backend == NULL) {
+		return "the backend is not there";
+	}
+	if (simulator_is_led_to(simulator, op->backend)) {
+		return "entries lead to the backend";
+	}
+	if (op->kind == PLAN_OP_BACKEND_UNPUBLISH) {
+		applied_remove_backend(simulator->published, op->backend);
+		return NULL;
+	}
+	if (simulator_is_published(simulator, op->backend)) {
+		return "the backend is published";
+	}
+	if (backend->n_servers > 0) {
+		op->result = PLAN_BUSY;
+		return NULL;
+	}
+	applied_remove_backend(simulator->applied, op->backend);
+	return NULL;
+}
+
+static inline const char *simulator_do_old_server(struct simulator *simulator, struct plan_op *op,
+	struct applied_backend *backend, struct applied_server *server)
+{
+	/* A pod that is gone, or a Service that nobody is sent to any more. */
+	if (model_find_backend(simulator->model, op->backend) == NULL &&
+		simulator_is_led_to(simulator, op->backend)) {
+		return "entries lead to the backend";
+	}
+	if (op->kind == PLAN_OP_SERVER_DISABLE) {
+		if (server->admin != APPLIED_READY) {
+			return "the server is in maintenance";
+		}
+		server->admin = APPLIED_MAINT;
+		return NULL;
+	}
+	if (server->admin != APPLIED_MAINT) {
+		return "the server is in use";
+	}
+	if (simulator->is_busy != NULL && simulator->is_busy(simulator->ctx)) {
+		op->result = PLAN_BUSY;
+	} else {
+		applied_remove_server(simulator->applied, backend, op->server);
+	}
+	return NULL;
+}
+
+static inline const char *simulator_do_server(struct simulator *simulator, struct plan_op *op)
+{
+	struct applied_backend *backend = applied_find_backend(simulator->applied, op->backend);
+
+	if (backend == NULL) {
+		return "the backend is not there";
+	}
+	struct applied_server *server = applied_find_server(backend, op->server);
+	if ((op->kind == PLAN_OP_SERVER_ADD) == (server != NULL)) {
+		return server ? "the server is there" : "the server is not there";
+	}
+	switch (op->kind) {
+	case PLAN_OP_SERVER_ADD:
+		applied_set_server(
+			simulator->applied, backend, op->server, op->address, APPLIED_MAINT);
+		return NULL;
+	case PLAN_OP_SERVER_ADDRESS:
+		applied_set_server(simulator->applied, backend, op->server, op->address,
+			(enum applied_admin)server->admin);
+		return NULL;
+	case PLAN_OP_SERVER_ENABLE:
+		if (server->admin != APPLIED_MAINT) {
+			return "the server is in use already";
+		}
+		server->admin = APPLIED_READY;
+		return NULL;
+	default:
+		return simulator_do_old_server(simulator, op, backend, server);
+	}
+}
+
+static inline const char *simulator_do(struct simulator *simulator, struct plan_op *op)
+{
+	op->result = PLAN_DONE;
+	if (op->key != NULL) {
+		return simulator_do_entry(simulator, op);
+	}
+	if (op->server != NULL) {
+		return simulator_do_server(simulator, op);
+	}
+	if (op->kind == PLAN_OP_BACKEND_ADD || op->kind == PLAN_OP_BACKEND_PUBLISH) {
+		return simulator_do_new_backend(simulator, op);
+	}
+	return simulator_do_old_backend(simulator, op);
+}
+
+/* Carries out a plan; returns how many operations were put off. */
+static inline size_t simulator_run(struct simulator *simulator, struct plan *plan)
+{
+	size_t n_busy = 0;
+
+	for (size_t i = 0; i < plan->n_ops; i++) {
+		if (i > 0 &&
+			plan_ops[plan->ops[i].kind].phase < plan_ops[plan->ops[i - 1].kind].phase) {
+			simulator_fail(simulator, plan, i, "not in the order of phases");
+		}
+		const char *fault = simulator_do(simulator, &plan->ops[i]);
+		if (fault != NULL) {
+			simulator_fail(simulator, plan, i, fault);
+		}
+		n_busy += plan->ops[i].result == PLAN_BUSY;
+	}
+	return n_busy;
+}
+
+/* After a reload: everything as the model wants it. */
+static inline void simulator_reload(struct simulator *simulator)
+{
+	const struct model_backend *backend;
+	uint32_t position = 0;
+
+	applied_free(simulator->applied);
+	applied_free(simulator->published);
+	simulator->applied = applied_from_model(simulator->model);
+	simulator->published = applied_new();
+	while ((backend = model_next_backend(simulator->model, &position)) != NULL) {
+		applied_add_backend(simulator->published, backend->name);
+	}
+}
+
+static inline void simulator_init(
+	struct simulator *simulator, const struct model *model, bool can_add_backend)
+{
+	*simulator = (struct simulator){
+		.model = model,
+		.applied = applied_new(),
+		.published = applied_new(),
+		.caps = {.can_add_backend = can_add_backend},
+		.note = "simulator",
+	};
+}
+
+static inline void simulator_fini(struct simulator *simulator)
+{
+	applied_free(simulator->applied);
+	applied_free(simulator->published);
+}
+
+#endif

@@ -1,0 +1,263 @@
+/*
+ * For random_test.c: the events of a small cluster, chosen by dice. The names are few, so that
+ * everything meets everything: the same host and path from several Ingresses of one age, slices
+ * that move between Services, Services that come, go and change. Include after cmocka.h.
+ */
+#ifndef HG_RANDOM_TESTING_H
+#define HG_RANDOM_TESTING_H
+
+#include "store/store_testing.h"
+
+#define N_NAMESPACES 3
+#define N_SERVICES   6
+#define N_INGRESSES  7
+#define N_SLICES     8
+#define N_CLASSES    3
+
+/* Of a Service, as only manifests can have it. */
+#define HOSTILE_NAME "x y;z"
+
+struct dice {
+	uint64_t random;
+	struct store *store; /* where things happen */
+};
+
+static inline unsigned pick(struct dice *dice, unsigned n)
+{
+	dice->random ^= dice->random << 13;
+	dice->random ^= dice->random >> 7;
+	dice->random ^= dice->random << 17;
+	return (unsigned)((dice->random * 0x2545f4914f6cdd1du) >> 33) % n;
+}
+
+static inline bool one_in(struct dice *dice, unsigned n)
+{
+	return pick(dice, n) == 0;
+}
+
+static inline const char *pick_text(struct dice *dice, const char *const *texts, size_t n)
+{
+	return texts[pick(dice, (unsigned)n)];
+}
+
+#define PICK_TEXT(dice, texts) pick_text(dice, texts, ARRAY_LEN(texts))
+
+/* ---- events ---- */
+
+static inline void put_service(struct dice *dice)
+{
+	static const char *const ports[] = {
+		"{'name':'http','port':80}",
+		"{'name':'http','port':80},{'name':'admin','port':81}",
+		"{'name':'admin','port':81},{'name':'http','port':82}",
+		("{'name':'web','port':80},{'name':'http','port':81},"
+		 "{'name':'dns','port':82,'protocol':'UDP'}"),
+		"{'port':80}",
+		"",
+	};
+	unsigned i = pick(dice, N_SERVICES);
+
+	if (one_in(dice, 20)) {
+		testing_put_service(dice->store, "n0", HOSTILE_NAME, ports[0]);
+		return;
+	}
+	testing_put(dice->store, KUBE_SERVICE,
+		"{'metadata':{'namespace':'n%u','name':'s%u'},'spec':{'type':'%s','ports':[%s]}}",
+		i % N_NAMESPACES, i, one_in(dice, 10) ? "ExternalName" : "ClusterIP",
+		PICK_TEXT(dice, ports));
+}
+
+static inline void add_endpoint(struct dice *dice, struct buf *text)
+{
+	static const char *const ready[] = {"true", "true", "true", "false", "null"};
+	static const char *const pods[] = {
+		"p0", "p1", "p2", "p3", "10.0.0.2_8080", "bad name;x", ""};
+	static const char *const others[] = {"fd00::1", "FD00::0001", "nonsense", "10.0.0.1;x"};
+
+	buf_append_str(text, "{'addresses':['");
+	if (one_in(dice, 6)) {
+		buf_append_str(text, PICK_TEXT(dice, others));
+	} else {
+		buf_printf(text, "10.0.0.%u", 1 + pick(dice, 5));
+	}
+	buf_printf(text, "'],'conditions':{'ready':%s},'targetRef':{'kind':'%s','name':'%s'}}",
+		PICK_TEXT(dice, ready), one_in(dice, 8) ? "Node" : "Pod", PICK_TEXT(dice, pods));
+}
+
+static inline void put_slice(struct dice *dice)
+{
+	static const char *const ports[] = {
+		"{'name':'http','port':8080}",
+		"{'name':'http','port':8080},{'name':'admin','port':9090}",
+		"{'name':'http','port':8081},{'name':'admin','port':9090},{'port':7070}",
+		"{'port':8080}",
+		"{'name':'http'}",
+	};
+	unsigned i = pick(dice, N_SLICES);
+	unsigned namespace = i % N_NAMESPACES;
+	unsigned service = namespace + N_NAMESPACES * pick(dice, N_SERVICES / N_NAMESPACES);
+	struct buf endpoints = BUF_INIT(0);
+
+	for (unsigned n = pick(dice, 5); n > 0; n--) {
+		add_endpoint(dice, &endpoints);
+		buf_append_str(&endpoints, n > 1 ? "," : "");
+	}
+	testing_put(dice->store, KUBE_ENDPOINT_SLICE,
+		"{'metadata':{'namespace':'n%u','name':'e%u','labels':{'kubernetes.io/"
+		"service-name':'s%u'}},"
+		"'ports':[%s],'endpoints':[%s]}",
+		namespace, i, service, PICK_TEXT(dice, ports), buf_str(&endpoints));
+	buf_fini(&endpoints);
+}
+
+static inline void add_backend(struct dice *dice, struct buf *text, unsigned namespace)
+{
+	static const char *const ports[] = {"'number':80", "'number':80", "'number':81",
+		"'number':82", "'name':'http'", "'name':'admin'", "'name':'nope'", ""};
+	unsigned service = namespace + N_NAMESPACES * pick(dice, N_SERVICES / N_NAMESPACES);
+
+	if (one_in(dice, 20)) {
+		buf_append_str(text, "{'resource':{'kind':'Bucket','name':'b'}}");
+	} else if (one_in(dice, 20)) {
+		buf_append_str(
+			text, "{'service':{'name':'" HOSTILE_NAME "','port':{'number':80}}}");
+	} else {
+		buf_printf(text, "{'service':{'name':'s%u','port':{%s}}}",
+			one_in(dice, 10) ? pick(dice, N_SERVICES) : service,
+			PICK_TEXT(dice, ports));
+	}
+}
+
+static inline void add_rule(struct dice *dice, struct buf *text, unsigned namespace)
+{
+	static const char *const hosts[] = {"", "a.test", "a.test", "a.test", "b.test", "c.a.test",
+		"*.test", "*.a.test", "BAD.test", "x y"};
+	static const char *const paths[] = {"/", "/a", "/a", "/a/", "/a/", "/a/b", "/b", "/x;y",
+		"/%41", "/bad path", "nope", ""};
+	static const char *const types[] = {
+		"Exact", "Prefix", "Prefix", "ImplementationSpecific", "Regex"};
+
+	buf_printf(text, "{'host':'%s','http':{'paths':[", PICK_TEXT(dice, hosts));
+	for (unsigned n = pick(dice, 4); n > 0; n--) {
+		buf_printf(text, "{'path':'%s','pathType':'%s','backend':", PICK_TEXT(dice, paths),
+			PICK_TEXT(dice, types));
+		add_backend(dice, text, namespace);
+		buf_append_str(text, n > 1 ? "}," : "}");
+	}
+	buf_append_str(text, "]}}");
+}
+
+static inline void put_ingress(struct dice *dice)
+{
+	static const char *const classes[] = {"'c0'", "'c0'", "'c0'", "'c1'", "'c2'", "null"};
+	unsigned i = pick(dice, N_INGRESSES);
+	unsigned namespace = i % N_NAMESPACES;
+	struct buf spec = BUF_INIT(0);
+
+	buf_printf(&spec, "'ingressClassName':%s,", PICK_TEXT(dice, classes));
+	if (one_in(dice, 3)) {
+		buf_append_str(&spec, "'defaultBackend':");
+		add_backend(dice, &spec, namespace);
+		buf_append_char(&spec, ',');
+	}
+	buf_append_str(&spec, "'rules':[");
+	for (unsigned n = pick(dice, 4); n > 0; n--) {
+		add_rule(dice, &spec, namespace);
+		buf_append_str(&spec, n > 1 ? "," : "");
+	}
+	testing_put(dice->store, KUBE_INGRESS,
+		"{'metadata':{'namespace':'n%u','name':'i%u','creationTimestamp':'2024-01-01T00:00:"
+		"0%uZ'},"
+		"'spec':{%s]}}",
+		namespace, i, pick(dice, 3), buf_str(&spec));
+	buf_fini(&spec);
+}
+
+static inline void put_class(struct dice *dice)
+{
+	static const char *const controllers[] = {"ours", "ours", "theirs"};
+	static const char *const defaults[] = {"true", "false"};
+
+	testing_put(dice->store, KUBE_INGRESS_CLASS,
+		"{'metadata':{'name':'c%u','annotations':{'ingressclass.kubernetes.io/"
+		"is-default-class':'%s'}},"
+		"'spec':{'controller':'%s'}}",
+		pick(dice, N_CLASSES), PICK_TEXT(dice, defaults), PICK_TEXT(dice, controllers));
+}
+
+static inline void remove_one(struct dice *dice, enum kube_kind kind)
+{
+	size_t n = store_count(dice->store, kind);
+	uint32_t position = 0;
+
+	if (n == 0) {
+		return;
+	}
+	const struct object *object = store_next(dice->store, kind, &position);
+	for (unsigned skip = pick(dice, (unsigned)n); skip > 0; skip--) {
+		object = store_next(dice->store, kind, &position);
+	}
+	store_remove(dice->store, kind, object_namespace(object), object_name(object));
+}
+
+/* A list that has most of what is there. */
+static inline void relist(struct dice *dice, enum kube_kind kind)
+{
+	size_t n = store_count(dice->store, kind);
+	struct object **copies = xcalloc(n, sizeof(*copies));
+	const struct object *object;
+	uint32_t position = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		object = store_next(dice->store, kind, &position);
+		copies[i] = xmalloc(object->size);
+		memcpy(copies[i], object, object->size);
+	}
+	store_begin_list(dice->store, kind);
+	for (size_t i = 0; i < n; i++) {
+		if (one_in(dice, 8)) {
+			free(copies[i]);
+		} else {
+			store_put(dice->store, copies[i]);
+		}
+	}
+	store_end_list(dice->store, kind);
+	free(copies);
+}
+
+static inline void happen(struct dice *dice)
+{
+	static const enum kube_kind kinds[] = {
+		KUBE_INGRESS, KUBE_SERVICE, KUBE_ENDPOINT_SLICE, KUBE_INGRESS_CLASS};
+
+	switch (pick(dice, 16)) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+		put_ingress(dice);
+		break;
+	case 4:
+	case 5:
+	case 6:
+		put_service(dice);
+		break;
+	case 7:
+	case 8:
+	case 9:
+	case 10:
+		put_slice(dice);
+		break;
+	case 11:
+		put_class(dice);
+		break;
+	case 12:
+		relist(dice, kinds[pick(dice, ARRAY_LEN(kinds))]);
+		break;
+	default:
+		remove_one(dice, kinds[pick(dice, ARRAY_LEN(kinds))]);
+		break;
+	}
+}
+
+#endif

@@ -1,0 +1,366 @@
+/*
+ * The replica: what is put, replaced and removed, complete lists that work and that break off,
+ * EndpointSlices by Service, and what a reader is told: each key once, in order, with one call to
+ * come and look.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "store/store.h"
+#include "store/store_testing.h"
+
+struct bench {
+	struct store *store;
+	unsigned n_wakes;
+};
+
+static void on_wake(void *ctx)
+{
+	struct bench *bench = ctx;
+
+	bench->n_wakes++;
+}
+
+static int setup(void **state)
+{
+	struct bench *bench = xcalloc(1, sizeof(*bench));
+
+	bench->store = store_new();
+	store_on_change(bench->store, on_wake, bench);
+	*state = bench;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *bench = *state;
+
+	store_free(bench->store);
+	free(bench);
+	return 0;
+}
+
+/* The changes as text, one word each, and none left afterwards. */
+static void check_changes_of(struct store_changes changes, const char *expected)
+{
+	struct buf text = BUF_INIT(0);
+
+	for (size_t i = 0; i < changes.n; i++) {
+		buf_printf(&text, "%s%s:%s/%s", i ? " " : "",
+			kube_kinds[changes.items[i].kind].name, changes.items[i].namespace,
+			changes.items[i].name);
+	}
+	assert_string_equal(buf_str(&text), expected);
+	buf_fini(&text);
+	store_changes_fini(&changes);
+	assert_int_equal(changes.n, 0);
+}
+
+static void check_changes(struct store *store, const char *expected)
+{
+	check_changes_of(store_take_changes(store), expected);
+	check_changes_of(store_take_changes(store), "");
+}
+
+static bool put_slice(
+	struct store *store, const char *namespace, const char *name, const char *service)
+{
+	return testing_put(store, KUBE_ENDPOINT_SLICE,
+		"{'metadata':{'namespace':'%s','name':'%s','labels':{'kubernetes.io/"
+		"service-name':'%s'}},"
+		"'endpoints':[]}",
+		namespace, name, service);
+}
+
+static void test_put_replace_remove(void **state)
+{
+	struct store *store = ((struct bench *)*state)->store;
+
+	assert_true(testing_put_service(store, "a", "web", "{'port':80}"));
+	check_changes(store, "Service:a/web");
+	assert_false(testing_put_service(store, "a", "web", "{'port':80}"));
+	check_changes(store, "");
+	assert_true(testing_put_service(store, "a", "web", "{'port':81}"));
+	check_changes(store, "Service:a/web");
+	assert_int_equal(store_count(store, KUBE_SERVICE), 1);
+	const struct service *service = store_service(store, "a", "web");
+	const struct service_port *ports = obj_items(service, service->ports);
+	assert_int_equal(ports[0].port, 81);
+
+	assert_false(store_remove(store, KUBE_SERVICE, "a", "other"));
+	assert_false(store_remove(store, KUBE_SERVICE, "b", "web"));
+	assert_false(store_remove(store, KUBE_INGRESS, "a", "web"));
+	check_changes(store, "");
+	assert_true(store_remove(store, KUBE_SERVICE, "a", "web"));
+	check_changes(store, "Service:a/web");
+	assert_null(store_service(store, "a", "web"));
+	assert_int_equal(store_count(store, KUBE_SERVICE), 0);
+	assert_false(store_remove(store, KUBE_SERVICE, "a", "web"));
+}
+
+/* The key may be the object's own text. */
+static void test_remove_by_own_name(void **state)
+{
+	struct store *store = ((struct bench *)*state)->store;
+
+	testing_put_service(store, "a", "web", "");
+	const struct object *object = store_find(store, KUBE_SERVICE, "a", "web");
+	assert_true(
+		store_remove(store, KUBE_SERVICE, object_namespace(object), object_name(object)));
+	check_changes(store, "Service:a/web");
+}
+
+/* Namespace and name are two texts, not one. */
+static void test_keys_have_two_parts(void **state)
+{
+	struct store *store = ((struct bench *)*state)->store;
+
+	testing_put_service(store, "ab", "c", "{'port':1}");
+	testing_put_service(store, "a", "bc", "{'port':2}");
+	testing_put_service(store, "a", "c", "{'port':3}");
+	assert_int_equal(store_count(store, KUBE_SERVICE), 3);
+	assert_non_null(store_service(store, "ab", "c"));
+	assert_non_null(store_service(store, "a", "bc"));
+	assert_null(store_service(store, "abc", ""));
+	check_changes(store, "Service:a/bc Service:a/c Service:ab/c");
+}
+
+static void test_changes_once_and_sorted(void **state)
+{
+	struct store *store = ((struct bench *)*state)->store;
+
+	put_slice(store, "b", "s1", "web");
+	put_slice(store, "b", "s2", "web");
+	testing_put_service(store, "z", "web", "");
+	testing_put_service(store, "b", "web", "");
+	testing_put_service(store, "b", "api", "");
+	testing_put(store, KUBE_INGRESS_CLASS, "{'metadata':{'name':'x'}}");
+	testing_put(store, KUBE_INGRESS, "{'metadata':{'namespace':'q','name':'x'}}");
+	store_remove(store, KUBE_SERVICE, "z", "web");
+	check_changes(store,
+		"Ingress:q/x IngressClass:/x Service:b/api Service:b/web Service:z/web "
+		"EndpointSlice:b/web");
+}
+
+static void test_wake_once(void **state)
+{
+	struct bench *bench = *state;
+
+	testing_put_service(bench->store, "a", "one", "");
+	testing_put_service(bench->store, "a", "two", "");
+	testing_put_service(bench->store, "a", "one", "{'port':1}");
+	assert_int_equal(bench->n_wakes, 1);
+	check_changes(bench->store, "Service:a/one Service:a/two");
+	assert_int_equal(bench->n_wakes, 1);
+	testing_put_service(bench->store, "a", "two", "");
+	assert_int_equal(bench->n_wakes, 1);
+	store_remove(bench->store, KUBE_SERVICE, "a", "two");
+	assert_int_equal(bench->n_wakes, 2);
+	store_begin_list(bench->store, KUBE_SERVICE);
+	store_end_list(bench->store, KUBE_SERVICE);
+	assert_int_equal(bench->n_wakes, 2);
+}
+
+static void test_mark_and_sweep(void **state)
+{
+	struct store *store = ((struct bench *)*state)->store;
+
+	testing_put_service(store, "a", "stays", "");
+	testing_put_service(store, "a", "changes", "");
+	testing_put_service(store, "a", "goes", "");
+	testing_put(store, KUBE_INGRESS, "{'metadata':{'namespace':'a','name':'other-kind'}}");
+	struct store_changes before = store_take_changes(store);
+	store_changes_fini(&before);
+
+	store_begin_list(store, KUBE_SERVICE);
+	testing_put_service(store, "a", "changes", "{'port':1}");
+	testing_put_service(store, "a", "stays", "");
+	testing_put_service(store, "a", "comes", "");
+	assert_int_equal(store_count(store, KUBE_SERVICE), 4);
+	assert_int_equal(store_end_list(store, KUBE_SERVICE), 1);
+	check_changes(store, "Service:a/changes Service:a/comes Service:a/goes");
+	assert_non_null(store_service(store, "a", "stays"));
+	assert_int_equal(store_count(store, KUBE_INGRESS), 1);
+}
+
+/* Nothing goes while a list runs; what only the broken list had goes with the next one. */
+static void test_list_breaks_off(void **state)
+{
+	struct store *store = ((struct bench *)*state)->store;
+
+	testing_put_service(store, "a", "old", "");
+	testing_put_service(store, "a", "both", "");
+	store_begin_list(store, KUBE_SERVICE);
+	testing_put_service(store, "a", "first-try", "");
+	testing_put_service(store, "a", "both", "");
+	assert_int_equal(store_count(store, KUBE_SERVICE), 3);
+	assert_false(store_is_known(store, KUBE_SERVICE));
+
+	store_begin_list(store, KUBE_SERVICE);
+	testing_put_service(store, "a", "both", "");
+	assert_int_equal(store_count(store, KUBE_SERVICE), 3);
+	assert_int_equal(store_end_list(store, KUBE_SERVICE), 2);
+	assert_null(store_service(store, "a", "old"));
+	assert_null(store_service(store, "a", "first-try"));
+	assert_non_null(store_service(store, "a", "both"));
+}
+
+static void test_empty_list_takes_all(void **state)
+{
+	struct store *store = ((struct bench *)*state)->store;
+
+	for (int i = 0; i < 100; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "s%d", i);
+		put_slice(store, "a", name, i % 2 ? "odd" : "even");
+	}
+	struct store_changes before = store_take_changes(store);
+	store_changes_fini(&before);
+	store_begin_list(store, KUBE_ENDPOINT_SLICE);
+	assert_int_equal(store_end_list(store, KUBE_ENDPOINT_SLICE), 100);
+	check_changes(store, "EndpointSlice:a/even EndpointSlice:a/odd");
+	size_t n = 1;
+	assert_null(store_slices(store, "a", "even", &n));
+	assert_int_equal(n, 0);
+}
+
+static bool has_slice(
+	const struct store *store, const char *namespace, const char *service, const char *name)
+{
+	size_t n;
+	const struct endpoint_slice *const *slices = store_slices(store, namespace, service, &n);
+	bool is_there = false;
+
+	for (size_t i = 0; i < n; i++) {
+		is_there = is_there || strcmp(object_name(&slices[i]->head), name) == 0;
+	}
+	return is_there;
+}
+
+static void test_slices(void **state)
+{
+	struct store *store = ((struct bench *)*state)->store;
+	size_t n;
+
+	put_slice(store, "a", "s1", "web");
+	put_slice(store, "a", "s2", "web");
+	put_slice(store, "a", "s3", "api");
+	put_slice(store, "b", "s1", "web");
+	check_changes(store, "EndpointSlice:a/api EndpointSlice:a/web EndpointSlice:b/web");
+	assert_non_null(store_slices(store, "a", "web", &n));
+	assert_int_equal(n, 2);
+	assert_true(has_slice(store, "a", "web", "s1"));
+	assert_true(has_slice(store, "a", "web", "s2"));
+
+	/* One moves to another Service: both have changed. */
+	assert_true(put_slice(store, "a", "s1", "api"));
+	check_changes(store, "EndpointSlice:a/api EndpointSlice:a/web");
+	assert_false(has_slice(store, "a", "web", "s1"));
+	assert_true(has_slice(store, "a", "web", "s2"));
+	assert_true(has_slice(store, "a", "api", "s1"));
+
+	assert_true(store_remove(store, KUBE_ENDPOINT_SLICE, "a", "s2"));
+	check_changes(store, "EndpointSlice:a/web");
+	assert_null(store_slices(store, "a", "web", &n));
+	assert_true(has_slice(store, "b", "web", "s1"));
+}
+
+/* A slice without the label belongs to nobody, and to nobody's harm. */
+static void test_slice_without_service(void **state)
+{
+	struct store *store = ((struct bench *)*state)->store;
+
+	testing_put(store, KUBE_ENDPOINT_SLICE, "{'metadata':{'namespace':'a','name':'s'}}");
+	check_changes(store, "EndpointSlice:a/");
+	assert_true(put_slice(store, "a", "s", "web"));
+	check_changes(store, "EndpointSlice:a/ EndpointSlice:a/web");
+	assert_true(store_remove(store, KUBE_ENDPOINT_SLICE, "a", "s"));
+}
+
+static void test_completeness(void **state)
+{
+	struct bench *bench = *state;
+
+	for (int kind = 0; kind < KUBE_KIND_COUNT; kind++) {
+		assert_false(store_is_complete(bench->store));
+		assert_false(store_is_known(bench->store, (enum kube_kind)kind));
+		store_begin_list(bench->store, (enum kube_kind)kind);
+		assert_false(store_is_known(bench->store, (enum kube_kind)kind));
+		assert_int_equal(bench->n_wakes, 0);
+		if (kind == KUBE_CONFIG_MAP) {
+			store_set_known(bench->store, KUBE_CONFIG_MAP);
+		} else {
+			assert_int_equal(store_end_list(bench->store, (enum kube_kind)kind), 0);
+		}
+		assert_true(store_is_known(bench->store, (enum kube_kind)kind));
+	}
+	/* Nothing was touched, and still somebody has to look: an empty cluster is an answer, too.
+	 */
+	assert_true(store_is_complete(bench->store));
+	assert_int_equal(bench->n_wakes, 1);
+	store_set_known(bench->store, KUBE_CONFIG_MAP);
+	assert_int_equal(bench->n_wakes, 1);
+	store_begin_list(bench->store, KUBE_SERVICE);
+	assert_true(store_is_complete(bench->store));
+}
+
+static void test_all_keys(void **state)
+{
+	struct store *store = ((struct bench *)*state)->store;
+
+	check_changes_of(store_all_keys(store), "");
+	put_slice(store, "a", "s1", "web");
+	put_slice(store, "a", "s2", "web");
+	testing_put_service(store, "a", "web", "");
+	testing_put(store, KUBE_CONFIG_MAP, "{'metadata':{'namespace':'a','name':'cm'}}");
+	check_changes_of(store_all_keys(store), "Service:a/web EndpointSlice:a/web ConfigMap:a/cm");
+	check_changes(store, "Service:a/web EndpointSlice:a/web ConfigMap:a/cm");
+	check_changes_of(store_all_keys(store), "Service:a/web EndpointSlice:a/web ConfigMap:a/cm");
+}
+
+static void test_next(void **state)
+{
+	struct store *store = ((struct bench *)*state)->store;
+	uint32_t position = 0;
+	const struct object *object;
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < 50; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "%u", i);
+		testing_put_service(store, "a", name, "");
+	}
+	while ((object = store_next(store, KUBE_SERVICE, &position)) != NULL) {
+		sum += (unsigned)strtoul(object_name(object), NULL, 10);
+	}
+	assert_int_equal(sum, 49 * 50 / 2);
+	store_free(NULL);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_put_replace_remove),
+		TEST(test_remove_by_own_name),
+		TEST(test_keys_have_two_parts),
+		TEST(test_changes_once_and_sorted),
+		TEST(test_wake_once),
+		TEST(test_mark_and_sweep),
+		TEST(test_list_breaks_off),
+		TEST(test_empty_list_takes_all),
+		TEST(test_slices),
+		TEST(test_slice_without_service),
+		TEST(test_completeness),
+		TEST(test_all_keys),
+		TEST(test_next),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

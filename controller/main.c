@@ -13,7 +13,8 @@ static const char usage[] =
 	"\n"
 	"Commands:\n"
 	"  run        keep HAProxy in step with Ingress objects ('headgate run --help')\n"
-	"  init       make an empty state directory, so that HAProxy can be started before the controller\n"
+	"  init       make an empty state directory, so that HAProxy can be started before the "
+	"controller\n"
 	"  --help     show this text\n"
 	"  --version  show the version\n";
 
@@ -48,7 +49,8 @@ static int command_init(int argc, char **argv)
 	switch (options_parse(&options, argc, argv, &err)) {
 	case OPTIONS_HELP:
 		fputs("Usage: headgate init [--state-dir=DIR]\n"
-		      "Make the state directory with no routes in it, unless it is there already.\n",
+		      "Make the state directory with no routes in it, unless it is there "
+		      "already.\n",
 			stdout);
 		break;
 	case OPTIONS_ERROR:

@@ -64,8 +64,8 @@ static enum options_outcome read_arguments(
 	int found;
 
 	for (int i = 0; i < OPTION_COUNT; i++) {
-		longs[i] = (struct option){rows[i].name,
-			is_switch(i) ? no_argument : required_argument, NULL, i};
+		longs[i] = (struct option){
+			rows[i].name, is_switch(i) ? no_argument : required_argument, NULL, i};
 	}
 	longs[OPTION_COUNT] = (struct option){"help", no_argument, NULL, 'h'};
 	opterr = 0;
@@ -95,7 +95,8 @@ static enum options_outcome read_arguments(
 	return OPTIONS_RUN;
 }
 
-static bool read_switch(const struct options *options, enum option_id which, bool *ret, struct err *err)
+static bool read_switch(
+	const struct options *options, enum option_id which, bool *ret, struct err *err)
 {
 	const char *value = options_get(options, which);
 
@@ -130,7 +131,8 @@ static bool read_log(struct options *options, struct err *err)
 /* Bytes of the names that Kubernetes gives; the whole grammar is the API server's. */
 static bool is_object_name(const char *name)
 {
-	return name[0] != '\0' && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.")] == '\0';
+	return name[0] != '\0' &&
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.")] == '\0';
 }
 
 static bool refuse_form(enum option_id which, const char *text, struct err *err)
@@ -140,8 +142,8 @@ static bool refuse_form(enum option_id which, const char *text, struct err *err)
 }
 
 /* "namespace/name"; the name may be followed by more, which is the caller's to look at. */
-static bool split_name(enum option_id which, const char *text, char **ret_namespace, char **ret_name,
-	struct err *err)
+static bool split_name(enum option_id which, const char *text, char **ret_namespace,
+	char **ret_name, struct err *err)
 {
 	const char *slash = strchr(text, '/');
 
@@ -183,7 +185,7 @@ static bool read_default_backend(struct options *options, struct err *err)
 	*colon = '\0';
 	options->default_port = xstrdup(colon + 1);
 	return (is_object_name(options->default_service) && is_port(options->default_port)) ||
-		refuse_form(OPTION_DEFAULT_BACKEND, text, err);
+	       refuse_form(OPTION_DEFAULT_BACKEND, text, err);
 }
 
 static bool read_config_map(struct options *options, struct err *err)
@@ -195,13 +197,14 @@ static bool read_config_map(struct options *options, struct err *err)
 	}
 	return split_name(OPTION_CONFIG_MAP, text, &options->config_map_namespace,
 		       &options->config_map_name, err) &&
-		(is_object_name(options->config_map_name) ||
-			refuse_form(OPTION_CONFIG_MAP, text, err));
+	       (is_object_name(options->config_map_name) ||
+		       refuse_form(OPTION_CONFIG_MAP, text, err));
 }
 
 static bool check_conflicts(const struct options *options, struct err *err)
 {
-	if (options_get(options, OPTION_MANIFESTS) != NULL && options_get(options, OPTION_KUBECONFIG) != NULL) {
+	if (options_get(options, OPTION_MANIFESTS) != NULL &&
+		options_get(options, OPTION_KUBECONFIG) != NULL) {
 		return err_set(err, ERR_INPUT,
 			"--manifests and --kubeconfig exclude each other: give one of them");
 	}
@@ -226,7 +229,8 @@ static void read_sockets(struct options *options)
 	}
 }
 
-/* HAProxy is given these too, and takes only absolute ones for sockets; a program's bare name is looked up on PATH. */
+/* HAProxy is given these too, and takes only absolute ones for sockets; a program's bare name is
+ * looked up on PATH. */
 static void make_absolute(struct options *options)
 {
 	static const enum option_id paths[] = {OPTION_MANIFESTS, OPTION_KUBECONFIG, OPTION_HAPROXY,
@@ -236,7 +240,8 @@ static void make_absolute(struct options *options)
 
 	for (size_t i = 0; here != NULL && i < ARRAY_LEN(paths); i++) {
 		const char *value = options_get(options, paths[i]);
-		bool is_bare = paths[i] == OPTION_HAPROXY && value != NULL && strchr(value, '/') == NULL;
+		bool is_bare =
+			paths[i] == OPTION_HAPROXY && value != NULL && strchr(value, '/') == NULL;
 		if (value != NULL && value[0] != '/' && !is_bare) {
 			char *absolute = xasprintf("%s/%s", here, value);
 			free(options->values[paths[i]]);
@@ -250,10 +255,9 @@ static bool interpret(struct options *options, struct err *err)
 	make_absolute(options);
 	read_sockets(options);
 	return read_log(options, err) &&
-		read_switch(options, OPTION_SELF_CHECK, &options->is_self_check, err) &&
-		read_default_backend(options, err) &&
-		read_config_map(options, err) &&
-		check_conflicts(options, err);
+	       read_switch(options, OPTION_SELF_CHECK, &options->is_self_check, err) &&
+	       read_default_backend(options, err) && read_config_map(options, err) &&
+	       check_conflicts(options, err);
 }
 
 enum options_outcome options_parse(
@@ -305,10 +309,13 @@ void options_print_help(FILE *out)
 		print_row(out, i);
 	}
 	fputs("  --help                           show this text\n\n"
-	      "Signals: SIGTERM and SIGINT stop HAProxy in order and end the program, SIGHUP reads back what\n"
+	      "Signals: SIGTERM and SIGINT stop HAProxy in order and end the program, SIGHUP reads "
+	      "back what\n"
 	      "HAProxy has and repairs it.\n\n"
-	      "Exit status: 0 ended in order, 1 failed while running, 2 wrong usage, 3 unusable input\n"
-	      "(kubeconfig, manifests, directories), 4 the API server refuses the credentials, 5 HAProxy is\n"
+	      "Exit status: 0 ended in order, 1 failed while running, 2 wrong usage, 3 unusable "
+	      "input\n"
+	      "(kubeconfig, manifests, directories), 4 the API server refuses the credentials, 5 "
+	      "HAProxy is\n"
 	      "missing, unfit or out of reach.\n",
 		out);
 }

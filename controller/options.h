@@ -1,4 +1,5 @@
-/* The command line and the environment as one set of values. The only reader of argv and of HEADGATE_ variables. */
+/* The command line and the environment as one set of values. The only reader of argv and of
+ * HEADGATE_ variables. */
 #ifndef HG_OPTIONS_H
 #define HG_OPTIONS_H
 
@@ -18,11 +19,11 @@ enum option_id {
 /* Exit statuses of the program; --help lists them. */
 enum exit_status {
 	EXIT_STATUS_OK = 0,
-	EXIT_STATUS_FAILED = 1,     /* something went wrong while running */
-	EXIT_STATUS_USAGE = 2,      /* the command line or the environment */
-	EXIT_STATUS_INPUT = 3,      /* kubeconfig, manifests, state directory */
-	EXIT_STATUS_REFUSED = 4,    /* the API server refuses our credentials */
-	EXIT_STATUS_HAPROXY = 5,    /* HAProxy is missing, unfit or out of reach */
+	EXIT_STATUS_FAILED = 1,	 /* something went wrong while running */
+	EXIT_STATUS_USAGE = 2,	 /* the command line or the environment */
+	EXIT_STATUS_INPUT = 3,	 /* kubeconfig, manifests, state directory */
+	EXIT_STATUS_REFUSED = 4, /* the API server refuses our credentials */
+	EXIT_STATUS_HAPROXY = 5, /* HAProxy is missing, unfit or out of reach */
 };
 
 struct options {
@@ -40,8 +41,8 @@ struct options {
 enum options_outcome { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_ERROR };
 
 /*
- * Reads the arguments behind the command's name and the environment. OPTIONS_ERROR: `err` names the option and the remedy.
- * `options` is filled in any case; release with options_fini().
+ * Reads the arguments behind the command's name and the environment. OPTIONS_ERROR: `err` names the
+ * option and the remedy. `options` is filled in any case; release with options_fini().
  */
 enum options_outcome options_parse(
 	struct options *options, int argc, char *const *argv, struct err *err) MUST_USE;

@@ -16,8 +16,9 @@
 #include "pending.h"
 #include "plan/plan.h"
 
-/* A new Service below HAProxy 3.4 waits until others have had time to come along, but never longer than a second. */
-#define RELOAD_QUIET_MS    200
+/* A new Service below HAProxy 3.4 waits until others have had time to come along, but never longer
+ * than a second. */
+#define RELOAD_QUIET_MS	   200
 #define RELOAD_LONGEST_MS  1000
 #define RELOAD_INTERVAL_MS 1000
 
@@ -33,7 +34,14 @@
 #define SAVE_FIRST_MS 20
 #define SAVE_FACTOR   20
 
-enum reconcile_phase { PHASE_DOWN, PHASE_READING, PHASE_IDLE, PHASE_APPLYING, PHASE_RELOADING, PHASE_STOPPED };
+enum reconcile_phase {
+	PHASE_DOWN,
+	PHASE_READING,
+	PHASE_IDLE,
+	PHASE_APPLYING,
+	PHASE_RELOADING,
+	PHASE_STOPPED
+};
 
 struct reconcile {
 	struct event_base *base;
@@ -50,26 +58,28 @@ struct reconcile {
 
 	enum reconcile_phase phase;
 	struct observe *observe; /* PHASE_READING */
-	struct apply *apply;     /* PHASE_APPLYING */
+	struct apply *apply;	 /* PHASE_APPLYING */
 	struct applied *applied; /* NULL = unknown */
 	struct caps caps;
 	struct pending pending;
-	struct plan plan;        /* of the running pass */
+	struct plan plan; /* of the running pass */
 	uint64_t pass_start_us;
-	size_t n_changes;        /* store keys that the running pass took up */
-	bool is_woken;           /* something was touched that no pass has taken up */
+	size_t n_changes; /* store keys that the running pass took up */
+	bool is_woken;	  /* something was touched that no pass has taken up */
 
-	bool is_converged; /* a plan for everything had nothing left to prepare or switch, once since the start */
+	bool is_converged; /* a plan for everything had nothing left to prepare or switch, once
+			      since the start */
 	bool must_verify;  /* read back after the pass, to see that HAProxy has what we think */
 
-	struct event *pass_event;   /* next turn of the loop, or after a wait */
-	struct event *read_event;   /* read back after a wait */
+	struct event *pass_event; /* next turn of the loop, or after a wait */
+	struct event *read_event; /* read back after a wait */
 	struct event *reload_event;
 	struct event *save_event;
-	uint64_t reload_wanted_ms;  /* when the oldest waiting change asked for the reload; 0 = none waits */
+	uint64_t reload_wanted_ms; /* when the oldest waiting change asked for the reload; 0 = none
+				      waits */
 	uint64_t last_reload_ms;
 	uint32_t reload_reasons;
-	bool is_reload_due;         /* its time came in the middle of a pass */
+	bool is_reload_due; /* its time came in the middle of a pass */
 	unsigned busy_wait_ms;
 	struct backoff retry;
 	struct backoff reload_retry;
@@ -84,7 +94,8 @@ static void arm(struct event *event, uint64_t wait_ms)
 	event_add(event, &wait);
 }
 
-/* Looks again at the next turn of the loop, so that everything one read of a socket brings is one pass. */
+/* Looks again at the next turn of the loop, so that everything one read of a socket brings is one
+ * pass. */
 static void wake(void *ctx)
 {
 	struct reconcile *reconcile = ctx;
@@ -123,8 +134,8 @@ static void read_back(struct reconcile *reconcile)
 	forget_applied(reconcile);
 	reconcile->phase = PHASE_READING;
 	metrics_add(METRIC_READBACKS, NULL, 1);
-	reconcile->observe =
-		observe_start(reconcile->cli, state_map_dir(reconcile->state), on_observed, reconcile);
+	reconcile->observe = observe_start(
+		reconcile->cli, state_map_dir(reconcile->state), on_observed, reconcile);
 }
 
 static void on_read_event(evutil_socket_t fd, short what, void *ctx)
@@ -138,7 +149,8 @@ static void on_read_event(evutil_socket_t fd, short what, void *ctx)
 	}
 }
 
-/* `applied` is in doubt, and HAProxy can be asked: later, more and more so if it keeps happening. */
+/* `applied` is in doubt, and HAProxy can be asked: later, more and more so if it keeps happening.
+ */
 static void doubt(struct reconcile *reconcile)
 {
 	end_running(reconcile);
@@ -233,7 +245,9 @@ static uint64_t save(struct reconcile *reconcile, struct applied *applied)
 		metrics_add(METRIC_STATE_BYTES, NULL, (double)state_last_size(reconcile->state));
 	} else {
 		metrics_add(METRIC_STATE_ERRORS, NULL, 1);
-		log_line(LOG_ERROR, "can't save the state: traffic goes on, but a restarted HAProxy would serve an older one",
+		log_line(LOG_ERROR,
+			"can't save the state: traffic goes on, but a restarted HAProxy would "
+			"serve an older one",
 			"error", err.text, NULL);
 	}
 	return (clock_now_us() - start_us) / 1000;
@@ -258,7 +272,8 @@ static void on_save_event(evutil_socket_t fd, short what, void *ctx)
 
 static void save_soon(struct reconcile *reconcile)
 {
-	if (has_unsaved(reconcile->applied) && !event_pending(reconcile->save_event, EV_TIMEOUT, NULL)) {
+	if (has_unsaved(reconcile->applied) &&
+		!event_pending(reconcile->save_event, EV_TIMEOUT, NULL)) {
 		arm(reconcile->save_event, SAVE_FIRST_MS);
 	}
 }
@@ -333,7 +348,8 @@ static void on_reload_event(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	if (reconcile->phase != PHASE_IDLE || reconcile->reload_reasons == 0) {
-		/* A running pass comes back here when it ends; reading back ends in a plan for everything. */
+		/* A running pass comes back here when it ends; reading back ends in a plan for
+		 * everything. */
 		reconcile->is_reload_due = reconcile->phase == PHASE_APPLYING;
 		return;
 	}
@@ -409,7 +425,8 @@ static void self_check(struct reconcile *reconcile)
 	model_dump(fresh, &should);
 	if (strcmp(buf_str(&is), buf_str(&should)) != 0) {
 		metrics_add(METRIC_SELF_CHECK_ERRORS, NULL, 1);
-		log_line(LOG_ERROR, "the model differs from one built from nothing: please report this", NULL);
+		log_line(LOG_ERROR,
+			"the model differs from one built from nothing: please report this", NULL);
 	}
 	store_changes_fini(&all);
 	model_free(fresh);
@@ -453,12 +470,12 @@ static void log_pass(const struct reconcile *reconcile, const char *result, uint
 {
 	/* A server that drains is asked again and again: that is no news. */
 	bool is_news = (applied && applied->n_done > 0) ||
-		(reconcile->plan.reasons != 0 && reconcile->reload_reasons == 0);
+		       (reconcile->plan.reasons != 0 && reconcile->reload_reasons == 0);
 	struct buf reasons = BUF_INIT(0);
 
 	name_reasons(reconcile->plan.reasons, &reasons);
-	log_line(is_news ? LOG_INFO : LOG_DEBUG, "pass",
-		"result", result, "changes", log_num((int64_t)reconcile->n_changes), "operations",
+	log_line(is_news ? LOG_INFO : LOG_DEBUG, "pass", "result", result, "changes",
+		log_num((int64_t)reconcile->n_changes), "operations",
 		log_num(applied ? (int64_t)applied->n_done : 0), "busy",
 		log_num(applied ? (int64_t)applied->n_busy : 0), "took_ms", log_ms(took_us),
 		"reload", reasons.len > 0 ? buf_str(&reasons) : "no", NULL);
@@ -529,9 +546,10 @@ static void on_applied(void *ctx, const struct apply_result *result)
 	metrics_add(METRIC_RECONCILE_ERRORS, NULL, 1);
 	if (result->first_refused != NULL) {
 		const struct plan_op *op = result->first_refused;
-		log_line(LOG_ERROR, "HAProxy refused a change: reading back what it has", "operation",
-			plan_ops[op->kind].name, "object", op->key ? op->key : op->backend, "answer",
-			result->first_text, "refused", log_num((int64_t)result->n_refused), NULL);
+		log_line(LOG_ERROR, "HAProxy refused a change: reading back what it has",
+			"operation", plan_ops[op->kind].name, "object",
+			op->key ? op->key : op->backend, "answer", result->first_text, "refused",
+			log_num((int64_t)result->n_refused), NULL);
 	}
 	if (!result->is_lost) {
 		doubt(reconcile);
@@ -680,7 +698,8 @@ const char *reconcile_missing(const struct reconcile *reconcile)
 	if (reconcile->phase == PHASE_DOWN) {
 		return "HAProxy does not answer";
 	}
-	return reconcile->is_converged ? NULL : "HAProxy has not been read back equal to what is wanted";
+	return reconcile->is_converged ? NULL
+				       : "HAProxy has not been read back equal to what is wanted";
 }
 
 void reconcile_refresh_metrics(const struct reconcile *reconcile)

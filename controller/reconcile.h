@@ -1,9 +1,11 @@
 /*
- * When to do what: the one place that turns "something changed" into passes over store, model, plan and HAProxy.
+ * When to do what: the one place that turns "something changed" into passes over store, model, plan
+ * and HAProxy.
  *
- * One pass at a time; what changes meanwhile is taken up by the next. A pass needs three things: every kind listed once, a connection to
- * HAProxy, and `applied` that was read back over this connection. Whatever casts doubt on `applied` - a lost connection, an answer
- * that was not expected, a reload - throws it away and reads everything back before the next pass.
+ * One pass at a time; what changes meanwhile is taken up by the next. A pass needs three things:
+ * every kind listed once, a connection to HAProxy, and `applied` that was read back over this
+ * connection. Whatever casts doubt on `applied` - a lost connection, an answer that was not
+ * expected, a reload - throws it away and reads everything back before the next pass.
  *
  *   DOWN --worker answers--> READING --read back--> IDLE <--> APPLYING
  *    ^                          ^                     |
@@ -45,7 +47,8 @@ void reconcile_free(struct reconcile *reconcile);
 void reconcile_set_process(struct reconcile *reconcile, struct process *process);
 
 /* To be called for every event of the process. */
-void reconcile_on_process(struct reconcile *reconcile, enum process_event event, long pid, const char *text);
+void reconcile_on_process(
+	struct reconcile *reconcile, enum process_event event, long pid, const char *text);
 
 /* Reads everything back and repairs what differs (SIGHUP). */
 void reconcile_resync(struct reconcile *reconcile);

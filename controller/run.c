@@ -1,6 +1,6 @@
 /*
- * See run.h. Made from top to bottom of the picture in docs/architecture.md, torn down in the opposite order. Whatever can be found
- * wrong is found before HAProxy is started.
+ * See run.h. Made from top to bottom of the picture in docs/architecture.md, torn down in the
+ * opposite order. Whatever can be found wrong is found before HAProxy is started.
  */
 #include "run.h"
 
@@ -96,7 +96,8 @@ static void on_denied(
 	struct run *run = ctx;
 
 	(void)target;
-	/* Without a route on disk nobody would miss HAProxy; otherwise last-good traffic goes on while somebody mends the token. */
+	/* Without a route on disk nobody would miss HAProxy; otherwise last-good traffic goes on
+	 * while somebody mends the token. */
 	if (status != 401 || state_has_routes(run->state) || ++run->n_refusals < MAX_REFUSALS ||
 		run->is_stopping) {
 		return;
@@ -145,8 +146,9 @@ static bool make_directory(const char *path, struct err *err)
 	if (mkdir(path, 0755) == 0 || errno == EEXIST) {
 		return true;
 	}
-	return err_set(err, ERR_INPUT, "can't create '%s': %s: create it, or choose another with --run-dir",
-		path, strerror(errno));
+	return err_set(err, ERR_INPUT,
+		"can't create '%s': %s: create it, or choose another with --run-dir", path,
+		strerror(errno));
 }
 
 static bool open_directories(struct run *run)
@@ -170,8 +172,7 @@ static bool read_kube_config(struct run *run)
 	if (options_get(run->options, OPTION_MANIFESTS) != NULL) {
 		return true;
 	}
-	run->kube_config =
-		path ? kube_config_load(path, &err) : kube_config_in_cluster(NULL, &err);
+	run->kube_config = path ? kube_config_load(path, &err) : kube_config_in_cluster(NULL, &err);
 	return run->kube_config != NULL || fail(run, EXIT_STATUS_INPUT, &err);
 }
 

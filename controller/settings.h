@@ -5,7 +5,8 @@
 #include "base/log.h"
 #include "kube/object.h"
 
-/* Applies the ConfigMap; NULL (there is none) means the defaults. Unknown keys and values are logged and left alone. */
+/* Applies the ConfigMap; NULL (there is none) means the defaults. Unknown keys and values are
+ * logged and left alone. */
 void settings_apply(const struct config_map *config_map, enum log_level default_log_level);
 
 #endif

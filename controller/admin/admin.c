@@ -12,7 +12,7 @@
 #include "base/metrics.h"
 
 #define MAX_HEADERS_SIZE 8192
-#define TIMEOUT_SECONDS  10
+#define TIMEOUT_SECONDS	 10
 
 struct admin {
 	struct evhttp *http;

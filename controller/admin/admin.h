@@ -1,5 +1,6 @@
 /*
- * The operator's HTTP server: /healthz (the loop runs), /readyz (traffic may come), /metrics (Prometheus text format). Read-only.
+ * The operator's HTTP server: /healthz (the loop runs), /readyz (traffic may come), /metrics
+ * (Prometheus text format). Read-only.
  */
 #ifndef HG_ADMIN_ADMIN_H
 #define HG_ADMIN_ADMIN_H

@@ -11,7 +11,8 @@
 static void write_metric(
 	struct buf *buf, const char *type, const char *name, const char *help, double value)
 {
-	buf_printf(buf, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, type, name, value);
+	buf_printf(
+		buf, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, type, name, value);
 }
 
 static double cpu_seconds(void)
@@ -20,7 +21,7 @@ static double cpu_seconds(void)
 
 	getrusage(RUSAGE_SELF, &usage);
 	return (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
-		(double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 static double resident_bytes(void)
@@ -54,7 +55,8 @@ static double open_files(void)
 	return n - 3; /* ".", ".." and the directory itself */
 }
 
-/* Field 22 of /proc/self/stat, in ticks since boot; the name in field 2 may hold blanks, so count from its ')'. */
+/* Field 22 of /proc/self/stat, in ticks since boot; the name in field 2 may hold blanks, so count
+ * from its ')'. */
 static double start_time(void)
 {
 	char line[1024];
@@ -90,7 +92,8 @@ void process_metrics_write(struct buf *buf)
 		"Total user and system CPU time spent in seconds.", cpu_seconds());
 	write_metric(buf, "gauge", "process_resident_memory_bytes",
 		"Resident memory size in bytes.", resident_bytes());
-	write_metric(buf, "gauge", "process_open_fds", "Number of open file descriptors.", open_files());
+	write_metric(
+		buf, "gauge", "process_open_fds", "Number of open file descriptors.", open_files());
 	write_metric(buf, "gauge", "process_start_time_seconds",
 		"Start time of the process since unix epoch in seconds.", start_time());
 }

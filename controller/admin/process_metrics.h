@@ -1,4 +1,5 @@
-/* The process_* metrics that every Prometheus client exports: CPU, memory, open files, start time; read from /proc/self. */
+/* The process_* metrics that every Prometheus client exports: CPU, memory, open files, start time;
+ * read from /proc/self. */
 #ifndef HG_ADMIN_PROCESS_METRICS_H
 #define HG_ADMIN_PROCESS_METRICS_H
 

@@ -1,6 +1,7 @@
 /*
- * Memory that is always there: these functions end the program with a message when the system has no memory left,
- * because a controller that goes on half-informed is worse than one that is started again (HAProxy keeps serving).
+ * Memory that is always there: these functions end the program with a message when the system has
+ * no memory left, because a controller that goes on half-informed is worse than one that is started
+ * again (HAProxy keeps serving).
  */
 #ifndef HG_BASE_ALLOC_H
 #define HG_BASE_ALLOC_H

@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 
 #define ARENA_CHUNK_SIZE 4096
-#define ARENA_ALIGN      16
+#define ARENA_ALIGN	 16
 
 struct arena_chunk {
 	struct arena_chunk *next;

@@ -1,4 +1,5 @@
-/* Memory that is given back all at once: strings and arrays that live exactly as long as one plan or one pass. */
+/* Memory that is given back all at once: strings and arrays that live exactly as long as one plan
+ * or one pass. */
 #ifndef HG_BASE_ARENA_H
 #define HG_BASE_ARENA_H
 
@@ -10,7 +11,7 @@ struct arena_chunk;
 
 struct arena {
 	struct arena_chunk *chunks; /* newest first */
-	size_t used;                /* bytes used of the newest chunk */
+	size_t used;		    /* bytes used of the newest chunk */
 };
 
 /* A zeroed struct arena is an empty arena. */

@@ -2,9 +2,9 @@
 #ifndef HG_BASE_ATTR_H
 #define HG_BASE_ATTR_H
 
-#define MUST_USE          __attribute__((warn_unused_result))
+#define MUST_USE	  __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
-#define NORETURN          __attribute__((noreturn))
+#define NORETURN	  __attribute__((noreturn))
 
 /* CLEANUP(fn): run fn(&variable) when the variable leaves its scope. */
 #define CLEANUP(fn) __attribute__((cleanup(fn)))

@@ -1,8 +1,9 @@
 /*
  * A growable byte string with a hard limit and a sticky failure.
  *
- * Appending past the limit sets the failure flag and keeps what was there; a caller appends freely and asks once, at the
- * end, with buf_is_ok(). The content is always followed by a NUL that is not counted in `len`.
+ * Appending past the limit sets the failure flag and keeps what was there; a caller appends freely
+ * and asks once, at the end, with buf_is_ok(). The content is always followed by a NUL that is not
+ * counted in `len`.
  */
 #ifndef HG_BASE_BUF_H
 #define HG_BASE_BUF_H
@@ -14,10 +15,10 @@
 #include "base/attr.h"
 
 struct buf {
-	char *data;      /* owned; NULL until the first append */
-	size_t len;      /* bytes used, without the closing NUL */
-	size_t size;     /* bytes allocated */
-	size_t max;      /* most bytes that may be used; 0 = BUF_DEFAULT_MAX */
+	char *data;	 /* owned; NULL until the first append */
+	size_t len;	 /* bytes used, without the closing NUL */
+	size_t size;	 /* bytes allocated */
+	size_t max;	 /* most bytes that may be used; 0 = BUF_DEFAULT_MAX */
 	bool has_failed; /* an append did not fit */
 };
 

@@ -1,4 +1,5 @@
-/* The two clocks of the program: monotonic for waiting and measuring, wall time for certificates and logs. */
+/* The two clocks of the program: monotonic for waiting and measuring, wall time for certificates
+ * and logs. */
 #ifndef HG_BASE_CLOCK_H
 #define HG_BASE_CLOCK_H
 

@@ -1,8 +1,10 @@
 /*
- * Why something outside the program did not work: a kind that decides what to do next, and a text for a person.
+ * Why something outside the program did not work: a kind that decides what to do next, and a text
+ * for a person.
  *
- * The object lives on the caller's stack, starts zeroed (`struct err err = {0};`), owns no memory, and is filled only by the
- * function that fails. Texts are lower case, name the object, and end with the remedy where there is one.
+ * The object lives on the caller's stack, starts zeroed (`struct err err = {0};`), owns no memory,
+ * and is filled only by the function that fails. Texts are lower case, name the object, and end
+ * with the remedy where there is one.
  */
 #ifndef HG_BASE_ERR_H
 #define HG_BASE_ERR_H

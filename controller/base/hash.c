@@ -1,4 +1,5 @@
-/* See hash.h. FNV-1a over the bytes, then a multiply-xor finish that spreads them over all 32 bits. */
+/* See hash.h. FNV-1a over the bytes, then a multiply-xor finish that spreads them over all 32 bits.
+ */
 #include "base/hash.h"
 
 #include <string.h>

@@ -1,9 +1,9 @@
 /*
  * One hash function for every table of the program.
  *
- * It is seeded once at start (hash_seed), because keys come from tenants: with a known seed, somebody could choose hosts
- * that all land in one slot. Nothing that leaves the program may depend on the seed; hash_stable() is for what is
- * written to disk.
+ * It is seeded once at start (hash_seed), because keys come from tenants: with a known seed,
+ * somebody could choose hosts that all land in one slot. Nothing that leaves the program may depend
+ * on the seed; hash_stable() is for what is written to disk.
  */
 #ifndef HG_BASE_HASH_H
 #define HG_BASE_HASH_H

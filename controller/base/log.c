@@ -11,7 +11,8 @@
 #define LOG_MAX_PAIRS 24
 #define LOG_NUM_SLOTS 16
 
-/* Longer values are cut, so that a line is always whole: with a value of every pair at its longest it still fits. */
+/* Longer values are cut, so that a line is always whole: with a value of every pair at its longest
+ * it still fits. */
 #define LOG_MAX_LINE_SIZE ((LOG_MAX_PAIRS + 3) * (LOG_MAX_VALUE_LEN * 6 + 128))
 
 static enum log_level current_level = LOG_INFO;

@@ -1,9 +1,11 @@
 /*
- * Structured log lines on stderr: logfmt (`time=… level=info msg="…" key=value`) or one JSON object a line.
+ * Structured log lines on stderr: logfmt (`time=… level=info msg="…" key=value`) or one JSON object
+ * a line.
  *
- * The variable arguments are key and value strings in turn, ended by NULL; values are quoted and escaped here, so any bytes
- * are safe; what is longer than LOG_MAX_VALUE_LEN bytes is cut and ends in "...". Never pass a Secret's content. The level and the format are the only global state of the program besides
- * the metrics.
+ * The variable arguments are key and value strings in turn, ended by NULL; values are quoted and
+ * escaped here, so any bytes are safe; what is longer than LOG_MAX_VALUE_LEN bytes is cut and ends
+ * in "...". Never pass a Secret's content. The level and the format are the only global state of
+ * the program besides the metrics.
  */
 #ifndef HG_BASE_LOG_H
 #define HG_BASE_LOG_H
@@ -35,12 +37,12 @@ struct log_pair {
 	const char *value;
 };
 void log_pairs(enum log_level level, const char *msg, const struct log_pair *pairs, size_t n_pairs);
-void log_format_line(struct buf *buf, enum log_format format, const struct log_pair *pairs,
-	size_t n_pairs);
+void log_format_line(
+	struct buf *buf, enum log_format format, const struct log_pair *pairs, size_t n_pairs);
 
 /*
- * At most one line each `interval_ms` for something that a peer can cause again and again. True = log now;
- * *ret_skipped then has the number of times it was held back before.
+ * At most one line each `interval_ms` for something that a peer can cause again and again. True =
+ * log now; *ret_skipped then has the number of times it was held back before.
  */
 struct log_limit {
 	uint64_t next_ms;
@@ -49,7 +51,8 @@ struct log_limit {
 bool log_limit_pass(struct log_limit *limit, uint64_t now_ms, unsigned interval_ms,
 	unsigned *ret_skipped) MUST_USE;
 
-/* Decimal text of a number in a small rotating store: valid for the next 15 calls. For log arguments. */
+/* Decimal text of a number in a small rotating store: valid for the next 15 calls. For log
+ * arguments. */
 const char *log_num(int64_t number);
 
 /* Milliseconds with three decimals from microseconds; same store. */

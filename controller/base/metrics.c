@@ -1,4 +1,5 @@
-/* See metrics.h. Each metric is a short list of values, one a label value: the sets are small, so a list is enough. */
+/* See metrics.h. Each metric is a short list of values, one a label value: the sets are small, so a
+ * list is enough. */
 #include "base/metrics.h"
 
 #include <assert.h>
@@ -20,13 +21,13 @@ static const struct {
 #include "base/metrics.def"
 };
 
-static const double bounds[] = {
-	0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+static const double bounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+	0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 
 struct sample {
 	struct sample *next;
 	char *label_value; /* NULL = no label */
-	double value;      /* histograms: the sum */
+	double value;	   /* histograms: the sum */
 	uint64_t *buckets; /* histograms: ARRAY_LEN(bounds) + 1 counts, not cumulated */
 };
 

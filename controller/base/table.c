@@ -1,4 +1,5 @@
-/* See table.h. Open addressing with linear probing; removal shifts later items back, so there are no tombstones. */
+/* See table.h. Open addressing with linear probing; removal shifts later items back, so there are
+ * no tombstones. */
 #include "base/table.h"
 
 #include <stdlib.h>
@@ -26,8 +27,7 @@ static uint32_t next_slot(const struct table *table, uint32_t slot)
 }
 
 /* The slot of the item with this key, or table->size. */
-static uint32_t find_slot(
-	const struct table *table, uint32_t hash, const void *key, table_eq_fn eq)
+static uint32_t find_slot(const struct table *table, uint32_t hash, const void *key, table_eq_fn eq)
 {
 	if (table->size == 0) {
 		return 0;
@@ -84,7 +84,8 @@ void table_insert(struct table *table, uint32_t hash, void *item)
 	table->n_items++;
 }
 
-/* Is `slot` outside the cyclic range (hole, probe]? Then the item at `probe` may move into the hole. */
+/* Is `slot` outside the cyclic range (hole, probe]? Then the item at `probe` may move into the
+ * hole. */
 static bool may_fill(uint32_t hole, uint32_t probe, uint32_t slot)
 {
 	if (hole <= probe) {

@@ -163,10 +163,11 @@ static bool fail(const struct state *state, const char *what, struct err *err)
 {
 	int code = errno;
 	bool is_denied = code == EACCES || code == EPERM || code == EROFS;
-	const char *remedy = is_denied ? "make it writable for the user that the controller runs as"
-			     : code == ENOSPC || code == EDQUOT || code == EFBIG
-				     ? "make room on its file system"
-				     : "look at its file system";
+	const char *remedy =
+		is_denied ? "make it writable for the user that the controller runs as"
+		: code == ENOSPC || code == EDQUOT || code == EFBIG
+			? "make room on its file system"
+			: "look at its file system, or choose another with --state-dir";
 
 	return err_set(err, is_denied ? ERR_DENIED : ERR_INPUT, "state directory %s: %s: %s; %s",
 		state->directory, what, strerror(code), remedy);

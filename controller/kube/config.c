@@ -77,17 +77,27 @@ static bool read_document(struct reading *reading, struct err *err);
 static bool check_config(struct kube_config *config, struct err *err);
 static bool check_server(struct kube_config *config, struct err *err);
 
+/* Whatever is wrong with the file. Always NULL. */
+static struct kube_config *name_remedy(struct err *err)
+{
+	struct err fault = *err;
+
+	(void)err_set(err, fault.kind, "%s; mend the file, or name another with --kubeconfig",
+		fault.text);
+	return NULL;
+}
+
 struct kube_config *kube_config_load(const char *path, struct err *err)
 {
 	char *text = secret_text_read(path, err);
 
 	if (text == NULL) {
 		(void)err_wrap(err, "kubeconfig");
-		return NULL;
+		return name_remedy(err);
 	}
 	struct kube_config *config = kube_config_parse(text, strlen(text), path, err);
 	secret_text_free(text);
-	return config;
+	return config != NULL ? config : name_remedy(err);
 }
 
 struct kube_config *kube_config_parse(
@@ -133,7 +143,7 @@ struct kube_config *kube_config_in_cluster(const char *directory, struct err *er
 	if (host == NULL || port == NULL || *host == '\0' || *port == '\0') {
 		(void)err_set(err, ERR_INPUT,
 			"in-cluster: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not "
-			"set: run in a pod, or give a kubeconfig");
+			"set: run in a pod, or name a kubeconfig with --kubeconfig");
 		return NULL;
 	}
 	if (directory == NULL) {

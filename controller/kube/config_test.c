@@ -332,7 +332,7 @@ static void test_in_cluster(void **state)
 	unsetenv("KUBERNETES_SERVICE_HOST");
 	unsetenv("KUBERNETES_SERVICE_PORT");
 	assert_null(kube_config_in_cluster(directory, &err));
-	assert_non_null(strstr(err.text, "give a kubeconfig"));
+	assert_non_null(strstr(err.text, "--kubeconfig"));
 
 	setenv("KUBERNETES_SERVICE_HOST", "fd00::1", 1);
 	setenv("KUBERNETES_SERVICE_PORT", "443", 1);

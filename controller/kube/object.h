@@ -1,12 +1,14 @@
 /*
- * Kubernetes objects as Headgate keeps them: only the fields that are used, each object one block of memory.
+ * Kubernetes objects as Headgate keeps them: only the fields that are used, each object one block
+ * of memory.
  *
- * Texts and lists inside an object are offsets from its start, not pointers. So an object is copied with memcpy, freed
- * with free(), and two objects say the same exactly when their bytes are the same (object_equals) - an update that changes
- * nothing we read, such as a status, is seen as no change at once.
+ * Texts and lists inside an object are offsets from its start, not pointers. So an object is copied
+ * with memcpy, freed with free(), and two objects say the same exactly when their bytes are the
+ * same (object_equals) - an update that changes nothing we read, such as a status, is seen as no
+ * change at once.
  *
- * Field meanings: https://kubernetes.io/docs/reference/kubernetes-api/ (Ingress v1, IngressClass v1, Service v1,
- * EndpointSlice v1, ConfigMap v1).
+ * Field meanings: https://kubernetes.io/docs/reference/kubernetes-api/ (Ingress v1, IngressClass
+ * v1, Service v1, EndpointSlice v1, ConfigMap v1).
  */
 #ifndef HG_KUBE_OBJECT_H
 #define HG_KUBE_OBJECT_H
@@ -26,8 +28,8 @@ enum kube_kind {
 struct kube_kind_info {
 	const char *name;
 	const char *api_version; /* "v1", "networking.k8s.io/v1" */
-	const char *path;        /* "/api/v1" */
-	const char *resource;    /* "services" */
+	const char *path;	 /* "/api/v1" */
+	const char *resource;	 /* "services" */
 };
 
 extern const struct kube_kind_info kube_kinds[KUBE_KIND_COUNT];
@@ -47,12 +49,12 @@ struct obj_list {
 enum obj_bool { OBJ_ABSENT = 0, OBJ_FALSE, OBJ_TRUE };
 
 struct object {
-	uint32_t mark;            /* the store's own; not part of the content */
-	uint32_t size;            /* bytes of the whole block */
-	int64_t created_seconds;  /* metadata.creationTimestamp, Unix time; 0 = absent */
+	uint32_t mark;		   /* the store's own; not part of the content */
+	uint32_t size;		   /* bytes of the whole block */
+	int64_t created_seconds;   /* metadata.creationTimestamp, Unix time; 0 = absent */
 	struct obj_text namespace; /* "" for cluster-scoped kinds */
 	struct obj_text name;
-	uint8_t kind;             /* enum kube_kind */
+	uint8_t kind; /* enum kube_kind */
 };
 
 enum ingress_path_type {
@@ -67,7 +69,7 @@ struct ingress_backend {
 	struct obj_text service;
 	struct obj_text port_name;
 	struct obj_text resource_kind; /* set when backend.resource is used */
-	int32_t port_number;           /* 0 = by name */
+	int32_t port_number;	       /* 0 = by name */
 };
 
 struct ingress_path {
@@ -119,8 +121,8 @@ struct slice_port {
 
 struct slice_endpoint {
 	struct obj_text address; /* addresses[0]: the API gives further ones no meaning */
-	struct obj_text pod;     /* targetRef.name when targetRef.kind is Pod */
-	uint8_t ready;           /* enum obj_bool; absent means ready */
+	struct obj_text pod;	 /* targetRef.name when targetRef.kind is Pod */
+	uint8_t ready;		 /* enum obj_bool; absent means ready */
 	uint8_t serving;
 	uint8_t terminating;
 };
@@ -129,7 +131,7 @@ struct endpoint_slice {
 	struct object head;
 	struct obj_text service;      /* label kubernetes.io/service-name */
 	struct obj_text address_type; /* IPv4, IPv6, FQDN */
-	struct obj_list ports;        /* struct slice_port */
+	struct obj_list ports;	      /* struct slice_port */
 	struct obj_list endpoints;    /* struct slice_endpoint */
 };
 

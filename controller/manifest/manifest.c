@@ -398,7 +398,9 @@ static bool start_watch(struct manifests *manifests, struct err *err)
 			strerror(errno));
 	}
 	if (inotify_add_watch(manifests->fd, manifests->directory, WATCH_EVENTS) < 0) {
-		return err_set(err, ERR_INPUT, "can't watch the directory %s: %s",
+		return err_set(err, ERR_INPUT,
+			"can't watch the directory %s: %s; name the one that has the manifests "
+			"with --manifests",
 			manifests->directory, strerror(errno));
 	}
 	manifests->watch = event_new(

@@ -68,8 +68,10 @@ bool manifest_read_names(const char *directory, struct manifest_names *ret_names
 	DIR *dir = opendir(directory);
 
 	if (dir == NULL) {
-		return err_set(err, ERR_INPUT, "can't read the directory %s: %s", directory,
-			strerror(errno));
+		return err_set(err, ERR_INPUT,
+			"can't read the directory %s: %s; name the one that has the manifests with "
+			"--manifests",
+			directory, strerror(errno));
 	}
 	bool has_room = collect_names(dir, &names);
 	closedir(dir);

@@ -1,0 +1,318 @@
+/* The operator's HTTP server, asked over a real connection: what it answers, and what it refuses.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/metrics.h"
+
+#define MAX_TURNS 10000
+
+struct bench {
+	struct event_base *base;
+	struct admin *admin;
+	uint16_t port;
+	const char *missing;
+	unsigned n_refreshes;
+};
+
+static const char *on_ready(void *ctx)
+{
+	return ((struct bench *)ctx)->missing;
+}
+
+static void on_refresh(void *ctx)
+{
+	struct bench *bench = ctx;
+
+	bench->n_refreshes++;
+	metrics_set(METRIC_BACKENDS, NULL, 42);
+}
+
+/* A socket bound to a port of 127.0.0.1 that the kernel chose. */
+static int bind_any(uint16_t *ret_port)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	*ret_port = ntohs(address.sin_port);
+	return fd;
+}
+
+static struct admin *open_at(struct bench *bench, const char *bind_text, struct err *err)
+{
+	const struct admin_callbacks callbacks = {on_ready, on_refresh, bench};
+
+	*err = (struct err){0};
+	return admin_open(bench->base, bind_text, &callbacks, err);
+}
+
+/* A port that was free a moment ago may be taken now: then another one. */
+static int setup(void **state)
+{
+	struct bench *bench = xcalloc(1, sizeof(*bench));
+	struct err err;
+
+	bench->base = event_base_new();
+	for (int i = 0; i < 20 && bench->admin == NULL; i++) {
+		close(bind_any(&bench->port));
+		CLEANUP(free_ptr) char *text = xasprintf("127.0.0.1:%u", bench->port);
+		bench->admin = open_at(bench, text, &err);
+	}
+	assert_non_null(bench->admin);
+	*state = bench;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *bench = *state;
+
+	admin_close(bench->admin);
+	event_base_free(bench->base);
+	metrics_reset();
+	free(bench);
+	return 0;
+}
+
+static int connect_to(const struct bench *bench)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons(bench->port)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	return fd;
+}
+
+/* Sends bytes and reads until the server closes. */
+static char *ask(struct bench *bench, const char *request)
+{
+	struct buf answer = BUF_INIT(1 << 20);
+	int fd = connect_to(bench);
+	ssize_t n = -1;
+
+	assert_int_equal(write(fd, request, strlen(request)), strlen(request));
+	for (int turn = 0; n != 0; turn++) {
+		char chunk[4096];
+		assert_true(turn < MAX_TURNS);
+		event_base_loop(bench->base, EVLOOP_NONBLOCK);
+		n = read(fd, chunk, sizeof(chunk));
+		if (n > 0) {
+			buf_append(&answer, chunk, (size_t)n);
+		} else if (n < 0 && errno == EAGAIN) {
+			poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 1);
+		} else if (n < 0) {
+			n = 0;
+		}
+	}
+	close(fd);
+	return buf_take(&answer);
+}
+
+static char *get(struct bench *bench, const char *method, const char *path)
+{
+	CLEANUP(free_ptr)
+	char *request = xasprintf(
+		"%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", method, path);
+
+	return ask(bench, request);
+}
+
+static void check(struct bench *bench, const char *path, const char *status, const char *body)
+{
+	CLEANUP(free_ptr) char *answer = get(bench, "GET", path);
+	CLEANUP(free_ptr) char *first = xasprintf("HTTP/1.1 %s ", status);
+	const char *content = strstr(answer, "\r\n\r\n");
+
+	assert_memory_equal(answer, first, strlen(first));
+	assert_non_null(content);
+	assert_string_equal(content + 4, body);
+	assert_non_null(strstr(answer, "Content-Type: text/plain; charset=utf-8\r\n"));
+}
+
+static void test_health(void **state)
+{
+	struct bench *bench = *state;
+
+	check(bench, "/healthz", "200", "ok\n");
+	bench->missing = "HAProxy does not answer";
+	check(bench, "/healthz", "200", "ok\n");
+	check(bench, "/healthz?verbose", "200", "ok\n");
+}
+
+static void test_readiness(void **state)
+{
+	struct bench *bench = *state;
+
+	bench->missing = "HAProxy does not answer";
+	check(bench, "/readyz", "503", "HAProxy does not answer\n");
+	bench->missing = NULL;
+	check(bench, "/readyz", "200", "ok\n");
+}
+
+static void test_other_paths(void **state)
+{
+	static const char *const paths[] = {"/", "/metrics/", "/Metrics", "/healthz/x",
+		"/../metrics", "/%2e%2e/etc/passwd", "/debug/pprof"};
+
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		check(*state, paths[i], "404",
+			"not found; there are /healthz, /readyz and /metrics\n");
+	}
+}
+
+static void test_metrics(void **state)
+{
+	static const char *const wanted[] = {"\nheadgate_backends 42\n",
+		"\n# TYPE headgate_reconcile_time_seconds histogram\n",
+		"\n# TYPE process_cpu_seconds_total counter\n", "\nprocess_resident_memory_bytes ",
+		"\nprocess_open_fds ", "\nprocess_start_time_seconds ",
+		"Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"};
+	struct bench *bench = *state;
+	CLEANUP(free_ptr) char *answer = get(bench, "GET", "/metrics");
+	double value;
+
+	assert_memory_equal(answer, "HTTP/1.1 200 ", 13);
+	assert_int_equal(bench->n_refreshes, 1);
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+		assert_non_null(strstr(answer, wanted[i]));
+	}
+	assert_int_equal(
+		sscanf(strstr(answer, wanted[3]), " process_resident_memory_bytes %lf", &value), 1);
+	assert_true(value > 100000 && value < 1e11);
+	assert_int_equal(sscanf(strstr(answer, wanted[4]), " process_open_fds %lf", &value), 1);
+	assert_true(value >= 4 && value < 1000);
+	/* After 2020 and not in the future. */
+	assert_int_equal(
+		sscanf(strstr(answer, wanted[5]), " process_start_time_seconds %lf", &value), 1);
+	assert_true(value > 1577836800 && value <= (double)time(NULL) + 2);
+}
+
+static void test_head(void **state)
+{
+	CLEANUP(free_ptr) char *answer = get(*state, "HEAD", "/healthz");
+
+	assert_memory_equal(answer, "HTTP/1.1 200 ", 13);
+	assert_string_equal(strstr(answer, "\r\n\r\n"), "\r\n\r\n");
+}
+
+/* Read-only: nothing that changes anything is even looked at. */
+static void test_other_methods(void **state)
+{
+	static const char *const methods[] = {
+		"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "FOO"};
+	struct bench *bench = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+		CLEANUP(free_ptr) char *answer = get(bench, methods[i], "/metrics");
+		assert_int_equal(strncmp(answer, "HTTP/1.1 2", 10) == 0, false);
+	}
+	assert_int_equal(bench->n_refreshes, 0);
+}
+
+static void test_hostile_requests(void **state)
+{
+	struct bench *bench = *state;
+	struct buf request = BUF_INIT(0);
+
+	buf_append_str(&request, "GET /healthz HTTP/1.1\r\nConnection: close\r\nX: ");
+	for (int i = 0; i < 20000; i++) {
+		buf_append_char(&request, 'x');
+	}
+	buf_append_str(&request, "\r\n\r\n");
+	CLEANUP(free_ptr) char *large = ask(bench, buf_str(&request));
+	assert_null(strstr(large, "200 OK"));
+	CLEANUP(free_ptr)
+	char *body = ask(bench,
+		"GET /healthz HTTP/1.1\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello");
+	assert_null(strstr(body, "200 OK"));
+	CLEANUP(free_ptr) char *garbage = ask(bench, "\x16\x03\x01 nonsense\r\n\r\n");
+	assert_null(strstr(garbage, "200 OK"));
+	check(bench, "/healthz", "200", "ok\n");
+	buf_fini(&request);
+}
+
+static void check_refused(struct bench *bench, const char *bind_text, const char *text)
+{
+	struct err err;
+
+	assert_null(open_at(bench, bind_text, &err));
+	assert_int_equal(err.kind, ERR_INPUT);
+	if (strstr(err.text, text) == NULL) {
+		fail_msg("'%s': %s", bind_text, err.text);
+	}
+}
+
+static void test_bad_addresses(void **state)
+{
+	struct bench *bench = *state;
+	uint16_t port;
+	int fd = bind_any(&port);
+	CLEANUP(free_ptr) char *taken = xasprintf("127.0.0.1:%u", port);
+
+	check_refused(bench, "", "'' is not of the form ADDRESS:PORT");
+	check_refused(bench, "8405", "'8405' is not of the form ADDRESS:PORT");
+	check_refused(bench, ":", "':' has no port number behind the last ':'");
+	check_refused(bench, ":http", "':http' has no port number");
+	check_refused(bench, ":65536", "':65536' has no port number");
+	check_refused(bench, ":-1", "':-1' has no port number");
+	check_refused(bench, "127.0.0.1:80x", "has no port number");
+	check_refused(bench, "192.0.2.1:0", "can't listen on '192.0.2.1:0': ");
+	assert_int_equal(listen(fd, 1), 0);
+	check_refused(bench, taken, "Address already in use: choose another address or port");
+	close(fd);
+}
+
+static void test_ipv6(void **state)
+{
+	struct err err;
+	struct admin *admin = open_at(*state, "[::1]:0", &err);
+
+	/* A machine without IPv6 says so, and that is an answer, too. */
+	assert_true(admin != NULL || strstr(err.text, "can't listen on '[::1]:0'") != NULL);
+	admin_close(admin);
+	admin_close(NULL);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_health),
+		TEST(test_readiness),
+		TEST(test_other_paths),
+		TEST(test_metrics),
+		TEST(test_head),
+		TEST(test_other_methods),
+		TEST(test_hostile_requests),
+		TEST(test_bad_addresses),
+		TEST(test_ipv6),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

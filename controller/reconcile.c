@@ -13,8 +13,10 @@
 #include "haproxy/cli.h"
 #include "haproxy/observe.h"
 #include "model/diag.h"
+#include "gauges.h"
 #include "pending.h"
 #include "plan/plan.h"
+#include "saver.h"
 
 /* A new Service below HAProxy 3.4 waits until others have had time to come along, but never longer
  * than a second. */
@@ -29,10 +31,6 @@
 /* HAProxy refused something, or can't be reached. */
 #define RETRY_FIRST_MS 500
 #define RETRY_MAX_MS   30000
-
-/* Saving may take this fraction of the time, and begins when a burst is over. */
-#define SAVE_FIRST_MS 20
-#define SAVE_FACTOR   20
 
 enum reconcile_phase {
 	PHASE_DOWN,
@@ -74,7 +72,7 @@ struct reconcile {
 	struct event *pass_event; /* next turn of the loop, or after a wait */
 	struct event *read_event; /* read back after a wait */
 	struct event *reload_event;
-	struct event *save_event;
+	struct saver *saver;
 	uint64_t reload_wanted_ms; /* when the oldest waiting change asked for the reload; 0 = none
 				      waits */
 	uint64_t last_reload_ms;
@@ -217,65 +215,12 @@ static void connect_worker(struct reconcile *reconcile)
 	read_back(reconcile);
 }
 
-/* ---- saving ---- */
-
-static bool has_unsaved(const struct applied *applied)
+/* In the middle of a pass `applied` is true but half-way: the pass' end comes back here. */
+static struct applied *saveable(void *ctx)
 {
-	for (int i = 0; i < APPLIED_SHARDS; i++) {
-		if (applied->is_shard_unsaved[i]) {
-			return true;
-		}
-	}
-	for (int i = 0; i < MODEL_MAP_COUNT; i++) {
-		if (applied->is_map_unsaved[i]) {
-			return true;
-		}
-	}
-	return false;
-}
+	const struct reconcile *reconcile = ctx;
 
-/* Returns how many milliseconds it took; failures are logged and tried again with the next pass. */
-static uint64_t save(struct reconcile *reconcile, struct applied *applied)
-{
-	uint64_t start_us = clock_now_us();
-	struct err err = {0};
-
-	if (state_save(reconcile->state, applied, &err)) {
-		metrics_add(METRIC_STATE_WRITES, NULL, 1);
-		metrics_add(METRIC_STATE_BYTES, NULL, (double)state_last_size(reconcile->state));
-	} else {
-		metrics_add(METRIC_STATE_ERRORS, NULL, 1);
-		log_line(LOG_ERROR,
-			"can't save the state: traffic goes on, but a restarted HAProxy would "
-			"serve an older one",
-			"error", err.text, NULL);
-	}
-	return (clock_now_us() - start_us) / 1000;
-}
-
-static void on_save_event(evutil_socket_t fd, short what, void *ctx)
-{
-	struct reconcile *reconcile = ctx;
-
-	(void)fd;
-	(void)what;
-	/* In the middle of a pass `applied` is true but half-way: the pass' end comes back here. */
-	if (reconcile->phase != PHASE_IDLE || reconcile->applied == NULL ||
-		!has_unsaved(reconcile->applied)) {
-		return;
-	}
-	uint64_t took_ms = save(reconcile, reconcile->applied);
-	if (has_unsaved(reconcile->applied) || took_ms * SAVE_FACTOR > SAVE_FIRST_MS) {
-		arm(reconcile->save_event, took_ms * SAVE_FACTOR + SAVE_FIRST_MS);
-	}
-}
-
-static void save_soon(struct reconcile *reconcile)
-{
-	if (has_unsaved(reconcile->applied) &&
-		!event_pending(reconcile->save_event, EV_TIMEOUT, NULL)) {
-		arm(reconcile->save_event, SAVE_FIRST_MS);
-	}
+	return reconcile->phase == PHASE_IDLE ? reconcile->applied : NULL;
 }
 
 /* ---- reloading ---- */
@@ -298,9 +243,7 @@ static void reload_failed(struct reconcile *reconcile, const char *text)
 		"retry_ms", log_num(wait_ms), NULL);
 	/* What is on disk must be what is served. */
 	if (reconcile->applied != NULL) {
-		memset(reconcile->applied->is_shard_unsaved, true, APPLIED_SHARDS);
-		memset(reconcile->applied->is_map_unsaved, true, MODEL_MAP_COUNT);
-		save(reconcile, reconcile->applied);
+		saver_save_all(reconcile->saver, reconcile->applied);
 	}
 	arm(reconcile->reload_event, wait_ms);
 	if (reconcile->applied == NULL) {
@@ -321,7 +264,7 @@ static void reload(struct reconcile *reconcile)
 	name_reasons(reconcile->reload_reasons, &reasons);
 	log_line(LOG_INFO, "reloading HAProxy", "reason", buf_str(&reasons), NULL);
 	buf_fini(&reasons);
-	event_del(reconcile->save_event);
+	saver_cancel(reconcile->saver);
 	reconcile->phase = PHASE_RELOADING;
 	bool is_saved = state_save_all(reconcile->state, wanted, &err);
 	applied_free(wanted);
@@ -376,8 +319,10 @@ static void reload_soon(struct reconcile *reconcile, uint32_t reasons)
 	if (at_ms < reconcile->last_reload_ms + RELOAD_INTERVAL_MS) {
 		at_ms = reconcile->last_reload_ms + RELOAD_INTERVAL_MS;
 	}
-	/* After a refused reload the timer already stands further away. */
-	if (reconcile->reload_retry.step_ms == 0) {
+	/* After a refused reload the timer stands further away, unless HAProxy was away when it
+	 * came. */
+	if (reconcile->reload_retry.step_ms == 0 ||
+		!event_pending(reconcile->reload_event, EV_TIMEOUT, NULL)) {
 		arm(reconcile->reload_event, at_ms > now_ms ? at_ms - now_ms : 0);
 	}
 }
@@ -514,7 +459,7 @@ static void pass_succeeded(struct reconcile *reconcile, const struct apply_resul
 	pending_keep_busy(&reconcile->pending, &reconcile->plan);
 	plan_fini(&reconcile->plan);
 	reconcile->phase = PHASE_IDLE;
-	save_soon(reconcile);
+	saver_soon(reconcile->saver, reconcile->applied);
 	if (!is_busy) {
 		reconcile->busy_wait_ms = 0;
 	}
@@ -610,7 +555,7 @@ struct reconcile *reconcile_new(const struct reconcile_options *options)
 	reconcile->pass_event = evtimer_new(options->base, on_pass_event, reconcile);
 	reconcile->read_event = evtimer_new(options->base, on_read_event, reconcile);
 	reconcile->reload_event = evtimer_new(options->base, on_reload_event, reconcile);
-	reconcile->save_event = evtimer_new(options->base, on_save_event, reconcile);
+	reconcile->saver = saver_new(options->base, options->state, saveable, reconcile);
 	backoff_init(&reconcile->retry, RETRY_FIRST_MS, RETRY_MAX_MS, BACKOFF_KUBE_RESET_MS);
 	backoff_init(&reconcile->reload_retry, RETRY_FIRST_MS, RETRY_MAX_MS, BACKOFF_KUBE_RESET_MS);
 	store_on_change(options->store, wake, reconcile);
@@ -629,7 +574,7 @@ void reconcile_free(struct reconcile *reconcile)
 	event_free(reconcile->pass_event);
 	event_free(reconcile->read_event);
 	event_free(reconcile->reload_event);
-	event_free(reconcile->save_event);
+	saver_free(reconcile->saver);
 	applied_free(reconcile->applied);
 	pending_fini(&reconcile->pending);
 	model_free(reconcile->model);
@@ -677,9 +622,8 @@ void reconcile_resync(struct reconcile *reconcile)
 
 void reconcile_stop(struct reconcile *reconcile)
 {
-	if (reconcile->phase == PHASE_IDLE && reconcile->applied != NULL &&
-		has_unsaved(reconcile->applied) && store_is_complete(reconcile->store)) {
-		save(reconcile, reconcile->applied);
+	if (reconcile->phase == PHASE_IDLE && store_is_complete(reconcile->store)) {
+		saver_save(reconcile->saver, reconcile->applied);
 	}
 	reconcile->phase = PHASE_STOPPED;
 	end_running(reconcile);
@@ -704,21 +648,5 @@ const char *reconcile_missing(const struct reconcile *reconcile)
 
 void reconcile_refresh_metrics(const struct reconcile *reconcile)
 {
-	size_t diag_counts[DIAG_REASON_COUNT];
-	struct model_counts counts;
-
-	model_count(reconcile->model, &counts);
-	metrics_set(METRIC_BACKENDS, NULL, (double)counts.n_backends);
-	metrics_set(METRIC_SERVERS, NULL, (double)counts.n_servers);
-	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
-		metrics_set(METRIC_ROUTES, model_map_files[map], (double)counts.n_entries[map]);
-	}
-	for (int kind = 0; kind < KUBE_KIND_COUNT; kind++) {
-		metrics_set(METRIC_OBJECTS, kube_kinds[kind].name,
-			(double)store_count(reconcile->store, (enum kube_kind)kind));
-	}
-	model_count_diags(reconcile->model, diag_counts);
-	for (int i = 0; i < DIAG_REASON_COUNT; i++) {
-		metrics_set(METRIC_DIAGNOSTICS, diag_reason_names[i], (double)diag_counts[i]);
-	}
+	gauges_refresh(reconcile->store, reconcile->model);
 }

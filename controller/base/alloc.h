@@ -13,7 +13,7 @@
 void *xmalloc(size_t size) MUST_USE;
 void *xcalloc(size_t n, size_t size) MUST_USE;
 
-/* Like reallocarray(3): aborts on n * size overflow. */
+/* Aborts also when n * size overflows. */
 void *xreallocarray(void *ptr, size_t n, size_t size) MUST_USE;
 
 char *xstrdup(const char *text) MUST_USE;

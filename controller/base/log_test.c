@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,7 +107,7 @@ static void test_json(void **state)
 
 static void check_long_value(enum log_format format, char c)
 {
-	char *value = malloc(LOG_MAX_VALUE_LEN + 2);
+	char *value = xmalloc(LOG_MAX_VALUE_LEN + 2);
 	struct log_pair pair = {"v", value};
 
 	assert_non_null(value);
@@ -210,7 +211,7 @@ static void test_log_line_json(void **state)
 static void test_log_line_stays_whole(void **state)
 {
 	struct capture capture;
-	char *value = malloc(100001);
+	char *value = xmalloc(100001);
 
 	(void)state;
 	assert_non_null(value);

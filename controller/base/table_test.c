@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,7 +53,7 @@ static int by_key(const void *a, const void *b)
 
 static struct bench *bench_new(unsigned n_keys, uint32_t (*hash)(unsigned key), uint64_t seed)
 {
-	struct bench *bench = calloc(1, sizeof(*bench));
+	struct bench *bench = xcalloc(1, sizeof(*bench));
 
 	assert_non_null(bench);
 	bench->n_keys = n_keys;

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,77 +204,72 @@ static void test_minimal(void **state)
 	}
 }
 
+static const struct {
+	enum kube_kind kind;
+	const char *text;
+	const char *message;
+} refused[] = {
+	{KUBE_SERVICE, "[]", "not a JSON object"},
+	{KUBE_SERVICE, "{}", "metadata.name: is missing"},
+	{KUBE_SERVICE, "{'metadata':7}", "metadata: must be an object"},
+	{KUBE_SERVICE, "{'metadata':{'name':null}}", "metadata.name: is missing"},
+	{KUBE_SERVICE, "{'metadata':{'name':''}}", "metadata.name: must not be empty"},
+	{KUBE_SERVICE, "{'metadata':{'name':7}}", "metadata.name: must be a string (in quotes)"},
+	{KUBE_SERVICE, "{'metadata':{'name':['x']}}", "metadata.name: must be a string"},
+	{KUBE_SERVICE, "{'metadata':{'name':'a\\u0000b'}}", "metadata.name: has a NUL character"},
+	{KUBE_SERVICE, "{'metadata':{'name':'x','namespace':true}}",
+		"metadata.namespace: must be a string (in quotes)"},
+	{KUBE_SERVICE, "{'metadata':{'name':'x','creationTimestamp':'yesterday'}}",
+		"metadata.creationTimestamp: must be a time like 2024-05-01T10:00:00Z"},
+	{KUBE_SERVICE, "{'metadata':{'name':'x'},'spec':[]}", "spec: must be an object"},
+	{KUBE_SERVICE, "{'metadata':{'name':'x'},'spec':{'ports':{}}}",
+		"spec.ports: must be a list"},
+	{KUBE_SERVICE, "{'metadata':{'name':'x'},'spec':{'ports':[{'port':1},null]}}",
+		"spec.ports[1]: must be an object"},
+	{KUBE_SERVICE, "{'metadata':{'name':'x'},'spec':{'ports':[{'port':0}]}}",
+		"spec.ports[0].port: must be from 1 to 65535"},
+	{KUBE_SERVICE,
+		"{'metadata':{'name':'x'},'spec':{'ports':[{'port':99999999999999999999}]}"
+		"}",
+		"spec.ports[0].port: must be from 1 to 65535"},
+	{KUBE_SERVICE, "{'metadata':{'name':'x'},'spec':{'ports':[{'port':80.0}]}}",
+		"spec.ports[0].port: must be a whole number"},
+	{KUBE_SERVICE, "{'metadata':{'name':'x'},'spec':{'ports':[{'port':1,'protocol':6}]}}",
+		"spec.ports[0].protocol: must be a string (in quotes)"},
+	{KUBE_INGRESS,
+		"{'metadata':{'name':'x'},'spec':{'rules':[{},{'http':{'paths':[{'backend':"
+		"{'service':{'port':{'number':'80'}}}}]}}]}}",
+		"spec.rules[1].http.paths[0].backend.service.port.number: must be a whole "
+		"number"},
+	{KUBE_INGRESS,
+		"{'metadata':{'name':'x'},'spec':{'rules':[{'http':{'paths':[{},"
+		"{'backend':{'service':'web'}}]}}]}}",
+		"spec.rules[0].http.paths[1].backend.service: must be an object"},
+	{KUBE_INGRESS, "{'metadata':{'name':'x'},'spec':{'defaultBackend':'web'}}",
+		"spec.defaultBackend: must be an object"},
+	{KUBE_INGRESS_CLASS,
+		"{'metadata':{'name':'x','annotations':"
+		"{'ingressclass.kubernetes.io/is-default-class':true}}}",
+		"metadata.annotations[\"ingressclass.kubernetes.io/is-default-class\"]: "
+		"must be a string (in quotes)"},
+	{KUBE_ENDPOINT_SLICE, "{'metadata':{'name':'x'},'endpoints':[{'addresses':'10.0.0.1'}]}",
+		"endpoints[0].addresses: must be a list"},
+	{KUBE_ENDPOINT_SLICE, "{'metadata':{'name':'x'},'endpoints':[{'addresses':[null]}]}",
+		"endpoints[0].addresses: must be a string (in quotes)"},
+	{KUBE_ENDPOINT_SLICE,
+		"{'metadata':{'name':'x'},'endpoints':[{},{},{'conditions':{'ready':'yes'}}"
+		"]}",
+		"endpoints[2].conditions.ready: must be true or false"},
+	{KUBE_CONFIG_MAP, "{'metadata':{'name':'x'},'data':[]}", "data: must be an object"},
+	{KUBE_CONFIG_MAP, "{'metadata':{'name':'x'},'data':{'ab':'','a.b':1}}",
+		"data[\"a.b\"]: must be a string (in quotes)"},
+};
+
 static void test_refused(void **state)
 {
-	static const struct {
-		enum kube_kind kind;
-		const char *text;
-		const char *message;
-	} cases[] = {
-		{KUBE_SERVICE, "[]", "not a JSON object"},
-		{KUBE_SERVICE, "{}", "metadata.name: is missing"},
-		{KUBE_SERVICE, "{'metadata':7}", "metadata: must be an object"},
-		{KUBE_SERVICE, "{'metadata':{'name':null}}", "metadata.name: is missing"},
-		{KUBE_SERVICE, "{'metadata':{'name':''}}", "metadata.name: must not be empty"},
-		{KUBE_SERVICE, "{'metadata':{'name':7}}",
-			"metadata.name: must be a string (in quotes)"},
-		{KUBE_SERVICE, "{'metadata':{'name':['x']}}", "metadata.name: must be a string"},
-		{KUBE_SERVICE, "{'metadata':{'name':'a\\u0000b'}}",
-			"metadata.name: has a NUL character"},
-		{KUBE_SERVICE, "{'metadata':{'name':'x','namespace':true}}",
-			"metadata.namespace: must be a string (in quotes)"},
-		{KUBE_SERVICE, "{'metadata':{'name':'x','creationTimestamp':'yesterday'}}",
-			"metadata.creationTimestamp: must be a time like 2024-05-01T10:00:00Z"},
-		{KUBE_SERVICE, "{'metadata':{'name':'x'},'spec':[]}", "spec: must be an object"},
-		{KUBE_SERVICE, "{'metadata':{'name':'x'},'spec':{'ports':{}}}",
-			"spec.ports: must be a list"},
-		{KUBE_SERVICE, "{'metadata':{'name':'x'},'spec':{'ports':[{'port':1},null]}}",
-			"spec.ports[1]: must be an object"},
-		{KUBE_SERVICE, "{'metadata':{'name':'x'},'spec':{'ports':[{'port':0}]}}",
-			"spec.ports[0].port: must be from 1 to 65535"},
-		{KUBE_SERVICE,
-			"{'metadata':{'name':'x'},'spec':{'ports':[{'port':99999999999999999999}]}"
-			"}",
-			"spec.ports[0].port: must be from 1 to 65535"},
-		{KUBE_SERVICE, "{'metadata':{'name':'x'},'spec':{'ports':[{'port':80.0}]}}",
-			"spec.ports[0].port: must be a whole number"},
-		{KUBE_SERVICE,
-			"{'metadata':{'name':'x'},'spec':{'ports':[{'port':1,'protocol':6}]}}",
-			"spec.ports[0].protocol: must be a string (in quotes)"},
-		{KUBE_INGRESS,
-			"{'metadata':{'name':'x'},'spec':{'rules':[{},{'http':{'paths':[{'backend':"
-			"{'service':{'port':{'number':'80'}}}}]}}]}}",
-			"spec.rules[1].http.paths[0].backend.service.port.number: must be a whole "
-			"number"},
-		{KUBE_INGRESS,
-			"{'metadata':{'name':'x'},'spec':{'rules':[{'http':{'paths':[{},"
-			"{'backend':{'service':'web'}}]}}]}}",
-			"spec.rules[0].http.paths[1].backend.service: must be an object"},
-		{KUBE_INGRESS, "{'metadata':{'name':'x'},'spec':{'defaultBackend':'web'}}",
-			"spec.defaultBackend: must be an object"},
-		{KUBE_INGRESS_CLASS,
-			"{'metadata':{'name':'x','annotations':"
-			"{'ingressclass.kubernetes.io/is-default-class':true}}}",
-			"metadata.annotations[\"ingressclass.kubernetes.io/is-default-class\"]: "
-			"must be a string (in quotes)"},
-		{KUBE_ENDPOINT_SLICE,
-			"{'metadata':{'name':'x'},'endpoints':[{'addresses':'10.0.0.1'}]}",
-			"endpoints[0].addresses: must be a list"},
-		{KUBE_ENDPOINT_SLICE,
-			"{'metadata':{'name':'x'},'endpoints':[{'addresses':[null]}]}",
-			"endpoints[0].addresses: must be a string (in quotes)"},
-		{KUBE_ENDPOINT_SLICE,
-			"{'metadata':{'name':'x'},'endpoints':[{},{},{'conditions':{'ready':'yes'}}"
-			"]}",
-			"endpoints[2].conditions.ready: must be true or false"},
-		{KUBE_CONFIG_MAP, "{'metadata':{'name':'x'},'data':[]}", "data: must be an object"},
-		{KUBE_CONFIG_MAP, "{'metadata':{'name':'x'},'data':{'ab':'','a.b':1}}",
-			"data[\"a.b\"]: must be a string (in quotes)"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		check_refused(cases[i].kind, cases[i].text, cases[i].message);
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		check_refused(refused[i].kind, refused[i].text, refused[i].message);
 	}
 }
 
@@ -428,7 +424,7 @@ static void test_copy(void **state)
 {
 	(void)state;
 	struct object *object = decode(KUBE_INGRESS, ingress_text);
-	struct object *copy = malloc(object->size);
+	struct object *copy = xmalloc(object->size);
 	assert_non_null(copy);
 	memcpy(copy, object, object->size);
 	assert_true(object_equals(object, copy));

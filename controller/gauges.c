@@ -1,0 +1,26 @@
+/* See gauges.h. */
+#include "gauges.h"
+
+#include "base/metrics.h"
+#include "model/diag.h"
+
+void gauges_refresh(const struct store *store, const struct model *model)
+{
+	size_t diag_counts[DIAG_REASON_COUNT];
+	struct model_counts counts;
+
+	model_count(model, &counts);
+	metrics_set(METRIC_BACKENDS, NULL, (double)counts.n_backends);
+	metrics_set(METRIC_SERVERS, NULL, (double)counts.n_servers);
+	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
+		metrics_set(METRIC_ROUTES, model_map_files[map], (double)counts.n_entries[map]);
+	}
+	for (int kind = 0; kind < KUBE_KIND_COUNT; kind++) {
+		metrics_set(METRIC_OBJECTS, kube_kinds[kind].name,
+			(double)store_count(store, (enum kube_kind)kind));
+	}
+	model_count_diags(model, diag_counts);
+	for (int i = 0; i < DIAG_REASON_COUNT; i++) {
+		metrics_set(METRIC_DIAGNOSTICS, diag_reason_names[i], (double)diag_counts[i]);
+	}
+}

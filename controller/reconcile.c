@@ -1,6 +1,7 @@
 /* See reconcile.h. */
 #include "reconcile.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,9 @@
 /* HAProxy refused something, or can't be reached. */
 #define RETRY_FIRST_MS 500
 #define RETRY_MAX_MS   30000
+
+/* Operations from which on a pass leaves memory worth giving back. */
+#define LARGE_PASS 5000
 
 enum reconcile_phase {
 	PHASE_DOWN,
@@ -457,7 +461,12 @@ static void pass_succeeded(struct reconcile *reconcile, const struct apply_resul
 		reload_soon(reconcile, reconcile->plan.reasons);
 	}
 	pending_keep_busy(&reconcile->pending, &reconcile->plan);
+	bool was_large = reconcile->plan.n_ops > LARGE_PASS;
 	plan_fini(&reconcile->plan);
+	if (was_large) {
+		/* What lists and the plan took goes back to the system. */
+		malloc_trim(0);
+	}
 	reconcile->phase = PHASE_IDLE;
 	saver_soon(reconcile->saver, reconcile->applied);
 	if (!is_busy) {

@@ -18,7 +18,7 @@
 
 /* A full disk is not empty a moment later. */
 #define RETRY_FIRST_MS 500
-#define RETRY_MAX_MS   30000
+#define RETRY_MAX_MS   5000
 #define RETRY_RESET_MS 120000
 
 struct saver {

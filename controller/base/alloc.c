@@ -45,6 +45,18 @@ char *xstrndup(const char *text, size_t len)
 	return check(strndup(text, len));
 }
 
+char *xstrpair(const char *first, const char *second, char **ret_second)
+{
+	size_t first_size = strlen(first) + 1;
+	size_t second_size = strlen(second) + 1;
+	char *block = xmalloc(first_size + second_size);
+
+	memcpy(block, first, first_size);
+	memcpy(block + first_size, second, second_size);
+	*ret_second = block + first_size;
+	return block;
+}
+
 char *xasprintf(const char *format, ...)
 {
 	char *text = NULL;

@@ -19,6 +19,9 @@ void *xreallocarray(void *ptr, size_t n, size_t size) MUST_USE;
 char *xstrdup(const char *text) MUST_USE;
 char *xstrndup(const char *text, size_t len) MUST_USE;
 
+/* Two texts behind each other in one block, which is freed with the first. */
+char *xstrpair(const char *first, const char *second, char **ret_second) MUST_USE;
+
 /* Formats into a new string that the caller frees. */
 char *xasprintf(const char *format, ...) MUST_USE PRINTF_LIKE(1, 2);
 

@@ -63,8 +63,7 @@ static void service_add_claim(struct model *model, struct claim *claim, const ch
 
 	if (node == NULL) {
 		node = xcalloc(1, sizeof(*node));
-		node->namespace = xstrdup(namespace);
-		node->name = xstrdup(name);
+		node->namespace = xstrpair(namespace, name, &node->name);
 		table_insert(&model->services, model_hash_pair(namespace, name), node);
 	}
 	claim->service = node;
@@ -93,7 +92,6 @@ static void service_drop_claim(struct model *model, struct claim *claim)
 			service_has_key);
 		assert(node->backends == NULL);
 		free(node->namespace);
-		free(node->name);
 		free(node);
 	}
 }
@@ -262,8 +260,7 @@ static struct ingress_node *node_new(const char *namespace, const char *name)
 {
 	struct ingress_node *node = xcalloc(1, sizeof(*node));
 
-	node->namespace = xstrdup(namespace);
-	node->name = xstrdup(name);
+	node->namespace = xstrpair(namespace, name, &node->name);
 	return node;
 }
 
@@ -286,7 +283,6 @@ static void drop_claims(struct model *model, const struct store *store, struct i
 static void node_free(struct ingress_node *node)
 {
 	free(node->namespace);
-	free(node->name);
 	free(node);
 }
 

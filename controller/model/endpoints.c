@@ -3,13 +3,19 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/arena.h"
 
 /* HAProxy accepts longer names; a pod's name has at most 253 characters. */
 #define MAX_POD_NAME 253
+
+/* "[IPv6]:65535" */
+#define MAX_ADDRESS (INET6_ADDRSTRLEN + 16)
 
 static const struct service_port *find_by_number(const struct service *service, int32_t number)
 {
@@ -69,21 +75,30 @@ static int32_t slice_port_number(const struct endpoint_slice *slice, const char 
 	return 0;
 }
 
-/* Canonical "10.0.0.1:80" or "[fd00::1]:80"; NULL = not an address. */
-static char *format_address(const char *ip, int32_t port)
+/* Servers while they are collected; their texts live in the arena. */
+struct draft {
+	struct arena arena;
+	struct model_server *items;
+	size_t n;
+};
+
+/* Canonical "10.0.0.1:80" or "[fd00::1]:80" into `text`; false = not an address. */
+static bool format_address(char text[MAX_ADDRESS], const char *ip, int32_t port)
 {
 	unsigned char binary[sizeof(struct in6_addr)];
-	char text[INET6_ADDRSTRLEN];
+	char canonical[INET6_ADDRSTRLEN];
 
 	if (inet_pton(AF_INET, ip, binary) == 1) {
-		inet_ntop(AF_INET, binary, text, sizeof(text));
-		return xasprintf("%s:%d", text, port);
+		inet_ntop(AF_INET, binary, canonical, sizeof(canonical));
+		snprintf(text, MAX_ADDRESS, "%s:%" PRId32, canonical, port);
+		return true;
 	}
 	if (inet_pton(AF_INET6, ip, binary) == 1) {
-		inet_ntop(AF_INET6, binary, text, sizeof(text));
-		return xasprintf("[%s]:%d", text, port);
+		inet_ntop(AF_INET6, binary, canonical, sizeof(canonical));
+		snprintf(text, MAX_ADDRESS, "[%s]:%" PRId32, canonical, port);
+		return true;
 	}
-	return NULL;
+	return false;
 }
 
 /* Without '_', which pods' names never have and names made from addresses always have: so the two
@@ -101,9 +116,9 @@ static bool is_server_name(const char *name)
 }
 
 /* "10.0.0.1_80", "fd00::1_80": brackets can't be in a server's name. */
-static char *name_from_address(const char *address)
+static char *name_from_address(struct arena *arena, const char *address)
 {
-	char *name = xmalloc(strlen(address) + 1);
+	char *name = arena_alloc(arena, strlen(address) + 1);
 	char *out = name;
 	const char *port = strrchr(address, ':');
 
@@ -118,33 +133,26 @@ static char *name_from_address(const char *address)
 	return name;
 }
 
-static void collect_slice(struct endpoints_servers *servers, const struct endpoint_slice *slice,
-	const char *port_name)
+static void collect_slice(
+	struct draft *draft, const struct endpoint_slice *slice, const char *port_name)
 {
 	const struct slice_endpoint *endpoints = obj_items(slice, slice->endpoints);
 	int32_t port = slice_port_number(slice, port_name);
+	char address[MAX_ADDRESS];
 
 	if (port == 0 || slice->endpoints.n == 0) {
 		return;
 	}
-	servers->items = xreallocarray(
-		servers->items, servers->n + slice->endpoints.n, sizeof(*servers->items));
+	draft->items =
+		xreallocarray(draft->items, draft->n + slice->endpoints.n, sizeof(*draft->items));
 	for (uint32_t i = 0; i < slice->endpoints.n; i++) {
-		char *address = NULL;
-		if (endpoints[i].ready != OBJ_FALSE) {
-			address = format_address(obj_str(slice, endpoints[i].address), port);
-		}
-		if (address != NULL) {
-			const char *pod = obj_str(slice, endpoints[i].pod);
-			servers->items[servers->n++] = (struct model_server){xstrdup(pod), address};
+		if (endpoints[i].ready != OBJ_FALSE &&
+			format_address(address, obj_str(slice, endpoints[i].address), port)) {
+			draft->items[draft->n++] = (struct model_server){
+				arena_strdup(&draft->arena, obj_str(slice, endpoints[i].pod)),
+				arena_strdup(&draft->arena, address)};
 		}
 	}
-}
-
-static void free_server(struct model_server *server)
-{
-	free((char *)server->name);
-	free((char *)server->address);
 }
 
 static int compare_by_address(const void *a, const void *b)
@@ -165,72 +173,95 @@ static int compare_by_name(const void *a, const void *b)
 	return order != 0 ? order : strcmp(left->address, right->address);
 }
 
-static void sort_servers(
-	struct endpoints_servers *servers, int (*compare)(const void *, const void *))
+static void sort_servers(struct draft *draft, int (*compare)(const void *, const void *))
 {
-	if (servers->n > 1) {
-		qsort(servers->items, servers->n, sizeof(*servers->items), compare);
+	if (draft->n > 1) {
+		qsort(draft->items, draft->n, sizeof(*draft->items), compare);
 	}
 }
 
 /* An endpoint may stand in two slices while they are rearranged. */
-static void drop_duplicates(struct endpoints_servers *servers)
+static void drop_duplicates(struct draft *draft)
 {
 	size_t n = 0;
 
-	sort_servers(servers, compare_by_address);
-	for (size_t i = 0; i < servers->n; i++) {
-		if (n > 0 &&
-			strcmp(servers->items[n - 1].address, servers->items[i].address) == 0) {
-			free_server(&servers->items[i]);
-		} else {
-			servers->items[n++] = servers->items[i];
+	sort_servers(draft, compare_by_address);
+	for (size_t i = 0; i < draft->n; i++) {
+		if (n == 0 || strcmp(draft->items[n - 1].address, draft->items[i].address) != 0) {
+			draft->items[n++] = draft->items[i];
 		}
 	}
-	servers->n = n;
+	draft->n = n;
 }
 
 /* Pod names that are unfit or used twice give way to the address, which is unique. */
-static void settle_names(struct endpoints_servers *servers)
+static void settle_names(struct draft *draft)
 {
 	bool is_renamed = false;
 	const char *last = NULL;
 
-	sort_servers(servers, compare_by_name);
-	for (size_t i = 0; i < servers->n; i++) {
-		struct model_server *server = &servers->items[i];
+	sort_servers(draft, compare_by_name);
+	for (size_t i = 0; i < draft->n; i++) {
+		struct model_server *server = &draft->items[i];
 		if (is_server_name(server->name) &&
 			(last == NULL || strcmp(last, server->name) != 0)) {
 			last = server->name;
 			continue;
 		}
-		char *name = name_from_address(server->address);
-		free((char *)server->name);
-		server->name = name;
+		server->name = name_from_address(&draft->arena, server->address);
 		is_renamed = true;
 	}
 	if (is_renamed) {
-		sort_servers(servers, compare_by_name);
+		sort_servers(draft, compare_by_name);
 	}
+}
+
+static const char *pack_text(char **end, const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *copy = memcpy(*end, text, size);
+
+	*end += size;
+	return copy;
+}
+
+/* All of a backend's servers are one block: there are many, and each is small. */
+static struct endpoints_servers pack(const struct draft *draft)
+{
+	size_t size = draft->n * sizeof(*draft->items);
+
+	if (draft->n == 0) {
+		return (struct endpoints_servers){0};
+	}
+	for (size_t i = 0; i < draft->n; i++) {
+		size += strlen(draft->items[i].name) + strlen(draft->items[i].address) + 2;
+	}
+	struct endpoints_servers servers = {xmalloc(size), draft->n};
+	char *end = (char *)&servers.items[draft->n];
+	for (size_t i = 0; i < draft->n; i++) {
+		servers.items[i].name = pack_text(&end, draft->items[i].name);
+		servers.items[i].address = pack_text(&end, draft->items[i].address);
+	}
+	return servers;
 }
 
 struct endpoints_servers endpoints_collect(
 	const struct store *store, const struct service *service, int32_t number)
 {
-	struct endpoints_servers servers = {0};
+	struct draft draft = {0};
 	const struct service_port *port = find_by_number(service, number);
 	size_t n_slices;
 	const struct endpoint_slice *const *slices = store_slices(
 		store, object_namespace(&service->head), object_name(&service->head), &n_slices);
 
-	if (port == NULL) {
-		return servers;
+	for (size_t i = 0; port != NULL && i < n_slices; i++) {
+		collect_slice(&draft, slices[i], obj_str(service, port->name));
 	}
-	for (size_t i = 0; i < n_slices; i++) {
-		collect_slice(&servers, slices[i], obj_str(service, port->name));
-	}
-	drop_duplicates(&servers);
-	settle_names(&servers);
+	drop_duplicates(&draft);
+	settle_names(&draft);
+	struct endpoints_servers servers = pack(&draft);
+	free(draft.items);
+	arena_fini(&draft.arena);
 	return servers;
 }
 
@@ -249,9 +280,6 @@ bool endpoints_equal(const struct endpoints_servers *a, const struct endpoints_s
 
 void endpoints_fini(struct endpoints_servers *servers)
 {
-	for (size_t i = 0; i < servers->n; i++) {
-		free_server(&servers->items[i]);
-	}
 	free(servers->items);
 	*servers = (struct endpoints_servers){0};
 }

@@ -23,7 +23,8 @@ enum endpoints_port endpoints_find_port(const struct service *service, int32_t n
 	const char *name, int32_t *ret_number) MUST_USE;
 
 struct endpoints_servers {
-	struct model_server *items; /* sorted by name; names and addresses belong to it */
+	struct model_server *items; /* one block, sorted by name, with the names and addresses
+				       behind; NULL when n is 0 */
 	size_t n;
 };
 

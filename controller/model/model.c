@@ -63,8 +63,8 @@ struct model *model_new(const struct model_options *options)
 	};
 	if (options->default_service != NULL) {
 		struct ingress_node *node = xcalloc(1, sizeof(*node));
-		node->namespace = xstrdup(options->default_namespace);
-		node->name = xstrdup(OPERATOR_DEFAULT_NAME);
+		node->namespace =
+			xstrpair(options->default_namespace, OPERATOR_DEFAULT_NAME, &node->name);
 		node->created_seconds = INT64_MAX;
 		model->operator_default = node;
 	}
@@ -82,14 +82,12 @@ static void free_ingress(struct ingress_node *node)
 	free(node->claims);
 	model_free_diags(node->faults, node->n_faults);
 	free(node->namespace);
-	free(node->name);
 	free(node);
 }
 
 static void free_service(struct service_node *node)
 {
 	free(node->namespace);
-	free(node->name);
 	free(node);
 }
 

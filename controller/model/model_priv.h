@@ -51,8 +51,8 @@ struct claim {
 
 /* An Ingress of ours. */
 struct ingress_node {
-	char *namespace;
-	char *name;
+	char *namespace; /* owned */
+	char *name;	 /* in the block of the namespace */
 	int64_t created_seconds;
 	struct claim *claims; /* array; its address is fixed while the node lives */
 	size_t n_claims;
@@ -87,8 +87,8 @@ struct backend_node {
 
 /* A Service that somebody names, whether it exists or not. */
 struct service_node {
-	char *namespace;
-	char *name;
+	char *namespace; /* owned */
+	char *name;	 /* in the block of the namespace */
 	struct claim *claims;
 	struct backend_node *backends;
 };

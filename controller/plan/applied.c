@@ -27,7 +27,6 @@ static void free_backend(struct applied_backend *backend)
 {
 	for (uint32_t i = 0; i < backend->n_servers; i++) {
 		free(backend->servers[i].name);
-		free(backend->servers[i].address);
 	}
 	free(backend->servers);
 	free(backend->name);
@@ -161,7 +160,7 @@ static struct applied_server *insert_server(struct applied_backend *backend, con
 	memmove(&backend->servers[position + 1], &backend->servers[position],
 		(backend->n_servers - position) * sizeof(*backend->servers));
 	backend->n_servers++;
-	backend->servers[position] = (struct applied_server){.name = xstrdup(name)};
+	backend->servers[position] = (struct applied_server){0};
 	return &backend->servers[position];
 }
 
@@ -174,9 +173,9 @@ void applied_set_server(struct applied *applied, struct applied_backend *backend
 		server = insert_server(backend, name);
 	}
 	if (server->address == NULL || strcmp(server->address, address) != 0) {
-		char *copy = xstrdup(address);
-		free(server->address);
-		server->address = copy;
+		char *old = server->name;
+		server->name = xstrpair(name, address, &server->address);
+		free(old);
 	}
 	server->admin = (uint8_t)admin;
 	applied->is_shard_unsaved[applied_shard(backend->name)] = true;
@@ -191,7 +190,6 @@ void applied_remove_server(
 		return;
 	}
 	free(server->name);
-	free(server->address);
 	backend->n_servers--;
 	memmove(server, server + 1,
 		(size_t)(&backend->servers[backend->n_servers] - server) * sizeof(*server));

@@ -28,8 +28,8 @@ enum applied_admin {
 };
 
 struct applied_server {
-	char *name;
-	char *address; /* as model_server.address */
+	char *name;    /* owned */
+	char *address; /* as model_server.address; in the block of the name */
 	uint8_t admin; /* enum applied_admin */
 };
 

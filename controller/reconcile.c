@@ -33,9 +33,6 @@
 #define RETRY_FIRST_MS 500
 #define RETRY_MAX_MS   30000
 
-/* Operations from which on a pass leaves memory worth giving back. */
-#define LARGE_PASS 5000
-
 enum reconcile_phase {
 	PHASE_DOWN,
 	PHASE_READING,
@@ -461,10 +458,9 @@ static void pass_succeeded(struct reconcile *reconcile, const struct apply_resul
 		reload_soon(reconcile, reconcile->plan.reasons);
 	}
 	pending_keep_busy(&reconcile->pending, &reconcile->plan);
-	bool was_large = reconcile->plan.n_ops > LARGE_PASS;
 	plan_fini(&reconcile->plan);
-	if (was_large) {
-		/* What lists and the plan took goes back to the system. */
+	if (was_everything) {
+		/* What lists, reading back and the plan took goes back to the system. */
 		malloc_trim(0);
 	}
 	reconcile->phase = PHASE_IDLE;

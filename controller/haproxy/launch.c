@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -163,9 +164,56 @@ static void set_attributes(posix_spawnattr_t *attributes)
 		attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
+/*
+ * HAProxy makes what it logs to non-blocking. That flag belongs to the open file: were it ours as
+ * well, our own lines would be lost whenever their reader is slow. So HAProxy gets an open file of
+ * its own, where there can be two (a pipe, a terminal) and the flag matters. -1 = it has to be
+ * ours.
+ */
+static int open_again(int fd)
+{
+	char path[32];
+	struct stat status;
+
+	if (fstat(fd, &status) != 0 || !(S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))) {
+		return -1;
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	/* Non-blocking while it is opened: a pipe may have lost its reader. */
+	int again = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (again >= 0) {
+		(void)fcntl(again, F_SETFL, 0);
+	}
+	return again;
+}
+
+/* `output_fd` >= 0: both outputs go there. Else to ours; the copies are to be closed afterwards. */
+static void set_outputs(posix_spawn_file_actions_t *actions, int output_fd, int ret_copies[2])
+{
+	static const int outputs[2] = {STDOUT_FILENO, STDERR_FILENO};
+
+	for (int i = 0; i < 2; i++) {
+		ret_copies[i] = output_fd >= 0 ? -1 : open_again(outputs[i]);
+		int from = output_fd >= 0 ? output_fd : ret_copies[i];
+		if (from >= 0) {
+			posix_spawn_file_actions_adddup2(actions, from, outputs[i]);
+		}
+	}
+}
+
+static void close_copies(const int copies[2])
+{
+	for (int i = 0; i < 2; i++) {
+		if (copies[i] >= 0) {
+			close(copies[i]);
+		}
+	}
+}
+
 static pid_t spawn(const char *const *args, const struct process_options *options, int output_fd,
 	struct err *err)
 {
+	int copies[2];
 	struct environment environment;
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
@@ -175,16 +223,15 @@ static pid_t spawn(const char *const *args, const struct process_options *option
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
 	set_attributes(&attributes);
+	/* Before the input, whose place one of these may have when ours was closed. */
+	set_outputs(&actions, output_fd, copies);
 	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	if (output_fd >= 0) {
-		posix_spawn_file_actions_adddup2(&actions, output_fd, STDOUT_FILENO);
-		posix_spawn_file_actions_adddup2(&actions, output_fd, STDERR_FILENO);
-	}
 	/* POSIX forgot the const: the arguments are not changed. */
 	int code = posix_spawnp(
 		&pid, args[0], &actions, &attributes, (char *const *)args, environment.values);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
+	close_copies(copies);
 	environment_fini(&environment);
 	if (code != 0) {
 		err_set(err, ERR_INPUT, "can't run %s: %s; " REMEDY, args[0], strerror(code));

@@ -267,7 +267,7 @@ static bool check_text(struct decoder *decoder, const struct place *place,
 			is_collection(value) ? "must be a string" : "must be a string (in quotes)");
 	}
 	size_t len = (size_t)json_object_get_string_len(value);
-	if (memchr(json_object_get_string(value), '\0', len) != NULL) {
+	if (!field->takes_nul && memchr(json_object_get_string(value), '\0', len) != NULL) {
 		return refuse(decoder, place, field, "has a NUL character");
 	}
 	if (field->max_len > 0 && len > field->max_len) {
@@ -282,9 +282,18 @@ static bool check_text(struct decoder *decoder, const struct place *place,
 static bool decode_text(struct decoder *decoder, const struct place *place,
 	const struct field *field, struct json_object *value)
 {
-	return check_text(decoder, place, field, value) &&
-	       put_text(decoder, place->base + field->offset, json_object_get_string(value),
-		       (size_t)json_object_get_string_len(value));
+	size_t len = (size_t)json_object_get_string_len(value);
+	size_t start = decoder->out.len;
+
+	if (!check_text(decoder, place, field, value) ||
+		!put_text(
+			decoder, place->base + field->offset, json_object_get_string(value), len)) {
+		return false;
+	}
+	for (char *c = decoder->out.data + start; c < decoder->out.data + start + len; c++) {
+		*c = *c == '\0' ? FIELD_NUL : *c;
+	}
+	return true;
 }
 
 static bool decode_first_text(struct decoder *decoder, const struct place *place,

@@ -26,6 +26,10 @@ enum field_type {
 	FIELD_MAP,   /* struct obj_list of struct config_map_item, sorted by key */
 };
 
+/* What a NUL becomes in texts that the API server does not look into. Who checks such a text
+ * refuses this character as well, so that one rule is bad and not the whole object. */
+#define FIELD_NUL '\x01'
+
 /* Names of members on the way from the container to the value; labels' keys have dots, so no
  * separator is safe. */
 #define FIELD_MAX_PATH 4
@@ -41,6 +45,7 @@ struct field {
 	uint32_t offset;  /* of the member in its struct */
 	bool is_required; /* absent, null or "" is refused */
 	uint32_t max_len; /* FIELD_TEXT, FIELD_FIRST_TEXT: most bytes; 0 = no own limit */
+	bool takes_nul;	  /* FIELD_TEXT: see FIELD_NUL; without it the whole object is refused */
 	int32_t min, max; /* FIELD_INT */
 	const struct field_word *words; /* FIELD_ENUM */
 	uint8_t other;			/* FIELD_ENUM */

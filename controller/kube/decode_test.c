@@ -204,6 +204,24 @@ static void test_minimal(void **state)
 	}
 }
 
+/* The API server lets it through: one bad path must not take the Ingress' other rules with it. */
+static void test_nul_in_path(void **state)
+{
+	(void)state;
+	struct object *object = decode(KUBE_INGRESS,
+		"{'metadata':{'name':'x'},'spec':{'rules':[{'http':{'paths':["
+		"{'path':'/a\\u0000b\\u0000','backend':{'resource':{'kind':'\\u0000'}}},"
+		"{'path':'/good'}]}}]}}");
+	const struct ingress *ingress = (const struct ingress *)object;
+	const struct ingress_rule *rule = obj_items(object, ingress->rules);
+	const struct ingress_path *paths = obj_items(object, rule->paths);
+	assert_int_equal(rule->paths.n, 2);
+	assert_string_equal(obj_str(object, paths[0].path), "/a\001b\001");
+	assert_string_equal(obj_str(object, paths[0].backend.resource_kind), "\001");
+	assert_string_equal(obj_str(object, paths[1].path), "/good");
+	free(object);
+}
+
 static const struct {
 	enum kube_kind kind;
 	const char *text;
@@ -511,6 +529,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ingress),
+		cmocka_unit_test(test_nul_in_path),
 		cmocka_unit_test(test_ingress_class),
 		cmocka_unit_test(test_service),
 		cmocka_unit_test(test_endpoint_slice),

@@ -55,7 +55,8 @@ static const struct field backend_fields[] = {
 	{.path = {"resource", "kind"},
 		.type = FIELD_TEXT,
 		.offset = offsetof(struct ingress_backend, resource_kind),
-		.max_len = NAME_MAX_LEN},
+		.max_len = NAME_MAX_LEN,
+		.takes_nul = true},
 };
 
 static const struct field_table backend_table = TABLE(backend_fields, struct ingress_backend);
@@ -68,7 +69,10 @@ static const struct field_word path_types[] = {
 };
 
 static const struct field path_fields[] = {
-	{.path = {"path"}, .type = FIELD_TEXT, .offset = offsetof(struct ingress_path, path)},
+	{.path = {"path"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct ingress_path, path),
+		.takes_nul = true},
 	{.path = {"pathType"},
 		.type = FIELD_ENUM,
 		.offset = offsetof(struct ingress_path, type),

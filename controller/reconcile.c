@@ -394,7 +394,7 @@ static void take_changes(struct reconcile *reconcile)
 	reconcile->n_changes = changes.n;
 	store_changes_fini(&changes);
 	model_report_diags(reconcile->model, log_diags, reconcile);
-	if (reconcile->is_self_check) {
+	if (reconcile->is_self_check && !store_is_held(reconcile->store)) {
 		self_check(reconcile);
 	}
 	struct model_delta delta = model_take_delta(reconcile->model);

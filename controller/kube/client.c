@@ -58,6 +58,7 @@ struct kube_client {
 	struct curl_slist *connect_to; /* where that host really is; NULL = there */
 	struct event *work;	       /* requests wait to be started or buried */
 	struct turn_queue list_turns;
+	struct comeback comeback;
 	struct log_limit warn_limit;
 	TAILQ_HEAD(pool_list, pool) pools; /* the newest one is the first */
 	TAILQ_HEAD(request_list, kube_request) requests;
@@ -78,6 +79,7 @@ struct kube_request {
 	bool is_counted;   /* in the metric */
 	bool is_cancelled; /* its functions must not be called any more */
 	bool was_stopped;  /* by on_data */
+	kube_answer_fn on_answer;
 	kube_data_fn on_data;
 	kube_done_fn on_done;
 	void *ctx;
@@ -109,7 +111,7 @@ struct kube_client *kube_client_new(
 		kube_client_free(client);
 		return NULL;
 	}
-	if (client->work == NULL || !open_pool(client)) {
+	if (!comeback_init(&client->comeback, base) || client->work == NULL || !open_pool(client)) {
 		(void)err_set(err, ERR_RETRY, "libcurl or libevent can't be set up");
 		kube_client_free(client);
 		return NULL;
@@ -131,6 +133,7 @@ void kube_client_free(struct kube_client *client)
 	if (client->work != NULL) {
 		event_free(client->work);
 	}
+	comeback_fini(&client->comeback);
 	curl_slist_free_all(client->connect_to);
 	credentials_free(client->credentials);
 	kube_config_free(client->config);
@@ -146,6 +149,7 @@ struct kube_request *kube_client_get(struct kube_client *client, const struct ku
 	request->client = client;
 	request->path_and_query = xstrdup(get->path_and_query);
 	request->idle_seconds = get->idle_seconds;
+	request->on_answer = get->on_answer;
 	request->on_data = get->on_data;
 	request->on_done = get->on_done;
 	request->ctx = get->ctx;
@@ -168,6 +172,11 @@ void kube_request_cancel(struct kube_request *request)
 struct turn_queue *kube_client_list_turns(struct kube_client *client)
 {
 	return &client->list_turns;
+}
+
+struct comeback *kube_client_comeback(struct kube_client *client)
+{
+	return &client->comeback;
 }
 
 /* With tls-server-name, the URL carries that name and libcurl is told where to connect instead. */
@@ -397,6 +406,9 @@ static size_t on_header(char *data, size_t size, size_t n, void *ctx)
 		curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
 		if (status >= 200) {
 			count_request(request, status);
+		}
+		if (status == 200 && request->on_answer != NULL && !request->is_cancelled) {
+			request->on_answer(request->ctx);
 		}
 	}
 	return len;

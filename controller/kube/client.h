@@ -19,6 +19,7 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "kube/comeback.h"
 #include "kube/config.h"
 #include "kube/turn.h"
 
@@ -35,6 +36,9 @@ struct kube_result {
 	const char *error; /* why there was none, in words; borrowed for the call; NULL when status
 			      is set */
 };
+
+/* The answer has begun, with status 200. Must not cancel the request. */
+typedef void (*kube_answer_fn)(void *ctx);
 
 /* Bytes of the body as they arrive; false = stop the request. Only called for status 200. */
 typedef bool (*kube_data_fn)(void *ctx, const char *data, size_t len);
@@ -57,8 +61,9 @@ void kube_client_free(struct kube_client *client);
 /* What to ask for and who wants to hear of it. */
 struct kube_get {
 	const char *path_and_query; /* "/api/v1/services?limit=500", already encoded; copied */
-	unsigned idle_seconds; /* end it when no byte has arrived for so long (a dead peer); 0 =
-				  never */
+	unsigned idle_seconds;	  /* end it when no byte has arrived for so long (a dead peer); 0 =
+				     never */
+	kube_answer_fn on_answer; /* may be NULL */
 	kube_data_fn on_data;
 	kube_done_fn on_done;
 	void *ctx;
@@ -74,5 +79,8 @@ void kube_request_cancel(struct kube_request *request);
 
 /* Turns for what a server should be asked for once at a time: the lists. */
 struct turn_queue *kube_client_list_turns(struct kube_client *client) MUST_USE;
+
+/* How those that watch come back after an outage. */
+struct comeback *kube_client_comeback(struct kube_client *client) MUST_USE;
 
 #endif

@@ -144,8 +144,8 @@ static void on_done(void *ctx, const struct kube_result *result);
 static void get(struct fixture *fixture, struct call *call, const char *path, unsigned idle_seconds)
 {
 	call->fixture = fixture;
-	call->request = kube_client_get(
-		fixture->client, &(struct kube_get){path, idle_seconds, on_data, on_done, call});
+	call->request = kube_client_get(fixture->client,
+		&(struct kube_get){path, idle_seconds, NULL, on_data, on_done, call});
 	assert_non_null(call->request);
 	assert_int_equal(call->n_done, 0);
 }

@@ -152,6 +152,12 @@ static uint32_t wait_after_failure(
 {
 	uint64_t seconds =
 		outcome->retry_after_seconds > 0 ? (uint64_t)outcome->retry_after_seconds : 0;
+
+	/* What grew was the wait for a server that wasn't there. */
+	if (outcome->status != 0 && state->was_unanswered) {
+		backoff_reset(&state->backoff);
+	}
+	state->was_unanswered = outcome->status == 0;
 	uint32_t wait_ms = backoff_fail(&state->backoff, now_ms);
 
 	if (seconds > RETRY_AFTER_MAX_SECONDS) {

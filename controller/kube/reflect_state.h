@@ -84,6 +84,7 @@ struct reflect_state {
 	bool has_news;		 /* the watch under way moved `version` */
 	bool must_list_newest;	 /* the next list carries no resourceVersion */
 	bool has_listed;	 /* once at least */
+	bool was_unanswered;	 /* the request before had no answer */
 	bool has_retried_denied; /* a 401 was tried again at once, and nothing worked since */
 };
 

@@ -30,7 +30,8 @@ struct reflector {
 	void *denied_ctx;
 
 	struct reflect_state state;
-	struct turn turn;	      /* at listing */
+	struct turn turn; /* at listing */
+	struct comeback_member comeback;
 	struct kube_request *request; /* NULL = none under way */
 	struct kube_stream *stream;   /* of that request */
 	struct event *timer;	      /* starts the next one */
@@ -47,9 +48,25 @@ struct reflector {
 static void begin(struct reflector *reflector);
 static void on_timer(evutil_socket_t fd, short events, void *ctx);
 static void on_list_turn(void *ctx);
+static void on_answer(void *ctx);
 static bool on_data(void *ctx, const char *data, size_t len);
 static void on_done(void *ctx, const struct kube_result *result);
 static bool on_document(void *ctx, struct json_object *document);
+
+static void on_wake(void *ctx)
+{
+	struct reflector *reflector = ctx;
+
+	/* Nobody to wake while the next request is on its way. */
+	if (evtimer_pending(reflector->timer, NULL)) {
+		event_active(reflector->timer, EV_TIMEOUT, 0);
+	}
+}
+
+static void on_hold(void *ctx, bool is_held)
+{
+	store_hold(ctx, is_held);
+}
 
 static char *copy_text(const char *text)
 {
@@ -73,6 +90,9 @@ struct reflector *reflector_new(struct event_base *base, struct kube_client *cli
 	reflect_state_init(&reflector->state, seed);
 	reflector->timer = evtimer_new(base, on_timer, reflector);
 	assert(reflector->timer != NULL);
+	reflector->comeback.wake = on_wake;
+	reflector->comeback.ctx = reflector;
+	comeback_on_hold(kube_client_comeback(client), on_hold, store);
 	return reflector;
 }
 
@@ -103,6 +123,7 @@ void reflector_free(struct reflector *reflector)
 		kube_request_cancel(reflector->request);
 	}
 	turn_release(kube_client_list_turns(reflector->client), &reflector->turn);
+	comeback_leave(kube_client_comeback(reflector->client), &reflector->comeback);
 	event_free(reflector->timer);
 	kube_stream_free(reflector->stream);
 	reflect_state_fini(&reflector->state);
@@ -162,6 +183,7 @@ static void start_request(struct reflector *reflector)
 		&(struct kube_get){
 			.path_and_query = buf_str(&path),
 			.idle_seconds = is_watch ? WATCH_IDLE_SECONDS : LIST_IDLE_SECONDS,
+			.on_answer = on_answer,
 			.on_data = on_data,
 			.on_done = on_done,
 			.ctx = reflector,
@@ -217,6 +239,17 @@ static void note_watching(struct reflector *reflector)
 {
 	log_line(LOG_INFO, "watching", "kind", reflector->info->name, NULL);
 	reflector->has_failed = false;
+}
+
+static void on_answer(void *ctx)
+{
+	struct reflector *reflector = ctx;
+
+	if (reflector->state.asked == REFLECT_WATCH) {
+		comeback_answered(kube_client_comeback(reflector->client), &reflector->comeback);
+	} else {
+		comeback_stir(kube_client_comeback(reflector->client), &reflector->comeback);
+	}
 }
 
 static bool on_data(void *ctx, const char *data, size_t len)
@@ -488,6 +521,19 @@ static void note_failure(struct reflector *reflector, const struct reflect_outco
 	buf_fini(&text);
 }
 
+static void note_comeback(struct reflector *reflector, const struct reflect_outcome *outcome)
+{
+	struct comeback *comeback = kube_client_comeback(reflector->client);
+
+	if (outcome->end == REFLECT_GONE ||
+		(outcome->end == REFLECT_FAILED && outcome->status == 0)) {
+		comeback_lose(comeback, &reflector->comeback);
+	}
+	if (outcome->end == REFLECT_GONE) {
+		comeback_stir(comeback, &reflector->comeback);
+	}
+}
+
 static void go_on(struct reflector *reflector, uint32_t wait_ms)
 {
 	struct timeval wait = {
@@ -512,6 +558,7 @@ static void on_done(void *ctx, const struct kube_result *result)
 	if (outcome.end != REFLECT_OK) {
 		note_failure(reflector, &outcome, result, wait_ms);
 	}
+	note_comeback(reflector, &outcome);
 	if (outcome.end != REFLECT_OK || reflector->state.step == REFLECT_WATCH) {
 		turn_release(kube_client_list_turns(reflector->client), &reflector->turn);
 	}

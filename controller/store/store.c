@@ -26,6 +26,7 @@ struct store {
 	struct table touched;		 /* struct store_change, by kind, namespace and name */
 	uint32_t marks[KUBE_KIND_COUNT]; /* objects put since store_begin_list() carry it */
 	bool is_known[KUBE_KIND_COUNT];
+	bool is_held;
 	store_wake_fn wake;
 	void *wake_ctx;
 };
@@ -304,8 +305,24 @@ static int compare_change_pointers(const void *a, const void *b)
 	return compare_changes(*(struct store_change *const *)a, *(struct store_change *const *)b);
 }
 
+void store_hold(struct store *store, bool is_held)
+{
+	store->is_held = is_held;
+	if (!is_held && store->touched.n_items > 0 && store->wake != NULL) {
+		store->wake(store->wake_ctx);
+	}
+}
+
+bool store_is_held(const struct store *store)
+{
+	return store->is_held;
+}
+
 struct store_changes store_take_changes(struct store *store)
 {
+	if (store->is_held) {
+		return (struct store_changes){0};
+	}
 	struct store_change **sorted =
 		(struct store_change **)table_sorted(&store->touched, compare_change_pointers);
 	struct store_changes changes = {.n = store->touched.n_items};

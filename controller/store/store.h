@@ -69,6 +69,14 @@ bool store_is_known(const struct store *store, enum kube_kind kind) MUST_USE;
 struct store_changes store_take_changes(struct store *store) MUST_USE;
 void store_changes_fini(struct store_changes *changes);
 
+/*
+ * While it is held back, store_take_changes() gives nothing: what is known is in pieces just now,
+ * and whoever asks goes on with what it was given before. Ends with a wake if something was
+ * touched.
+ */
+void store_hold(struct store *store, bool is_held);
+bool store_is_held(const struct store *store) MUST_USE;
+
 /* Every key that is there, as if it had just been touched: what a rebuild starts from. */
 struct store_changes store_all_keys(const struct store *store) MUST_USE;
 

@@ -1,0 +1,66 @@
+// Command bench measures Headgate from outside: how long a change takes to reach
+// traffic, what it costs, and what the controller weighs. bench/README.md says
+// what each figure means; bench/run builds and starts it.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"headgate.dev/e2e/harness"
+)
+
+const haproxyBranch = "3.4"
+
+type options struct {
+	results string
+	sizes   []int
+	samples int
+	churn   int
+}
+
+func main() {
+	var o options
+	sizes := flag.String("sizes", "1000,10000", "numbers of Ingresses to measure with")
+	flag.StringVar(&o.results, "results", "", "folder to record the results in; without it they are only printed")
+	flag.IntVar(&o.samples, "samples", 250, "changes of each class whose time is taken")
+	flag.IntVar(&o.churn, "churn", 1000, "changes of each class whose processor time is taken")
+	flag.Parse()
+	for _, text := range strings.Split(*sizes, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 20000 {
+			fmt.Fprintf(os.Stderr, "bench: -sizes: %q is not a number from 1 to 20000\n", text)
+			os.Exit(2)
+		}
+		o.sizes = append(o.sizes, n)
+	}
+	os.Exit(harness.Isolated(func() int { return run(o) }))
+}
+
+func run(o options) (code int) {
+	t := &tb{}
+	defer func() { code = t.end(recover()) }()
+	pods := startPods(t)
+	report := newReport(o)
+
+	empty := start(t, pods, 0)
+	report.haproxy = empty.haproxyVersion(t)
+	report.headgate = empty.headgateVersion(t)
+	report.idle = empty.rest(t)
+	report.add(0, "memory", "controller, private, idle", kib(report.idle.private))
+	report.add(0, "memory", "controller, peak (VmHWM)", kib(report.idle.peak))
+	empty.stop()
+
+	for _, size := range o.sizes {
+		fmt.Fprintf(os.Stderr, "bench: %d Ingresses\n", size)
+		measure(t, report, pods, size, o)
+	}
+	report.print(os.Stdout)
+	if o.results != "" {
+		report.record(t, o.results)
+	}
+	return 0
+}

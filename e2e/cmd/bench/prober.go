@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+)
+
+// client is one kept connection to HAProxy, and sends a request as soon as the
+// last one was answered.
+type client struct {
+	addr    string
+	conn    net.Conn
+	answers *bufio.Reader
+	request []byte
+}
+
+// answer is what a probe wants to know of one.
+type answer struct {
+	status int
+	pod    string // "ip:port", or "" when HAProxy itself answered
+}
+
+func (c *client) target(host string) {
+	c.request = fmt.Appendf(nil, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host)
+}
+
+// ask sends the request and reads the answer. HAProxy may close a connection
+// after an answer of its own; the next request opens another one.
+func (c *client) ask() (a answer, err error) {
+	if c.conn == nil {
+		if c.conn, err = net.Dial("tcp", c.addr); err != nil {
+			return a, err
+		}
+		c.answers = bufio.NewReader(c.conn)
+	}
+	_ = c.conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err = c.conn.Write(c.request); err == nil {
+		a, err = c.read()
+	}
+	if err != nil {
+		c.close()
+	}
+	return a, err
+}
+
+func (c *client) read() (a answer, err error) {
+	length, closes := 0, false
+	for first := true; ; first = false {
+		line, err := c.answers.ReadSlice('\n')
+		if err != nil {
+			return a, err
+		}
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == 0 {
+			break
+		}
+		if first {
+			a.status, _ = strconv.Atoi(string(bytes.Fields(line)[1]))
+			continue
+		}
+		name, value, _ := bytes.Cut(line, []byte(": "))
+		switch string(bytes.ToLower(name)) {
+		case "x-pod":
+			a.pod = string(value)
+		case "content-length":
+			length, _ = strconv.Atoi(string(value))
+		case "connection":
+			closes = string(value) == "close"
+		}
+	}
+	_, err = c.answers.Discard(length)
+	if closes {
+		c.close()
+	}
+	return a, err
+}
+
+func (c *client) close() {
+	if c.conn != nil {
+		c.conn.Close()
+		c.conn = nil
+	}
+}
+
+// probe is one run of back-to-back requests until the right answer.
+type probe struct {
+	started  chan struct{} // the first request has been answered
+	done     chan struct{}
+	found    time.Time // when the first right answer had been read
+	requests int
+	first    time.Time
+	failures int // answers that nobody should ever have got
+	last     string
+}
+
+// limit is how long a probe goes on. It is not a measurement.
+const limit = 20 * time.Second
+
+// startProbe probes a host until right says so. An answer that isn't allowed is
+// counted as a failure.
+func (c *client) startProbe(host string, right, allowed func(answer) bool) *probe {
+	p := &probe{started: make(chan struct{}), done: make(chan struct{}), first: time.Now()}
+	c.target(host)
+	go func() {
+		defer close(p.done)
+		for time.Since(p.first) < limit {
+			a, err := c.ask()
+			p.requests++
+			if p.requests == 1 {
+				close(p.started)
+			}
+			switch {
+			case err == nil && right(a):
+				p.found = time.Now()
+				return
+			case err != nil || !allowed(a):
+				p.failures++
+				p.last = fmt.Sprintf("%s: %d from %q, %v", host, a.status, a.pod, err)
+			}
+		}
+	}()
+	return p
+}
+
+// period is the mean time between two answers.
+func (p *probe) period() time.Duration {
+	return p.found.Sub(p.first) / time.Duration(max(p.requests, 1))
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bufio"
+	"debug/elf"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"headgate.dev/e2e/harness"
+)
+
+// memory is what a process has to itself, and the most it ever had in memory.
+type memory struct{ private, peak int } // KiB
+
+func readMemory(t harness.TB, pid int) memory {
+	rollup := fields(t, fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	status := fields(t, fmt.Sprintf("/proc/%d/status", pid))
+	return memory{rollup["Private_Dirty"] + rollup["Private_Clean"], status["VmHWM"]}
+}
+
+// fields reads "Name:  123 kB" lines.
+func fields(t harness.TB, path string) map[string]int {
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	defer file.Close()
+	found := map[string]int{}
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), ":")
+		if words := strings.Fields(value); len(words) == 2 && words[1] == "kB" {
+			found[name], _ = strconv.Atoi(words[0])
+		}
+	}
+	return found
+}
+
+// ticks is Linux' unit in /proc/PID/stat, whatever the kernel's own is.
+const ticks = 100
+
+// cpuSeconds is user and system time of a process.
+func cpuSeconds(t harness.TB, pid int) float64 {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	_, after, _ := strings.Cut(string(stat), ") ")
+	words := strings.Fields(after)
+	user, _ := strconv.ParseFloat(words[11], 64)
+	system, _ := strconv.ParseFloat(words[12], 64)
+	return (user + system) / ticks
+}
+
+// machine is what the figures depend on, in a few lines without any path.
+func machine() []string {
+	return []string{
+		fmt.Sprintf("processor  %s, %d cores", valueOf("/proc/cpuinfo", "model name"), runtime.NumCPU()),
+		"memory     " + valueOf("/proc/meminfo", "MemTotal"),
+		"kernel     " + output("uname", "-sr"),
+	}
+}
+
+// load says what else the machine was doing before the run began.
+func load() string {
+	text, _ := os.ReadFile("/proc/loadavg")
+	words := strings.Fields(string(text))
+	if len(words) < 3 {
+		return "unknown"
+	}
+	return strings.Join(words[:3], " ") + " over 1, 5 and 15 minutes before the run"
+}
+
+func valueOf(path, name string) string {
+	text, _ := os.ReadFile(path)
+	for _, line := range strings.Split(string(text), "\n") {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == name {
+			return strings.Join(strings.Fields(value), " ")
+		}
+	}
+	return "unknown"
+}
+
+func output(program string, args ...string) string {
+	text, err := exec.Command(program, args...).Output()
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	return first
+}
+
+// compiler is what the controller's file says that it was made with.
+func compiler(pid int) string {
+	file, err := elf.Open(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return "unknown"
+	}
+	defer file.Close()
+	section := file.Section(".comment")
+	if section == nil {
+		return "unknown"
+	}
+	text, _ := section.Data()
+	first, _, _ := strings.Cut(strings.Trim(string(text), "\x00"), "\x00")
+	return first
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"net"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"headgate.dev/e2e/harness"
+)
+
+// tap stands between the controller and HAProxy's runtime socket and notes when
+// something is said. Its own time, two wake-ups a round trip, is in what it
+// measures.
+type tap struct {
+	path     string
+	upstream string
+	mu       sync.Mutex
+	asked    time.Time // the first command since reset
+	answered time.Time // the last answer
+}
+
+func startTap(t harness.TB, upstream string) *tap {
+	tap := &tap{path: filepath.Join(t.TempDir(), "tap.sock"), upstream: upstream}
+	listener, err := net.Listen("unix", tap.path)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go tap.pass(conn)
+		}
+	}()
+	return tap
+}
+
+func (t *tap) pass(controller net.Conn) {
+	defer controller.Close()
+	haproxy, err := net.Dial("unix", t.upstream)
+	if err != nil {
+		return
+	}
+	defer haproxy.Close()
+	go func() {
+		t.copy(haproxy, controller, func(now time.Time) {
+			if t.asked.IsZero() {
+				t.asked = now
+			}
+		})
+		_ = haproxy.(*net.UnixConn).CloseWrite()
+	}()
+	t.copy(controller, haproxy, func(now time.Time) { t.answered = now })
+}
+
+func (t *tap) copy(to, from net.Conn, note func(time.Time)) {
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buffer)
+		now := time.Now()
+		if n > 0 {
+			t.mu.Lock()
+			note(now)
+			t.mu.Unlock()
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (t *tap) reset() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.asked, t.answered = time.Time{}, time.Time{}
+}
+
+func (t *tap) times() (asked, answered time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.asked, t.answered
+}
+
+// settle is shorter than the time after which the controller tries again to
+// delete a server that was busy, and longer than a pass.
+const settle = 15 * time.Millisecond
+
+// settled waits until all events were sent and something was said, and then
+// nothing more for a while.
+func (w *world) settled(t harness.TB, events []sent) (begun, ended, asked, answered time.Time) {
+	for since := time.Now(); time.Since(since) < limit; time.Sleep(time.Millisecond) {
+		var ok bool
+		begun, ended, ok = w.sentAt(events)
+		asked, answered = w.tap.times()
+		if ok && time.Since(ended) > settle && answered.After(ended) && time.Since(answered) > settle {
+			return begun, ended, asked, answered
+		}
+	}
+	t.Fatalf("HAProxy was told nothing within %v", limit)
+	return begun, ended, asked, answered
+}
+
+// restartBehindTap kills the controller and starts it again on the same HAProxy,
+// which serves on, with a tap between them.
+func (w *world) restartBehindTap(t harness.TB) {
+	tap := startTap(w.t, w.h.RuntimeSocket())
+	w.h.Kill()
+	w.tap = tap
+	w.h.Start(w.t, append(w.args, "--runtime-socket="+tap.path)...)
+	w.h.WaitReady(w.t)
+	w.quiet(t)
+}
+
+// share takes the controller's part from the tap, without a prober.
+func (w *world) share(t harness.TB, report *report, size int, class class, samples int) {
+	var first, last []time.Duration
+	withoutGC(func() {
+		for i := range samples {
+			c := class.make(w, i)
+			w.tap.reset()
+			events := c.put(t)
+			begun, ended, asked, answered := w.settled(t, events)
+			first = append(first, asked.Sub(begun))
+			last = append(last, answered.Sub(ended))
+			time.Sleep(pause)
+		}
+	})
+	report.add(size, class.name, "event sent to first command", times(first))
+	report.add(size, class.name, "event sent to last answer (all steps)", times(last))
+	w.undo(t, class, samples)
+}

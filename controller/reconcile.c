@@ -244,7 +244,10 @@ static void reload_failed(struct reconcile *reconcile, const char *text)
 		"retry_ms", log_num(wait_ms), NULL);
 	/* What is on disk must be what is served. */
 	if (reconcile->applied != NULL) {
-		saver_save_all(reconcile->saver, reconcile->applied);
+		struct err err = {0};
+		if (!saver_save_all(reconcile->saver, reconcile->applied, &err)) {
+			saver_soon(reconcile->saver, reconcile->applied);
+		}
 	}
 	arm(reconcile->reload_event, wait_ms);
 	if (reconcile->applied == NULL) {
@@ -265,9 +268,8 @@ static void reload(struct reconcile *reconcile)
 	name_reasons(reconcile->reload_reasons, &reasons);
 	log_line(LOG_INFO, "reloading HAProxy", "reason", buf_str(&reasons), NULL);
 	buf_fini(&reasons);
-	saver_cancel(reconcile->saver);
 	reconcile->phase = PHASE_RELOADING;
-	bool is_saved = state_save_all(reconcile->state, wanted, &err);
+	bool is_saved = saver_save_all(reconcile->saver, wanted, &err);
 	applied_free(wanted);
 	if (!is_saved || !process_reload(reconcile->process, &err)) {
 		reload_failed(reconcile, err.text);
@@ -628,7 +630,7 @@ void reconcile_resync(struct reconcile *reconcile)
 void reconcile_stop(struct reconcile *reconcile)
 {
 	if (reconcile->phase == PHASE_IDLE && store_is_complete(reconcile->store)) {
-		saver_save(reconcile->saver, reconcile->applied);
+		saver_flush(reconcile->saver, reconcile->applied);
 	}
 	reconcile->phase = PHASE_STOPPED;
 	end_running(reconcile);

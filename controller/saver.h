@@ -1,6 +1,8 @@
 /*
- * When the state directory is brought up to date: soon after a pass, and for at most a twentieth of
- * the time, however large the state is. Owned by reconcile.
+ * When and how the state directory is brought up to date: soon after a pass, by a forked child, for
+ * at most a twentieth of the time. The child has the state as it was at that moment for free, and
+ * while it sorts, writes and waits for the disk, the next change is not kept waiting. Owned by
+ * reconcile.
  */
 #ifndef HG_SAVER_H
 #define HG_SAVER_H
@@ -9,6 +11,7 @@
 #include <stdbool.h>
 
 #include "base/attr.h"
+#include "base/err.h"
 #include "haproxy/state.h"
 #include "plan/applied.h"
 
@@ -21,18 +24,22 @@ typedef struct applied *(*saver_source_fn)(void *ctx);
 /* `state` is borrowed for the life of the object. */
 struct saver *saver_new(
 	struct event_base *base, struct state *state, saver_source_fn source, void *ctx) MUST_USE;
+
+/* Waits for a child that is writing. */
 void saver_free(struct saver *saver);
 
-/* `applied` may have changed: saves it a moment later, unless that is on its way already. */
+/* `applied` may have changed: saves it a moment later, unless that is on its way already. A failure
+ * is logged, counted, and tried again. */
 void saver_soon(struct saver *saver, const struct applied *applied);
 
-/* At once; a failure is logged and counted, and what was not saved stays marked. */
-void saver_save(struct saver *saver, struct applied *applied);
+/*
+ * Everything, at once and in this process: before a reload, whose worker reads it, and after one
+ * that failed. Waits for the disk. A save that was on its way is over when this returns, whatever
+ * it had.
+ */
+bool saver_save_all(struct saver *saver, struct applied *applied, struct err *err) MUST_USE;
 
-/* Everything, whatever the marks say. */
-void saver_save_all(struct saver *saver, struct applied *applied);
-
-/* Nothing is saved until the next saver_soon(). */
-void saver_cancel(struct saver *saver);
+/* The end: what is not saved is saved at once; a failure is logged. */
+void saver_flush(struct saver *saver, struct applied *applied);
 
 #endif

@@ -61,6 +61,7 @@ struct draft {
 	size_t size;
 };
 
+static uint64_t read_current(const struct state *state);
 static bool open_directory(struct state *state, struct err *err);
 static bool take_lock(struct state *state, struct err *err);
 static bool recover(struct state *state, struct err *err);
@@ -111,6 +112,11 @@ const char *state_map_dir(const struct state *state)
 const char *state_backends_dir(const struct state *state)
 {
 	return state->backends_dir;
+}
+
+void state_follow(struct state *state)
+{
+	state->gen = read_current(state);
 }
 
 static bool save_applied(

@@ -47,6 +47,9 @@ bool state_save(struct state *state, struct applied *applied, struct err *err) M
 /* Everything, whatever the marks say: used before a reload and when `applied` was read back. */
 bool state_save_all(struct state *state, struct applied *applied, struct err *err) MUST_USE;
 
+/* A child of ours has saved: goes on from the generation that is current now. */
+void state_follow(struct state *state);
+
 /* Does the generation hold at least one route? (Somebody would miss HAProxy.) */
 bool state_has_routes(const struct state *state) MUST_USE;
 

@@ -93,8 +93,7 @@ static void free_service(struct service_node *node)
 
 static void free_backend(struct backend_node *backend)
 {
-	endpoints_fini(&backend->servers);
-	free((char *)backend->public.name);
+	free((void *)backend->public.servers);
 	free(backend);
 }
 

@@ -77,12 +77,13 @@ struct host_node {
 };
 
 struct backend_node {
-	struct model_backend public;
-	struct endpoints_servers servers;
+	struct model_backend public; /* its servers are one block, owned; its name is the one below
+				      */
 	struct service_node *service;
 	struct backend_node *next_of_service;
+	uint32_t n_slots; /* slots that lead here; it goes with the last one */
 	int32_t port;
-	size_t n_slots; /* slots that lead here; it goes with the last one */
+	char name[];
 };
 
 /* A Service that somebody names, whether it exists or not. */

@@ -89,21 +89,22 @@ void backend_refresh(struct model *model, const struct store *store, struct back
 {
 	const struct service *service =
 		store_service(store, backend->service->namespace, backend->service->name);
+	struct model_backend *public = &backend->public;
 	struct endpoints_servers servers = {0};
+	struct endpoints_servers old = {(struct model_server *)public->servers, public->n_servers};
 
 	if (service != NULL) {
 		servers = endpoints_collect(store, service, backend->port);
 	}
-	if (endpoints_equal(&servers, &backend->servers)) {
+	if (endpoints_equal(&servers, &old)) {
 		endpoints_fini(&servers);
 		return;
 	}
-	model->n_servers += servers.n - backend->servers.n;
-	endpoints_fini(&backend->servers);
-	backend->servers = servers;
-	backend->public.servers = servers.items;
-	backend->public.n_servers = servers.n;
-	model_touch_backend(model, backend->public.name);
+	model->n_servers += servers.n - old.n;
+	endpoints_fini(&old);
+	public->servers = servers.items;
+	public->n_servers = servers.n;
+	model_touch_backend(model, public->name);
 }
 
 static struct backend_node *backend_take(
@@ -115,9 +116,12 @@ static struct backend_node *backend_take(
 		backend = backend->next_of_service;
 	}
 	if (backend == NULL) {
-		backend = xcalloc(1, sizeof(*backend));
-		backend->public.name = xasprintf(
+		CLEANUP(free_ptr)
+		char *name = xasprintf(
 			"%s" MODEL_BACKEND_INFIX "%s_%d", service->namespace, service->name, port);
+		size_t name_size = strlen(name) + 1;
+		backend = xcalloc(1, sizeof(*backend) + name_size);
+		backend->public.name = memcpy(backend->name, name, name_size);
 		backend->service = service;
 		backend->port = port;
 		backend->next_of_service = service->backends;
@@ -143,9 +147,8 @@ static void backend_release(struct model *model, struct backend_node *backend)
 	*link = backend->next_of_service;
 	table_remove(&model->backends, hash_str(name), name, backend_has_name);
 	model_touch_backend(model, name);
-	model->n_servers -= backend->servers.n;
-	endpoints_fini(&backend->servers);
-	free((char *)name);
+	model->n_servers -= backend->public.n_servers;
+	free((void *)backend->public.servers);
 	free(backend);
 }
 

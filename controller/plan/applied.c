@@ -29,7 +29,6 @@ static void free_backend(struct applied_backend *backend)
 		free(backend->servers[i].name);
 	}
 	free(backend->servers);
-	free(backend->name);
 	free(backend);
 }
 
@@ -100,10 +99,11 @@ struct applied_backend *applied_find_backend(const struct applied *applied, cons
 struct applied_backend *applied_add_backend(struct applied *applied, const char *name)
 {
 	unsigned shard = applied_shard(name);
-	struct applied_backend *backend = xcalloc(1, sizeof(*backend));
+	size_t name_size = strlen(name) + 1;
+	struct applied_backend *backend = xcalloc(1, sizeof(*backend) + name_size);
 
 	assert(applied_find_backend(applied, name) == NULL);
-	backend->name = xstrdup(name);
+	memcpy(backend->name, name, name_size);
 	table_insert(&applied->backends[shard], hash_str(name), backend);
 	applied->is_shard_unsaved[shard] = true;
 	return backend;

@@ -34,10 +34,10 @@ struct applied_server {
 };
 
 struct applied_backend {
-	char *name;
 	struct applied_server *servers; /* sorted by name */
 	uint32_t n_servers;
 	uint32_t n_allocated;
+	char name[];
 };
 
 struct applied_entry {

@@ -12,9 +12,10 @@
 #include "base/hash.h"
 #include "base/table.h"
 
-/* The EndpointSlices of one Service. */
+/* The EndpointSlices of one Service. Nearly always there is one, so one has its place here. */
 struct slice_group {
-	const struct endpoint_slice **slices;
+	const struct endpoint_slice *only;    /* when n_slices is 1 */
+	const struct endpoint_slice **slices; /* when there are more; else NULL */
 	size_t n_slices;
 	char *service; /* behind the namespace in the same allocation */
 	char namespace[];
@@ -169,9 +170,15 @@ static void group_add(struct store *store, const struct endpoint_slice *slice)
 		memcpy(group->service, service, service_size);
 		table_insert(&store->groups, hash_key(namespace, service), group);
 	}
-	group->slices =
-		xreallocarray(group->slices, group->n_slices + 1, sizeof(struct endpoint_slice *));
-	group->slices[group->n_slices++] = slice;
+	if (group->n_slices == 0) {
+		group->only = slice;
+	} else {
+		group->slices = xreallocarray(
+			group->slices, group->n_slices + 1, sizeof(struct endpoint_slice *));
+		group->slices[0] = group->n_slices == 1 ? group->only : group->slices[0];
+		group->slices[group->n_slices] = slice;
+	}
+	group->n_slices++;
 }
 
 static void group_remove(struct store *store, const struct endpoint_slice *slice)
@@ -182,11 +189,17 @@ static void group_remove(struct store *store, const struct endpoint_slice *slice
 	struct key key = {namespace, service};
 
 	assert(group != NULL);
+	group->n_slices--;
 	for (size_t i = 0; i < group->n_slices; i++) {
 		if (group->slices[i] == slice) {
-			group->slices[i] = group->slices[--group->n_slices];
+			group->slices[i] = group->slices[group->n_slices];
 			break;
 		}
+	}
+	if (group->n_slices == 1) {
+		group->only = group->slices[0];
+		free(group->slices);
+		group->slices = NULL;
 	}
 	if (group->n_slices == 0) {
 		table_remove(&store->groups, hash_key(namespace, service), &key, group_has_key);
@@ -373,7 +386,10 @@ const struct endpoint_slice *const *store_slices(
 	const struct slice_group *group = find_group(store, namespace, service);
 
 	*ret_n = group ? group->n_slices : 0;
-	return group ? group->slices : NULL;
+	if (group == NULL) {
+		return NULL;
+	}
+	return group->n_slices == 1 ? &group->only : group->slices;
 }
 
 const struct object *store_next(const struct store *store, enum kube_kind kind, uint32_t *position)

@@ -229,6 +229,17 @@ static void read_sockets(struct options *options)
 	}
 }
 
+/* The same directory has one spelling: it becomes part of names that HAProxy compares byte by byte.
+ */
+static void strip_slashes(char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/') {
+		path[--len] = '\0';
+	}
+}
+
 /* HAProxy is given these too, and takes only absolute ones for sockets; a program's bare name is
  * looked up on PATH. */
 static void make_absolute(struct options *options)
@@ -246,6 +257,9 @@ static void make_absolute(struct options *options)
 			char *absolute = xasprintf("%s/%s", here, value);
 			free(options->values[paths[i]]);
 			options->values[paths[i]] = absolute;
+		}
+		if (options->values[paths[i]] != NULL) {
+			strip_slashes(options->values[paths[i]]);
 		}
 	}
 }
@@ -309,9 +323,9 @@ void options_print_help(FILE *out)
 		print_row(out, i);
 	}
 	fputs("  --help                           show this text\n\n"
-	      "Signals: SIGTERM and SIGINT stop HAProxy in order and end the program, SIGHUP reads "
-	      "back what\n"
-	      "HAProxy has and repairs it.\n\n"
+	      "Signals: SIGTERM and SIGINT stop HAProxy in order and end the program; SIGHUP reads "
+	      "back\n"
+	      "HAProxy's maps, backends and servers and repairs what differs.\n\n"
 	      "Exit status: 0 ended in order, 1 failed while running, 2 wrong usage, 3 unusable "
 	      "input\n"
 	      "(kubeconfig, manifests, directories), 4 the API server refuses the credentials, 5 "

@@ -72,6 +72,7 @@ struct reconcile {
 
 	struct event *pass_event; /* next turn of the loop, or after a wait */
 	struct event *read_event; /* read back after a wait */
+	uint64_t read_at_ms;	  /* when that will be */
 	struct event *reload_event;
 	struct saver *saver;
 	uint64_t reload_wanted_ms; /* when the oldest waiting change asked for the reload; 0 = none
@@ -93,6 +94,18 @@ static void arm(struct event *event, uint64_t wait_ms)
 	event_add(event, &wait);
 }
 
+/* Never later than what is planned already. */
+static void read_back_within(struct reconcile *reconcile, uint64_t wait_ms)
+{
+	uint64_t at_ms = clock_now_ms() + wait_ms;
+
+	if (!event_pending(reconcile->read_event, EV_TIMEOUT, NULL) ||
+		reconcile->read_at_ms > at_ms) {
+		reconcile->read_at_ms = at_ms;
+		arm(reconcile->read_event, wait_ms);
+	}
+}
+
 /* Looks again at the next turn of the loop, so that everything one read of a socket brings is one
  * pass. */
 static void wake(void *ctx)
@@ -102,6 +115,9 @@ static void wake(void *ctx)
 	reconcile->is_woken = true;
 	if (reconcile->phase == PHASE_IDLE) {
 		event_active(reconcile->pass_event, EV_TIMEOUT, 0);
+	} else if (reconcile->phase == PHASE_READING && reconcile->observe == NULL) {
+		/* What one object can't get must not keep the others waiting. */
+		read_back_within(reconcile, RETRY_FIRST_MS);
 	}
 }
 
@@ -155,7 +171,7 @@ static void doubt(struct reconcile *reconcile)
 	end_running(reconcile);
 	forget_applied(reconcile);
 	reconcile->phase = PHASE_READING;
-	arm(reconcile->read_event, backoff_fail(&reconcile->retry, clock_now_ms()));
+	read_back_within(reconcile, backoff_fail(&reconcile->retry, clock_now_ms()));
 }
 
 static void on_observed(void *ctx, struct observation *observation, const struct err *err)
@@ -527,8 +543,9 @@ static void start_pass(struct reconcile *reconcile)
 		buf_fini(&text);
 	}
 	reconcile->phase = PHASE_APPLYING;
-	reconcile->apply = apply_start(reconcile->cli, state_map_dir(reconcile->state),
-		&reconcile->plan, reconcile->applied, on_applied, reconcile);
+	const struct apply_target target = {
+		reconcile->cli, state_map_dir(reconcile->state), reconcile->applied};
+	reconcile->apply = apply_start(&target, &reconcile->plan, on_applied, reconcile);
 }
 
 static void on_pass_event(evutil_socket_t fd, short what, void *ctx)

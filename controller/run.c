@@ -11,12 +11,15 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "admin/admin.h"
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "base/lockfile.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "haproxy/encode.h"
 #include "haproxy/process.h"
 #include "haproxy/state.h"
 #include "kube/client.h"
@@ -37,6 +40,7 @@ struct run {
 	const struct options *options;
 	struct event_base *base;
 	struct state *state;
+	int lock_fd; /* of the run directory; -1 = HAProxy is not ours to start */
 	struct store *store;
 	struct kube_config *kube_config; /* until the client takes it */
 	struct kube_client *client;
@@ -151,17 +155,43 @@ static bool make_directory(const char *path, struct err *err)
 		strerror(errno));
 }
 
+/* Two controllers that supervise one HAProxy would each take the other's changes away. */
+static bool open_run_directory(struct run *run, struct err *err)
+{
+	const char *directory = options_get(run->options, OPTION_RUN_DIR);
+	CLEANUP(free_ptr) char *path = xasprintf("%s/lock", directory);
+
+	if (!make_directory(directory, err)) {
+		return false;
+	}
+	run->lock_fd = lockfile_take(path, err);
+	return run->lock_fd >= 0 || err_wrap(err, "--run-dir");
+}
+
+/* The maps' names hold this path, so it has to be one that HAProxy can be told. */
+static bool check_state_directory(const struct state *state, struct err *err)
+{
+	struct buf name = BUF_INIT(0);
+	bool is_ok = encode_cli_map(&name, MODEL_MAP_HOSTS, state_map_dir(state));
+
+	buf_fini(&name);
+	return is_ok || err_set(err, ERR_INPUT,
+				"state directory %s has a character that HAProxy can't be told: "
+				"choose another with --state-dir",
+				state_map_dir(state));
+}
+
 static bool open_directories(struct run *run)
 {
 	const struct options *options = run->options;
 	struct err err = {0};
 
-	if (options_get(options, OPTION_HAPROXY) != NULL &&
-		!make_directory(options_get(options, OPTION_RUN_DIR), &err)) {
+	if (options_get(options, OPTION_HAPROXY) != NULL && !open_run_directory(run, &err)) {
 		return fail(run, EXIT_STATUS_INPUT, &err);
 	}
 	run->state = state_open(options_get(options, OPTION_STATE_DIR), &err);
-	return run->state != NULL || fail(run, EXIT_STATUS_INPUT, &err);
+	return (run->state != NULL && check_state_directory(run->state, &err)) ||
+	       fail(run, EXIT_STATUS_INPUT, &err);
 }
 
 static bool read_kube_config(struct run *run)
@@ -305,6 +335,9 @@ static void tear_down(struct run *run)
 	process_free(run->process);
 	store_free(run->store);
 	state_close(run->state);
+	if (run->lock_fd >= 0) {
+		close(run->lock_fd);
+	}
 	event_base_free(run->base);
 	metrics_reset();
 }
@@ -321,7 +354,7 @@ static void seed(void)
 
 enum exit_status run(const struct options *options)
 {
-	struct run run = {.options = options, .base = event_base_new()};
+	struct run run = {.options = options, .base = event_base_new(), .lock_fd = -1};
 
 	log_set_level(options->log_level);
 	log_set_format(options->log_format);

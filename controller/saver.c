@@ -81,8 +81,13 @@ static void count(struct saver *saver, const struct verdict *verdict)
 		metrics_add(METRIC_STATE_BYTES, NULL, (double)verdict->size);
 		return;
 	}
+	struct err err = {0};
 	saver->must_save_all = true;
 	metrics_add(METRIC_STATE_ERRORS, NULL, 1);
+	if (!state_reopen(saver->state, &err)) {
+		log_line(
+			LOG_ERROR, "can't make the state directory again", "error", err.text, NULL);
+	}
 	log_line(LOG_ERROR,
 		"can't save the state: traffic goes on, but a restarted HAProxy would serve an "
 		"older one",

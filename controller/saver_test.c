@@ -53,18 +53,24 @@ static int set_up(void **state)
 	return 0;
 }
 
+static void remove_directory(const struct scene *scene)
+{
+	CLEANUP(free_ptr) char *command = xasprintf("rm -rf '%s'", scene->directory);
+	FILE *removal = popen(command, "r");
+
+	assert_non_null(removal);
+	assert_int_equal(pclose(removal), 0);
+}
+
 static int tear_down(void **state)
 {
 	struct scene *scene = *state;
-	CLEANUP(free_ptr) char *command = xasprintf("rm -rf '%s'", scene->directory);
 
 	saver_free(scene->saver);
 	applied_free(scene->applied);
 	state_close(scene->state);
 	event_base_free(scene->base);
-	FILE *removal = popen(command, "r");
-	assert_non_null(removal);
-	pclose(removal);
+	remove_directory(scene);
 	free(scene->directory);
 	free(scene);
 	metrics_reset();
@@ -165,6 +171,18 @@ static void test_failure_is_tried_again_with_everything(void **state)
 	assert_map(scene, "a.test/ ns_svc_web_80\n");
 }
 
+static void test_directory_is_made_again(void **state)
+{
+	struct scene *scene = *state;
+
+	remove_directory(scene);
+	set_route(scene, "a.test/");
+	saver_soon(scene->saver, scene->applied);
+	await(scene, METRIC_STATE_WRITES, 1);
+	assert_true(metrics_get(METRIC_STATE_ERRORS, NULL) >= 1);
+	assert_map(scene, "a.test/ ns_svc_web_80\n");
+}
+
 static void test_save_all_waits_for_the_child(void **state)
 {
 	struct scene *scene = *state;
@@ -204,6 +222,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_busy_is_saved_later, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_failure_is_tried_again_with_everything, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_directory_is_made_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_save_all_waits_for_the_child, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_flush, set_up, tear_down),

@@ -23,8 +23,28 @@ enum mark_bits {
 	BUSY = 16,   /* one of its servers is busy */
 };
 
+/* What is sent in one go: a group begins when every answer of the one before is there. */
+enum group { PREPARE, SET_ENTRIES, DEL_ENTRIES, RETIRE_SERVERS, RETIRE_BACKENDS };
+
+/* The order of sending. Hosts appear after their paths and go before them (plan.c has deletions in
+ * this order). */
+enum step {
+	ADD,
+	FILL,
+	ENABLE,
+	PATHS,
+	HOSTS,
+	DEL_ENTRY,
+	DISABLE,
+	DEL,
+	UNPUBLISH,
+	DEL_BACKEND,
+	STEPS
+};
+
 struct rule {
-	unsigned step;
+	enum group group;
+	enum step step;
 	unsigned backend_blocks; /* marks of its backend (map: of the backend that the entry would
 				    lead to) that block it */
 	unsigned server_blocks;
@@ -33,24 +53,25 @@ struct rule {
 	unsigned server_marks;
 };
 
-/* Hosts appear after their paths and go before them (plan.c has them in this order). */
-enum { STEP_PATHS = 3, STEP_HOSTS, STEP_MAP_DEL, STEP_COUNT = 10 };
-
-/* A backend is unpublished last but one: as long as it has a server that is not in maintenance, it
- * is published. */
+/*
+ * A backend is unpublished when its servers have been dealt with: as long as it has one that is not
+ * in maintenance, it is published. Inside a group marks come from what could not even be sent, and
+ * from answers that were early.
+ */
 static const struct rule rules[PLAN_OP_COUNT] = {
-	[PLAN_OP_BACKEND_ADD] = {0, 0, 0, MISSING | BROKEN, 0},
-	[PLAN_OP_BACKEND_PUBLISH] = {1, MISSING, 0, BROKEN, 0},
-	[PLAN_OP_SERVER_ADD] = {1, MISSING, 0, BROKEN, BROKEN},
-	[PLAN_OP_SERVER_ADDRESS] = {1, MISSING, 0, BROKEN, BROKEN},
-	[PLAN_OP_SERVER_ENABLE] = {2, MISSING, BROKEN, BROKEN, BROKEN},
-	[PLAN_OP_MAP_ADD] = {STEP_PATHS, BROKEN, 0, KEPT, 0},
-	[PLAN_OP_MAP_SET] = {STEP_PATHS, BROKEN, 0, KEPT, 0},
-	[PLAN_OP_MAP_DEL] = {STEP_MAP_DEL, 0, 0, KEPT, 0},
-	[PLAN_OP_SERVER_DISABLE] = {6, BROKEN | KEPT, 0, STUCK, STUCK},
-	[PLAN_OP_SERVER_DEL] = {7, BROKEN | KEPT, STUCK, STUCK, 0},
-	[PLAN_OP_BACKEND_UNPUBLISH] = {8, BROKEN | KEPT | STUCK, 0, STUCK, 0},
-	[PLAN_OP_BACKEND_DEL] = {9, BROKEN | KEPT | STUCK, 0, 0, 0},
+	[PLAN_OP_BACKEND_ADD] = {PREPARE, ADD, 0, 0, MISSING | BROKEN, 0},
+	[PLAN_OP_BACKEND_PUBLISH] = {PREPARE, FILL, MISSING, 0, BROKEN, 0},
+	[PLAN_OP_SERVER_ADD] = {PREPARE, FILL, MISSING, 0, BROKEN, BROKEN},
+	[PLAN_OP_SERVER_ADDRESS] = {PREPARE, FILL, MISSING, 0, BROKEN, BROKEN},
+	[PLAN_OP_SERVER_ENABLE] = {PREPARE, ENABLE, MISSING, BROKEN, BROKEN, 0},
+	[PLAN_OP_MAP_ADD] = {SET_ENTRIES, PATHS, BROKEN, 0, KEPT, 0},
+	[PLAN_OP_MAP_SET] = {SET_ENTRIES, PATHS, BROKEN, 0, KEPT, 0},
+	[PLAN_OP_MAP_DEL] = {DEL_ENTRIES, DEL_ENTRY, 0, 0, KEPT, 0},
+	[PLAN_OP_SERVER_DISABLE] = {RETIRE_SERVERS, DISABLE, BROKEN | KEPT, 0, STUCK, STUCK},
+	[PLAN_OP_SERVER_DEL] = {RETIRE_SERVERS, DEL, BROKEN | KEPT, STUCK, STUCK, 0},
+	[PLAN_OP_BACKEND_UNPUBLISH] = {RETIRE_BACKENDS, UNPUBLISH, BROKEN | KEPT | STUCK, 0, STUCK,
+		0},
+	[PLAN_OP_BACKEND_DEL] = {RETIRE_BACKENDS, DEL_BACKEND, BROKEN | KEPT | STUCK, 0, 0, 0},
 };
 
 struct mark {
@@ -75,6 +96,7 @@ struct apply {
 	size_t next;   /* first item not looked at */
 	size_t oldest; /* no item before this one awaits an answer */
 	size_t n_waiting;
+	size_t n_moving; /* SERVER_ADDRESS among them */
 	size_t waiting_size;
 	struct table marks;
 	struct buf line;
@@ -82,7 +104,7 @@ struct apply {
 	char *first_text;
 };
 
-static unsigned step_of(const struct plan_op *op);
+static enum step step_of(const struct plan_op *op);
 static void sort_by_step(struct apply *apply, struct plan *plan);
 static void on_start(evutil_socket_t fd, short what, void *ctx);
 static void go_on(struct apply *apply);
@@ -92,26 +114,26 @@ static enum plan_result judge(const struct apply *apply, const struct plan_op *o
 static void on_answer(void *ctx, const char *text);
 static void settle(
 	struct apply *apply, struct plan_op *op, enum plan_result result, const char *text);
-static void enter(struct applied *applied, const struct plan_op *op);
+static void enter(struct apply *apply, const struct plan_op *op);
 static void spread(struct apply *apply, const struct plan_op *op);
 static unsigned marks_on(const struct apply *apply, const char *before, const char *after);
 static void put_marks(struct apply *apply, const char *before, const char *after, unsigned bits);
 static void finish(struct apply *apply);
 static void release(struct apply *apply);
 
-struct apply *apply_start(struct cli *cli, const char *map_dir, struct plan *plan,
-	struct applied *applied, apply_done_fn on_done, void *ctx)
+struct apply *apply_start(
+	const struct apply_target *target, struct plan *plan, apply_done_fn on_done, void *ctx)
 {
 	struct apply *apply = xcalloc(1, sizeof(*apply));
 
-	apply->cli = cli;
-	apply->map_dir = xstrdup(map_dir);
-	apply->applied = applied;
+	apply->cli = target->cli;
+	apply->map_dir = xstrdup(target->map_dir);
+	apply->applied = target->applied;
 	apply->on_done = on_done;
 	apply->ctx = ctx;
 	buf_init(&apply->line, ENCODE_MAX_LINE + 1);
 	sort_by_step(apply, plan);
-	apply->start_event = evtimer_new(cli_base(cli), on_start, apply);
+	apply->start_event = evtimer_new(cli_base(apply->cli), on_start, apply);
 	assert(apply->start_event != NULL);
 	event_active(apply->start_event, EV_TIMEOUT, 0);
 	return apply;
@@ -125,23 +147,23 @@ void apply_cancel(struct apply *apply)
 	}
 }
 
-static unsigned step_of(const struct plan_op *op)
+static enum step step_of(const struct plan_op *op)
 {
-	unsigned step = rules[op->kind].step;
+	enum step step = rules[op->kind].step;
 
-	return step == STEP_PATHS && op->map == MODEL_MAP_HOSTS ? STEP_HOSTS : step;
+	return step == PATHS && op->map == MODEL_MAP_HOSTS ? HOSTS : step;
 }
 
 static void sort_by_step(struct apply *apply, struct plan *plan)
 {
-	size_t starts[STEP_COUNT + 1] = {0};
+	size_t starts[STEPS + 1] = {0};
 
 	apply->n_items = plan->n_ops;
 	apply->items = xcalloc(plan->n_ops, sizeof(*apply->items));
 	for (size_t i = 0; i < plan->n_ops; i++) {
 		starts[step_of(&plan->ops[i]) + 1]++;
 	}
-	for (int step = 1; step <= STEP_COUNT; step++) {
+	for (size_t step = 1; step <= STEPS; step++) {
 		starts[step] += starts[step - 1];
 	}
 	for (size_t i = 0; i < plan->n_ops; i++) {
@@ -179,8 +201,14 @@ static bool may_look_at_next(const struct apply *apply)
 	if (apply->n_waiting == 0) {
 		return true;
 	}
-	return apply->waiting_size < APPLY_WINDOW &&
-	       step_of(apply->items[apply->next].op) == step_of(apply->items[apply->next - 1].op);
+	enum plan_op_kind next = apply->items[apply->next].op->kind;
+	enum plan_op_kind last = apply->items[apply->next - 1].op->kind;
+	/* A server is not enabled before it is sure that it has moved: HAProxy would enable it
+	 * where it was, which may be somebody else's by now. */
+	if (next == PLAN_OP_SERVER_ENABLE && apply->n_moving > 0) {
+		return false;
+	}
+	return apply->waiting_size < APPLY_WINDOW && rules[next].group == rules[last].group;
 }
 
 static void look_at_next(struct apply *apply)
@@ -202,6 +230,7 @@ static void look_at_next(struct apply *apply)
 	item->size = apply->line.len + 1;
 	apply->waiting_size += item->size;
 	apply->n_waiting++;
+	apply->n_moving += item->op->kind == PLAN_OP_SERVER_ADDRESS;
 	apply->result.n_sent++;
 }
 
@@ -242,6 +271,7 @@ static void on_answer(void *ctx, const char *text)
 	assert(apply->oldest < apply->next && apply->n_waiting > 0);
 	struct item *item = &apply->items[apply->oldest];
 	apply->n_waiting--;
+	apply->n_moving -= item->op->kind == PLAN_OP_SERVER_ADDRESS;
 	apply->waiting_size -= item->size;
 	if (text == NULL) {
 		item->op->result = PLAN_LOST;
@@ -262,7 +292,7 @@ static void settle(
 	if (result == PLAN_DONE) {
 		sum->n_done++;
 		metrics_add(METRIC_OPERATIONS, plan_ops[op->kind].name, 1);
-		enter(apply->applied, op);
+		enter(apply, op);
 		return;
 	}
 	sum->n_busy += result == PLAN_BUSY;
@@ -283,16 +313,21 @@ static void settle(
 }
 
 /* What HAProxy has confirmed. */
-static void enter(struct applied *applied, const struct plan_op *op)
+static void enter(struct apply *apply, const struct plan_op *op)
 {
+	struct applied *applied = apply->applied;
 	struct applied_backend *backend =
 		op->backend ? applied_find_backend(applied, op->backend) : NULL;
 	const struct applied_server *server =
 		backend && op->server ? applied_find_server(backend, op->server) : NULL;
 
-	/* A plan names only what `applied` has or what an earlier operation has brought. */
-	assert(op->server == NULL ||
-		(backend != NULL && (server != NULL) == (op->kind != PLAN_OP_SERVER_ADD)));
+	if (op->server != NULL &&
+		(backend == NULL || (server != NULL) == (op->kind == PLAN_OP_SERVER_ADD))) {
+		/* A plan names only what `applied` has or what an earlier operation brings: that
+		 * one was refused, because HAProxy has more than we believe. */
+		assert(apply->result.n_refused > 0);
+		return;
+	}
 	switch (op->kind) {
 	case PLAN_OP_BACKEND_ADD:
 		applied_add_backend(applied, op->backend);

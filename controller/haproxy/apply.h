@@ -1,19 +1,33 @@
 /*
- * Carries out the operations of a plan: phase by phase, and inside a phase step by step (rules[] in
- * apply.c), each step pipelined and the next one sent when every answer of the one before is there.
- * What HAProxy confirms is entered into `applied` at once, one operation at a time.
+ * Carries out the operations of a plan: sorted by step, the steps of a group (rules[] in apply.c)
+ * all pipelined, and the next group begun when every answer of the one before is there. The groups:
+ * prepare; entries added and changed; entries deleted; servers taken out; backends taken out. What
+ * HAProxy confirms is entered into `applied` at once, one operation at a time.
  *
  * What a refusal takes with it (result SKIPPED, nothing is sent):
- *   - an operation in PREPARE: the operations that build on it (everything in a backend that could
- * not be added, the enabling of a server that could not be added or moved), the map entries that
- * would lead to that backend, and hosts that would appear without such an entry: requests stay
- * where they were;
+ *   - an operation in PREPARE: the map entries that would lead to that backend, and hosts that
+ * would appear without such an entry: requests stay where they were;
  *   - so that there is still something where they were: what RETIRE would take away from that
  * backend, and from the backends that entries go on leading to because they were not changed;
- *   - an operation in RETIRE: the deletion that it should have made possible.
+ *   - the disabling or deletion of a server: the taking out of its backend.
  * A backend whose server is busy is busy as well. Everything else goes on.
  *
- * An operation that encode_op() can't write is refused without being sent.
+ * An operation that encode_op() can't write is refused without being sent. That is known at once,
+ * so what builds on it in its own group is skipped too: everything in a backend that could not be
+ * added, the enabling of a server that could not be added, a host without its entry, a deletion
+ * that nothing prepared.
+ *
+ * What HAProxy refuses is known only when the rest of the group is on its way. Most of that it
+ * refuses as well: it adds nothing to and enables nothing in what is not there, and deletes no
+ * server that is not in maintenance and no backend that is published or has servers. What it does
+ * carry out, until the caller has read everything back and made a new plan, as it must after a
+ * refusal:
+ *   - where it has a backend that `applied` lacks, only the adding of the backend is refused;
+ * servers are added to it, which `applied` is not told;
+ *   - where it has a server that `applied` lacks, that server is enabled with the address that it
+ * has;
+ *   - a host appears although one of its paths was refused.
+ * The enabling of a server that has to move first is not among them: it waits for that answer.
  */
 #ifndef HG_HAPROXY_APPLY_H
 #define HG_HAPROXY_APPLY_H
@@ -32,6 +46,13 @@
 
 struct apply;
 
+/* Where a plan is carried out. */
+struct apply_target {
+	struct cli *cli;
+	const char *map_dir; /* of the map files, as HAProxy knows it; copied */
+	struct applied *applied;
+};
+
 struct apply_result {
 	size_t n_sent;
 	size_t n_done;
@@ -46,12 +67,12 @@ struct apply_result {
 typedef void (*apply_done_fn)(void *ctx, const struct apply_result *result);
 
 /*
- * `plan` and `applied` are borrowed until on_done, which is called from the event loop, never from
- * inside apply_start(). The object is freed by itself after on_done. Results are left in
+ * `plan`, the cli and `applied` are borrowed until on_done, which is called from the event loop,
+ * never from inside apply_start(). The object is freed by itself after on_done. Results are left in
  * plan->ops[].result: PENDING = not sent because the connection broke.
  */
-struct apply *apply_start(struct cli *cli, const char *map_dir, struct plan *plan,
-	struct applied *applied, apply_done_fn on_done, void *ctx) MUST_USE;
+struct apply *apply_start(const struct apply_target *target, struct plan *plan,
+	apply_done_fn on_done, void *ctx) MUST_USE;
 
 /* Stops without calling on_done; what is on its way may still be carried out, so `applied` must be
  * read back. Before cli_free(). */

@@ -22,6 +22,7 @@ struct test {
 	struct apply_result result;
 	struct buf sent;    /* commands as they came in, one a line */
 	const char *refuse; /* the command that is refused, NULL = none */
+	const char *also;   /* commands with this in them are refused then, NULL = none */
 	const char *busy;
 	bool is_done;
 };
@@ -60,7 +61,8 @@ static void answer(struct fake *fake, const char *command, struct buf *out)
 		}
 	}
 	assert_non_null(text);
-	if (test->refuse != NULL && strcmp(command, test->refuse) == 0) {
+	if ((test->refuse != NULL && strcmp(command, test->refuse) == 0) ||
+		(test->also != NULL && strstr(command, test->also) != NULL)) {
 		text = "Earlier words.\nThat will not do.\n";
 	} else if (test->busy != NULL && strcmp(command, test->busy) == 0) {
 		text = "Server still has connections attached to it, cannot remove it.\n";
@@ -100,6 +102,7 @@ static void reset(struct test *test)
 	applied_set_entry(test->applied, MODEL_MAP_PREFIX, "c.test/", "old_svc_1");
 	buf_clear(&test->sent);
 	test->refuse = NULL;
+	test->also = NULL;
 	test->busy = NULL;
 	test->result = (struct apply_result){0};
 	test->is_done = false;
@@ -169,33 +172,35 @@ static const char letters[] = ".DBRSL";
 struct row {
 	size_t index; /* of the operation that is refused */
 	const char *results;
+	const char *also; /* what HAProxy refuses as a consequence */
 };
 
 static const struct row refusals[] = {
-	{0, "RSSSSSSDDSSSSS"}, /* the backend: all of it, and what leads to it */
-	{1, "DRDDSSSDDSSSSS"}, /* not published */
-	{2, "DDRSSSSDDSSSSS"}, /* without its server */
-	{3, "DDDRSSSDDSSSSS"}, /* its server can't be enabled */
-	{4, "DDDDRDDDDSSSSS"}, /* a.test stays with the old backend, which stays */
-	{5, "DDDDDRSDDDDDDD"}, /* b.test does not appear without its path */
-	{6, "DDDDDDRDDDDDDD"}, /* only b.test is missing */
-	{7, "DDDDDDDRDDDDDD"}, /* c.test */
-	{8, "DDDDDDDDRSSSSS"}, /* c.test/ still leads to the old backend */
-	{9, "DDDDDDDDDRSDSS"}, /* not disabled: not deleted, nor is the backend */
-	{10, "DDDDDDDDDDRDSS"},
-	{11, "DDDDDDDDDDDRSS"},
-	{12, "DDDDDDDDDDDDRS"},
-	{13, "DDDDDDDDDDDDDR"},
+	{0, "RRRRSSSDDSSSSS", NEW},			/* the backend, and what leads to it */
+	{1, "DRDDSSSDDSSSSS", NULL},			/* not published */
+	{2, "DDRRSSSDDSSSSS", "enable server " NEW},	/* without its server */
+	{3, "DDDRSSSDDSSSSS", NULL},			/* its server can't be enabled */
+	{4, "DDDDRDDDDSSSSS", NULL},			/* a.test and the old backend stay */
+	{5, "DDDDDRDDDDDDDD", NULL},			/* b.test appears without its path */
+	{6, "DDDDDDRDDDDDDD", NULL},			/* only b.test is missing */
+	{7, "DDDDDDDRDDDDDD", NULL},			/* c.test */
+	{8, "DDDDDDDDRSSSSS", NULL},			/* c.test/ leads to the old backend */
+	{9, "DDDDDDDDDRRDSS", "del server " OLD "/s1"}, /* the backend is not deleted either */
+	{10, "DDDDDDDDDDRDSS", NULL},
+	{11, "DDDDDDDDDDDRSS", NULL},
+	{12, "DDDDDDDDDDDDRR", "del backend " OLD},
+	{13, "DDDDDDDDDDDDDR", NULL},
 };
 
 static void start(struct test *test, struct plan *plan)
 {
+	const struct apply_target target = {test->cli, DIR, test->applied};
 	struct err err = {0};
 
 	if (!cli_is_connected(test->cli)) {
 		assert_true(cli_connect(test->cli, test->fake.path, &err));
 	}
-	assert_non_null(apply_start(test->cli, DIR, plan, test->applied, on_applied, test));
+	assert_non_null(apply_start(&target, plan, on_applied, test));
 	assert_false(test->is_done);
 	while (!test->is_done) {
 		assert_int_equal(event_base_loop(test->base, EVLOOP_ONCE), 0);
@@ -323,6 +328,7 @@ static void test_every_operation_refused(void **state)
 		memcpy(ops, replace, sizeof(ops));
 		assert_true(encode_op(&command, &ops[refusals[i].index], DIR));
 		test->refuse = buf_str(&command);
+		test->also = refusals[i].also;
 		start(test, &plan);
 		assert_results(test, ops, ARRAY_LEN(ops), refusals[i].results);
 		assert_ptr_equal(test->result.first_refused, &ops[refusals[i].index]);
@@ -332,7 +338,107 @@ static void test_every_operation_refused(void **state)
 		buf_fini(&command);
 	}
 	assert_int_equal(ARRAY_LEN(refusals), ARRAY_LEN(replace));
-	assert_int_equal(metrics_get(METRIC_OPERATION_ERRORS, "backend-del"), 1);
+	assert_int_equal(metrics_get(METRIC_OPERATION_ERRORS, "backend-del"), 2);
+}
+
+static void rename_in(const char **text, const char *from, const char *to)
+{
+	if (*text != NULL && strcmp(*text, from) == 0) {
+		*text = to;
+	}
+}
+
+/* Refused without being sent: what builds on it in the same group is not sent either. */
+static void test_unwritable_operations(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *unwritable;
+		const char *results;
+	} rows[] = {
+		{NEW, "new svc", "RSSSSSSDDSSSSS"},
+		{"p1", "p 1", "DDRSSSSDDSSSSS"},
+		{"b.test/", "b.test/\n", "DDDDDRSDDDDDDD"},
+		{"s1", "s 1", "DDDDDDDDDRSDSS"},
+	};
+	struct test *test = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct plan_op ops[ARRAY_LEN(replace)];
+		struct plan plan = {.ops = ops, .n_ops = ARRAY_LEN(ops)};
+
+		reset(test);
+		memcpy(ops, replace, sizeof(ops));
+		for (size_t j = 0; j < ARRAY_LEN(ops); j++) {
+			rename_in(&ops[j].backend, rows[i].name, rows[i].unwritable);
+			rename_in(&ops[j].server, rows[i].name, rows[i].unwritable);
+			rename_in(&ops[j].key, rows[i].name, rows[i].unwritable);
+			rename_in(&ops[j].value, rows[i].name, rows[i].unwritable);
+		}
+		start(test, &plan);
+		assert_results(test, ops, ARRAY_LEN(ops), rows[i].results);
+		assert_int_equal(test->result.n_sent, test->result.n_done);
+	}
+}
+
+/* HAProxy has what `applied` lacks: only the adding is refused, and no more is believed. */
+static void test_there_already(void **state)
+{
+	static const struct row rows[] = {
+		{0, "RDDDSSSDDSSSSS", NULL},
+		{2, "DDRDSSSDDSSSSS", NULL},
+	};
+	struct test *test = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct plan_op ops[ARRAY_LEN(replace)];
+		struct plan plan = {.ops = ops, .n_ops = ARRAY_LEN(ops)};
+		struct buf command = BUF_INIT(0);
+
+		reset(test);
+		memcpy(ops, replace, sizeof(ops));
+		assert_true(encode_op(&command, &ops[rows[i].index], DIR));
+		test->refuse = buf_str(&command);
+		start(test, &plan);
+		assert_results(test, ops, ARRAY_LEN(ops), rows[i].results);
+		const struct applied_backend *backend = applied_find_backend(test->applied, NEW);
+		assert_int_equal(backend != NULL, rows[i].index > 0);
+		assert_true(backend == NULL || backend->n_servers == 0);
+		buf_fini(&command);
+	}
+}
+
+/* A group goes out in one piece; a moved server is enabled when HAProxy has said that it moved. */
+static void test_one_write_for_each_group(void **state)
+{
+	struct test *test = *state;
+	struct plan_op ops[ARRAY_LEN(replace)];
+	struct plan plan = {.ops = ops, .n_ops = ARRAY_LEN(ops)};
+	struct plan_op move[] = {
+		{.kind = PLAN_OP_SERVER_ADDRESS,
+			.backend = OLD,
+			.server = "s2",
+			.address = "10.0.0.9:80"},
+		{.kind = PLAN_OP_SERVER_ENABLE, .backend = OLD, .server = "s2"},
+	};
+	struct plan move_plan = {.ops = move, .n_ops = ARRAY_LEN(move)};
+
+	start(test, &move_plan);
+	assert_results(test, move, ARRAY_LEN(move), "DD");
+	size_t n_reads = test->fake.n_reads;
+	reset(test);
+	memcpy(ops, replace, sizeof(ops));
+	start(test, &plan);
+	assert_int_equal(test->fake.n_reads - n_reads, 5);
+
+	reset(test);
+	n_reads = test->fake.n_reads;
+	start(test, &move_plan);
+	assert_int_equal(test->fake.n_reads - n_reads, 2);
+	reset(test);
+	test->refuse = "set server old_svc_1/s2 addr 10.0.0.9 port 80";
+	start(test, &move_plan);
+	assert_results(test, move, ARRAY_LEN(move), "RS");
 }
 
 static void test_busy_server(void **state)
@@ -387,6 +493,9 @@ int main(void)
 		TEST(test_all_is_well),
 		TEST(test_nothing_to_do),
 		TEST(test_every_operation_refused),
+		TEST(test_unwritable_operations),
+		TEST(test_there_already),
+		TEST(test_one_write_for_each_group),
 		TEST(test_busy_server),
 		TEST(test_closed_at_every_byte),
 	};

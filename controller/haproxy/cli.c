@@ -233,7 +233,11 @@ static void queue(struct cli *cli, const char *command, const struct command *ho
 	buf_append_str(&cli->out, command);
 	buf_append_char(&cli->out, '\n');
 	assert(buf_is_ok(&cli->out) && cli->out.len - cli->n_written <= CLI_MAX_QUEUE);
-	event_add(cli->write_event, NULL);
+	/* Written in this turn of the loop, after the callback that is running: commands that are
+	 * queued together go out together. A full socket is waited for instead. */
+	if (!event_pending(cli->write_event, EV_WRITE, NULL)) {
+		event_active(cli->write_event, EV_WRITE, 0);
+	}
 	if (is_first) {
 		begin_answer(cli);
 		restart_deadline(cli);

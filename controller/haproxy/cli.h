@@ -67,8 +67,9 @@ void cli_disconnect(struct cli *cli);
 bool cli_is_connected(const struct cli *cli) MUST_USE;
 
 /*
- * Queues one command (no line feed in it: asserted). Only while connected. on_reply is called
- * exactly once unless cli_free() or cli_forget() comes first.
+ * Queues one command (no line feed in it: asserted). Only while connected. What one callback of the
+ * event loop queues goes out together, when it has returned. on_reply is called exactly once unless
+ * cli_free() or cli_forget() comes first.
  */
 void cli_send(struct cli *cli, const char *command, cli_reply_fn on_reply, void *ctx);
 

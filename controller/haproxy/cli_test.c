@@ -147,6 +147,20 @@ static void test_answers_come_in_order(void **state)
 	assert_int_equal(test->fake.n_sent, SOME_SIZE);
 }
 
+static void test_queued_together_goes_out_together(void **state)
+{
+	struct test *test = *state;
+
+	connect_now(test);
+	cli_send(test->cli, "a", on_last_reply, test);
+	run(test);
+	size_t n_reads = test->fake.n_reads;
+	send_some(test);
+	run(test);
+	assert_int_equal(test->fake.n_commands, 7);
+	assert_int_equal(test->fake.n_reads, n_reads + 1);
+}
+
 static void test_cut_at_every_byte(void **state)
 {
 	struct test *test = *state;
@@ -548,6 +562,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_answers_come_in_order),
+		TEST(test_queued_together_goes_out_together),
 		TEST(test_cut_at_every_byte),
 		TEST(test_closed_at_every_byte),
 		TEST(test_nobody_listens),

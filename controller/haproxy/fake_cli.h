@@ -36,6 +36,7 @@ struct fake {
 	size_t cut_at;	 /* the stream is sent in two pieces, the first so long; 0 = all at once */
 	size_t close_at; /* the connection is closed after so many bytes; SIZE_MAX = never */
 	size_t n_commands; /* received on this connection */
+	size_t n_reads;	   /* in which they came */
 	unsigned n_connections;
 };
 
@@ -48,6 +49,7 @@ static inline void fake_hang_up(struct fake *fake)
 	buf_clear(&fake->held);
 	fake->n_sent = 0;
 	fake->n_commands = 0;
+	fake->n_reads = 0;
 }
 
 /* Sends as much of what is held as the settings allow for now. */
@@ -86,6 +88,7 @@ static inline void fake_on_bytes(struct bufferevent *connection, void *ctx)
 	struct evbuffer *input = bufferevent_get_input(connection);
 	char *line;
 
+	fake->n_reads++;
 	while (fake->connection == connection &&
 		(line = evbuffer_readln(input, NULL, EVBUFFER_EOL_LF)) != NULL) {
 		fake->n_commands++;

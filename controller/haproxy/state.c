@@ -19,12 +19,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/lockfile.h"
 #include "haproxy/encode.h"
 
 #define CURRENT	     "current"
@@ -119,6 +119,20 @@ void state_follow(struct state *state)
 	state->gen = read_current(state);
 }
 
+bool state_reopen(struct state *state, struct err *err)
+{
+	struct stat info;
+
+	if (fstat(state->fd, &info) == 0 && info.st_nlink > 0) {
+		return true;
+	}
+	close(state->lock_fd);
+	close(state->fd);
+	state->lock_fd = -1;
+	state->fd = -1;
+	return open_directory(state, err) && take_lock(state, err) && recover(state, err);
+}
+
 static bool save_applied(
 	struct state *state, struct applied *applied, bool is_full, struct err *err)
 {
@@ -190,21 +204,10 @@ static bool open_directory(struct state *state, struct err *err)
 
 static bool take_lock(struct state *state, struct err *err)
 {
-	state->lock_fd =
-		openat(state->fd, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (state->lock_fd < 0) {
-		return fail(state, "can't make the file " LOCK_FILE, err);
-	}
-	if (flock(state->lock_fd, LOCK_EX | LOCK_NB) == 0) {
-		return true;
-	}
-	if (errno == EWOULDBLOCK) {
-		return err_set(err, ERR_INPUT,
-			"state directory %s: another controller uses it; stop that one or choose "
-			"another directory",
-			state->directory);
-	}
-	return fail(state, "can't lock the file " LOCK_FILE, err);
+	CLEANUP(free_ptr) char *path = xasprintf("%s/" LOCK_FILE, state->directory);
+
+	state->lock_fd = lockfile_take(path, err);
+	return state->lock_fd >= 0 || err_wrap(err, "--state-dir");
 }
 
 /* "gen.42" -> 42; 0 = not the name of a generation. */

@@ -50,6 +50,13 @@ bool state_save_all(struct state *state, struct applied *applied, struct err *er
 /* A child of ours has saved: goes on from the generation that is current now. */
 void state_follow(struct state *state);
 
+/*
+ * Somebody has removed the directory: makes it again, with its lock and an empty generation.
+ * Nothing happens while it is there. To be called after a failed save; everything has to be saved
+ * then.
+ */
+bool state_reopen(struct state *state, struct err *err) MUST_USE;
+
 /* Does the generation hold at least one route? (Somebody would miss HAProxy.) */
 bool state_has_routes(const struct state *state) MUST_USE;
 

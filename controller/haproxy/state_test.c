@@ -546,7 +546,7 @@ static int open_as_stranger(const struct fixture *f)
 		bool is_refused = state_open(f->directory, &err) == NULL &&
 				  err.kind == ERR_DENIED &&
 				  strstr(err.text, f->directory) != NULL &&
-				  strstr(err.text, "make it writable") != NULL;
+				  strstr(err.text, "writable") != NULL;
 		_exit(is_refused ? 0 : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);

@@ -77,7 +77,7 @@ void comeback_lose(struct comeback *comeback, struct comeback_member *member)
 
 void comeback_stir(struct comeback *comeback, struct comeback_member *member)
 {
-	struct comeback_member *other;
+	struct comeback_member *other = NULL;
 	bool is_alone = TAILQ_FIRST(&comeback->lost) == member && TAILQ_NEXT(member, next) == NULL;
 
 	if (!member->is_lost || is_alone || comeback->is_held) {

@@ -82,7 +82,15 @@ struct draft {
 	size_t n;
 };
 
-/* Canonical "10.0.0.1:80" or "[fd00::1]:80" into `text`; false = not an address. */
+/* 0.0.0.0 and :: are no place to go to; HAProxy would take them for something else. */
+static bool is_unspecified(const unsigned char *binary, size_t size)
+{
+	static const unsigned char zeros[sizeof(struct in6_addr)];
+
+	return memcmp(binary, zeros, size) == 0;
+}
+
+/* Canonical "10.0.0.1:80" or "[fd00::1]:80" into `text`; false = not an address of a pod. */
 static bool format_address(char text[MAX_ADDRESS], const char *ip, int32_t port)
 {
 	unsigned char binary[sizeof(struct in6_addr)];
@@ -91,12 +99,12 @@ static bool format_address(char text[MAX_ADDRESS], const char *ip, int32_t port)
 	if (inet_pton(AF_INET, ip, binary) == 1) {
 		inet_ntop(AF_INET, binary, canonical, sizeof(canonical));
 		snprintf(text, MAX_ADDRESS, "%s:%" PRId32, canonical, port);
-		return true;
+		return !is_unspecified(binary, sizeof(struct in_addr));
 	}
 	if (inet_pton(AF_INET6, ip, binary) == 1) {
 		inet_ntop(AF_INET6, binary, canonical, sizeof(canonical));
 		snprintf(text, MAX_ADDRESS, "[%s]:%" PRId32, canonical, port);
-		return true;
+		return !is_unspecified(binary, sizeof(struct in6_addr));
 	}
 	return false;
 }

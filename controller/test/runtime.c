@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/metrics.h"
@@ -99,10 +100,10 @@ void runtime_on_applied(void *ctx, const struct apply_result *result)
 
 void runtime_apply(struct test *test, struct plan_op *ops, size_t n_ops)
 {
+	const struct apply_target target = {test->cli, test->haproxy->dir, test->applied};
 	struct plan plan = {.ops = ops, .n_ops = n_ops};
 
-	assert_non_null(apply_start(
-		test->cli, test->haproxy->dir, &plan, test->applied, runtime_on_applied, test));
+	assert_non_null(apply_start(&target, &plan, runtime_on_applied, test));
 	runtime_wait(test);
 }
 
@@ -175,6 +176,7 @@ void runtime_assert_applied(struct test *test)
 		if (strcmp(seen, believed) == 0) {
 			return;
 		}
+		usleep(1000);
 	}
 	CLEANUP(free_ptr) char *seen = runtime_dump(test->applied);
 	assert_string_equal(seen, believed);

@@ -3,6 +3,7 @@
  * plans made by hand. What they do where backends can't be added at run time is asserted as well.
  */
 #include <arpa/inet.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,9 +145,9 @@ static void test_backends(void **state)
 
 	runtime_apply(test, ops, ARRAY_LEN(ops));
 	if (!test->caps.can_add_backend) {
-		/* One refusal; what builds on it is not even sent. */
-		runtime_assert_result(test, 0, 0, 1, ARRAY_LEN(ops) - 1);
-		assert_int_equal(test->result.n_sent, 1);
+		/* What builds on the refusal is refused as well, and no request is led there. */
+		runtime_assert_result(test, 0, 0, 4, ARRAY_LEN(ops) - 4);
+		assert_int_equal(test->result.n_sent, 4);
 		assert_int_equal(test->first_refused, PLAN_OP_BACKEND_ADD);
 		runtime_assert_applied(test);
 		return;
@@ -192,9 +193,9 @@ static void test_refused_server_keeps_the_old_backend(void **state)
 	runtime_assert_result(test, ARRAY_LEN(begin), 0, 0, 0);
 	applied_remove_server(test->applied, applied_find_backend(test->applied, b), "s1");
 	runtime_apply(test, ops, ARRAY_LEN(ops));
-	runtime_assert_result(test, 4, 0, 1, ARRAY_LEN(ops) - 5);
+	runtime_assert_result(test, 5, 0, 1, ARRAY_LEN(ops) - 6);
 	assert_string_equal(test->text, "Already exists a server with the same name in backend.");
-	static const size_t done[] = {2, 3, 6, 8};
+	static const size_t done[] = {1, 2, 3, 6, 8};
 	for (size_t i = 0; i < ARRAY_LEN(done); i++) {
 		assert_int_equal(ops[done[i]].result, PLAN_DONE);
 	}
@@ -215,6 +216,73 @@ static void test_refused_server_keeps_the_old_backend(void **state)
 				  "hosts.map c.test c.test\n"
 				  "exact.map a.test/x t_svc_old_80\n"
 				  "exact.map c.test/x t_svc_old_80\n");
+}
+
+/* What is on its way when something it builds on is refused: HAProxy refuses it too. */
+static void test_what_builds_on_a_refusal(void **state)
+{
+	struct test *test = *state;
+	struct plan_op ops[] = {
+		SERVER_AT(ADD, "nope_svc_1", "s", "10.0.0.1:80"),
+		SERVER(ENABLE, "nope_svc_1", "s"),
+		SERVER(ENABLE, "t_svc_file_80", "nope"),
+		SERVER(DISABLE, "t_svc_file_80", "gone"),
+		SERVER(DEL, "t_svc_file_80", "gone"),
+		BACKEND(ADD, "front"),
+		BACKEND(PUBLISH, "front"),
+		SERVER_AT(ADD, "front", "s", "10.0.0.1:80"),
+		SERVER(ENABLE, "front", "s"),
+		BACKEND(UNPUBLISH, "gone_svc_1"),
+		BACKEND(DEL, "gone_svc_1"),
+	};
+
+	/* One group at a time, so that no mark keeps anything from being sent. */
+	runtime_apply(test, ops, 3);
+	runtime_assert_result(test, 0, 0, 3, 0);
+	runtime_apply(test, &ops[3], 2);
+	runtime_assert_result(test, 0, 0, 2, 0);
+	runtime_apply(test, &ops[5], 4);
+	runtime_assert_result(test, 0, 0, 4, 0);
+	runtime_apply(test, &ops[9], 2);
+	runtime_assert_result(test, 0, 0, 2, 0);
+	runtime_assert_applied(test);
+}
+
+/* HAProxy has a backend that we don't believe in: what is added to it is not believed either, and
+ * nothing leads there until it has been read back. */
+static void test_backend_is_there_already(void **state)
+{
+	struct test *test = *state;
+	const char *b = "t_svc_old_80";
+	struct plan_op ops[] = {
+		BACKEND(ADD, b),
+		BACKEND(PUBLISH, b),
+		SERVER_AT(ADD, b, "pod-1", "10.1.0.1:8080"),
+		SERVER(ENABLE, b, "pod-1"),
+		SERVER(ENABLE, b, "s1"),
+		ENTRY(ADD, EXACT, "a.test/x", b),
+		ENTRY(ADD, HOSTS, "a.test", "a.test"),
+	};
+	bool can_add = test->caps.can_add_backend;
+
+	applied_remove_backend(test->applied, b);
+	CLEANUP(free_ptr) char *before = runtime_dump(test->applied);
+	runtime_apply(test, ops, ARRAY_LEN(ops));
+	runtime_assert_result(test, can_add ? 4 : 3, 0, can_add ? 1 : 2, 2);
+	assert_int_equal(test->first_refused, PLAN_OP_BACKEND_ADD);
+	CLEANUP(free_ptr) char *after = runtime_dump(test->applied);
+	assert_string_equal(after, before);
+
+	runtime_observe(test);
+	CLEANUP(free_ptr) char *seen = runtime_dump(test->applied);
+	assert_string_equal(seen, "backend t_svc_file_80\n"
+				  "  server s1 10.0.0.1:80\n"
+				  "  server s2 10.0.0.2:80 maint\n"
+				  "  server s3 [fd00::3]:80\n"
+				  "  server s4 -:0\n"
+				  "backend t_svc_old_80\n"
+				  "  server pod-1 10.1.0.1:8080\n"
+				  "  server s1 10.0.0.1:80\n");
 }
 
 static void test_unwritable_operation_is_refused(void **state)
@@ -412,6 +480,39 @@ static void test_answers_are_classified(void **state)
 	}
 }
 
+static bool is_stopped(const char *stat_path)
+{
+	char text[512] = "";
+	FILE *file = fopen(stat_path, "re");
+
+	if (file != NULL) {
+		(void)!fread(text, 1, sizeof(text) - 1, file);
+		fclose(file);
+	}
+	const char *name_end = strrchr(text, ')');
+	return name_end == NULL || strncmp(name_end, ") T", 3) == 0;
+}
+
+/* Stands still when this returns: a signal takes a moment to reach every thread. */
+static void stop_worker(const struct test *test)
+{
+	CLEANUP(free_ptr) char *pattern = xasprintf("/proc/%ld/task/*/stat", test->pid);
+	size_t n_running = 1;
+
+	assert_int_equal(kill((pid_t)test->pid, SIGSTOP), 0);
+	while (n_running > 0) {
+		glob_t threads;
+
+		n_running = 0;
+		assert_int_equal(glob(pattern, GLOB_NOSORT, NULL, &threads), 0);
+		for (size_t i = 0; i < threads.gl_pathc; i++) {
+			n_running += !is_stopped(threads.gl_pathv[i]);
+		}
+		globfree(&threads);
+		usleep(1000);
+	}
+}
+
 static void test_killed_in_the_middle(void **state)
 {
 	struct test *test = *state;
@@ -422,12 +523,11 @@ static void test_killed_in_the_middle(void **state)
 		ENTRY(ADD, EXACT, "a.test/ok", "t_svc_old_80"),
 	};
 	struct plan plan = {.ops = ops, .n_ops = ARRAY_LEN(ops)};
+	const struct apply_target target = {test->cli, test->haproxy->dir, test->applied};
 
 	/* A worker that stands still has the commands, and never answers. */
-	assert_int_equal(kill((pid_t)test->pid, SIGSTOP), 0);
-	assert_non_null(apply_start(
-		test->cli, test->haproxy->dir, &plan, test->applied, runtime_on_applied, test));
-	event_base_loop(test->base, EVLOOP_ONCE);
+	stop_worker(test);
+	assert_non_null(apply_start(&target, &plan, runtime_on_applied, test));
 	event_base_loop(test->base, EVLOOP_ONCE);
 	assert_int_equal(kill((pid_t)test->pid, SIGKILL), 0);
 	runtime_wait(test);
@@ -436,7 +536,7 @@ static void test_killed_in_the_middle(void **state)
 	assert_int_equal(test->result.n_refused, 0);
 	assert_int_equal(ops[0].result, PLAN_LOST);
 	assert_int_equal(ops[1].result, PLAN_LOST);
-	assert_int_equal(ops[2].result, PLAN_PENDING);
+	assert_int_equal(ops[2].result, PLAN_LOST);
 	assert_int_equal(ops[3].result, PLAN_PENDING);
 	assert_int_equal(test->n_lost, 1);
 	assert_false(cli_is_connected(test->cli));
@@ -451,7 +551,7 @@ static void test_lost_while_observing(void **state)
 {
 	struct test *test = *state;
 
-	assert_int_equal(kill((pid_t)test->pid, SIGSTOP), 0);
+	stop_worker(test);
 	assert_non_null(observe_start(test->cli, test->haproxy->dir, runtime_on_observed, test));
 	event_base_loop(test->base, EVLOOP_ONCE);
 	assert_int_equal(kill((pid_t)test->pid, SIGKILL), 0);
@@ -465,13 +565,12 @@ static void test_cancel(void **state)
 	struct test *test = *state;
 	struct plan_op ops[] = {ENTRY(ADD, EXACT, "a.test/ok", "t_svc_old_80")};
 	struct plan plan = {.ops = ops, .n_ops = ARRAY_LEN(ops)};
-	struct apply *apply = apply_start(
-		test->cli, test->haproxy->dir, &plan, test->applied, runtime_on_applied, test);
+	const struct apply_target target = {test->cli, test->haproxy->dir, test->applied};
+	struct apply *apply = apply_start(&target, &plan, runtime_on_applied, test);
 
 	/* Before anything was sent, and with the command on its way. */
 	apply_cancel(apply);
-	apply = apply_start(
-		test->cli, test->haproxy->dir, &plan, test->applied, runtime_on_applied, test);
+	apply = apply_start(&target, &plan, runtime_on_applied, test);
 	event_base_loop(test->base, EVLOOP_ONCE);
 	apply_cancel(apply);
 	struct observe *observe =
@@ -515,6 +614,8 @@ int main(void)
 		RUNTIME_TEST(test_servers_and_entries),
 		RUNTIME_TEST(test_backends),
 		RUNTIME_TEST(test_refused_server_keeps_the_old_backend),
+		RUNTIME_TEST(test_what_builds_on_a_refusal),
+		RUNTIME_TEST(test_backend_is_there_already),
 		RUNTIME_TEST(test_unwritable_operation_is_refused),
 		RUNTIME_TEST(test_busy_server_and_backend),
 		RUNTIME_TEST(test_answers_are_classified),

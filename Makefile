@@ -34,7 +34,7 @@ WARN     += -Wno-missing-prototypes
 endif
 CONFIG_DIR ?= $(PREFIX)/share/headgate/haproxy-cfg
 CFLAGS   += -std=gnu11 $(WARN) $(HARDEN) $(OPTIM)
-CPPFLAGS += -D_GNU_SOURCE -DHEADGATE_CONFIG_DIR=\"$(CONFIG_DIR)\" -Icontroller -I$(BUILD) -MMD -MP \
+CPPFLAGS += -D_GNU_SOURCE -Icontroller -I$(BUILD) -MMD -MP \
             $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDFLAGS  += $(LDHARDEN) $(LDOPTIM)
 LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null)
@@ -73,7 +73,7 @@ $(LIB): $(LIB_OBJ)
 
 $(BUILD)/version.h: FORCE
 	@mkdir -p $(BUILD)
-	@echo '#define HEADGATE_VERSION "$(VERSION)"' > $@.new
+	@printf '#define %s "%s"\n' HEADGATE_VERSION '$(VERSION)' HEADGATE_CONFIG_DIR '$(CONFIG_DIR)' > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 .PHONY: FORCE
 FORCE:

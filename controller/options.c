@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "version.h"
 
 #define MAX_ENV_NAME 64
 #define HELP_COLUMN  34

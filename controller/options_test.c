@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "options.h"
+#include "version.h"
 
 #define MAX_ARGS 8
 

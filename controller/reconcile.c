@@ -638,6 +638,8 @@ void reconcile_resync(struct reconcile *reconcile)
 {
 	if (reconcile->phase == PHASE_IDLE) {
 		read_back(reconcile);
+	} else if (reconcile->phase == PHASE_READING && reconcile->observe == NULL) {
+		read_back_within(reconcile, 0);
 	} else {
 		/* A running pass is looked over when it is done. */
 		reconcile->must_verify = true;

@@ -99,11 +99,11 @@ static void on_denied(
 {
 	struct run *run = ctx;
 
-	(void)target;
-	/* Without a route on disk nobody would miss HAProxy; otherwise last-good traffic goes on
-	 * while somebody mends the token. */
-	if (status != 401 || state_has_routes(run->state) || ++run->n_refusals < MAX_REFUSALS ||
-		run->is_stopping) {
+	/* Every kind is refused at the same time: one of them is counted. Without a route on disk
+	 * nobody would miss HAProxy; otherwise last-good traffic goes on while somebody mends the
+	 * token. */
+	if (target->kind != KUBE_INGRESS || status != 401 || state_has_routes(run->state) ||
+		++run->n_refusals < MAX_REFUSALS || run->is_stopping) {
 		return;
 	}
 	struct err err = {0};
@@ -371,7 +371,11 @@ enum exit_status run(const struct options *options)
 		stop(&run);
 	}
 	if (is_ready) {
-		log_line(LOG_INFO, "running", "version", HEADGATE_VERSION, NULL);
+		bool is_ours = options_get(options, OPTION_HAPROXY) != NULL;
+		log_line(LOG_INFO, "running", "version", HEADGATE_VERSION, "haproxy",
+			is_ours ? options_get(options, OPTION_HAPROXY)
+				: "started by others: waited for at the runtime socket",
+			"runtime_socket", options_get(options, OPTION_RUNTIME_SOCKET), NULL);
 		event_base_dispatch(run.base);
 		log_line(LOG_INFO, "ended", "status", log_num(run.status), NULL);
 	}

@@ -81,6 +81,7 @@ struct mark {
 
 struct item {
 	struct plan_op *op;
+	bool is_placing;
 	size_t size; /* bytes of the command while its answer is awaited */
 };
 
@@ -96,7 +97,7 @@ struct apply {
 	size_t next;   /* first item not looked at */
 	size_t oldest; /* no item before this one awaits an answer */
 	size_t n_waiting;
-	size_t n_moving; /* SERVER_ADDRESS among them */
+	size_t n_placing; /* is_placing() among them */
 	size_t waiting_size;
 	struct table marks;
 	struct buf line;
@@ -203,12 +204,22 @@ static bool may_look_at_next(const struct apply *apply)
 	}
 	enum plan_op_kind next = apply->items[apply->next].op->kind;
 	enum plan_op_kind last = apply->items[apply->next - 1].op->kind;
-	/* A server is not enabled before it is sure that it has moved: HAProxy would enable it
-	 * where it was, which may be somebody else's by now. */
-	if (next == PLAN_OP_SERVER_ENABLE && apply->n_moving > 0) {
+	if (next == PLAN_OP_SERVER_ENABLE && apply->n_placing > 0) {
 		return false;
 	}
 	return apply->waiting_size < APPLY_WINDOW && rules[next].group == rules[last].group;
+}
+
+/*
+ * Does it say where a server of an existing backend is? Such a server is enabled only when that is
+ * confirmed: HAProxy may have a server of this name that we don't know of, and would enable it
+ * where that one is, which may be somebody else's address. A backend that this plan adds is empty
+ * for sure.
+ */
+static bool is_placing(const struct apply *apply, const struct plan_op *op)
+{
+	return (op->kind == PLAN_OP_SERVER_ADD || op->kind == PLAN_OP_SERVER_ADDRESS) &&
+	       applied_find_backend(apply->applied, op->backend) != NULL;
 }
 
 static void look_at_next(struct apply *apply)
@@ -230,7 +241,8 @@ static void look_at_next(struct apply *apply)
 	item->size = apply->line.len + 1;
 	apply->waiting_size += item->size;
 	apply->n_waiting++;
-	apply->n_moving += item->op->kind == PLAN_OP_SERVER_ADDRESS;
+	item->is_placing = is_placing(apply, item->op);
+	apply->n_placing += item->is_placing;
 	apply->result.n_sent++;
 }
 
@@ -271,7 +283,7 @@ static void on_answer(void *ctx, const char *text)
 	assert(apply->oldest < apply->next && apply->n_waiting > 0);
 	struct item *item = &apply->items[apply->oldest];
 	apply->n_waiting--;
-	apply->n_moving -= item->op->kind == PLAN_OP_SERVER_ADDRESS;
+	apply->n_placing -= item->is_placing;
 	apply->waiting_size -= item->size;
 	if (text == NULL) {
 		item->op->result = PLAN_LOST;

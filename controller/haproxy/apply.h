@@ -24,10 +24,9 @@
  * refusal:
  *   - where it has a backend that `applied` lacks, only the adding of the backend is refused;
  * servers are added to it, which `applied` is not told;
- *   - where it has a server that `applied` lacks, that server is enabled with the address that it
- * has;
  *   - a host appears although one of its paths was refused.
- * The enabling of a server that has to move first is not among them: it waits for that answer.
+ * The enabling of a server is not among them: where its backend was there before, it waits until
+ * the address is confirmed.
  */
 #ifndef HG_HAPROXY_APPLY_H
 #define HG_HAPROXY_APPLY_H

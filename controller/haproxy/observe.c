@@ -380,7 +380,12 @@ static bool parse_entry(struct observe *observe, char *line)
 		return false;
 	}
 	*value++ = '\0';
-	if (applied_find_entry(observe->found.applied, map, key) == NULL) {
+	/* A key made by hand, in characters that we never write and could not take back: not ours.
+	 */
+	struct buf line_of_file = BUF_INIT(0);
+	bool is_ours = encode_map_line(&line_of_file, key, "x");
+	buf_fini(&line_of_file);
+	if (is_ours && applied_find_entry(observe->found.applied, map, key) == NULL) {
 		applied_set_entry(observe->found.applied, map, key, value);
 	}
 	return true;

@@ -46,11 +46,6 @@ struct pidwatch *pidwatch_start(struct event_base *base, pid_t pid, pidwatch_fn 
 	return watch;
 }
 
-pid_t pidwatch_pid(const struct pidwatch *watch)
-{
-	return watch->pid;
-}
-
 void pidwatch_signal(const struct pidwatch *watch, int signal)
 {
 	if (watch->fd >= 0) {

@@ -24,8 +24,6 @@ typedef void (*pidwatch_fn)(void *ctx, const char *text);
 struct pidwatch *pidwatch_start(
 	struct event_base *base, pid_t pid, pidwatch_fn on_end, void *ctx) MUST_USE;
 
-pid_t pidwatch_pid(const struct pidwatch *watch) MUST_USE;
-
 /* Does nothing when the process has ended. */
 void pidwatch_signal(const struct pidwatch *watch, int signal);
 

@@ -12,6 +12,9 @@
 #include "haproxy/master.h"
 
 #define POLL_MS 50
+
+/* 2.6 can't be reached for a moment when it starts or has just reloaded. */
+#define REACH_LIMIT_MS 1000
 #define RESEND_MS                                                                                  \
 	1000 /* the master answers, and no reload was tried since: the question was lost */
 
@@ -34,7 +37,8 @@ struct reload {
 	enum step step;
 	struct master_status before;
 	uint64_t end_ms;
-	uint64_t sent_ms; /* when the reload was asked for last */
+	uint64_t reach_end_ms; /* until then the master may be out of reach */
+	uint64_t sent_ms;      /* when the reload was asked for last */
 	reload_done_fn on_done;
 	void *ctx;
 };
@@ -52,6 +56,7 @@ struct reload *reload_start(
 	reload->base = base;
 	reload->socket = xstrdup(master_socket);
 	reload->end_ms = clock_now_ms() + RELOAD_LIMIT_MS;
+	reload->reach_end_ms = clock_now_ms() + REACH_LIMIT_MS;
 	reload->on_done = on_done;
 	reload->ctx = ctx;
 	reload->timer = evtimer_new(base, on_timer, reload);
@@ -109,7 +114,11 @@ static void ask_next(struct reload *reload)
 		.command = is_reload ? "reload" : "show proc",
 		.silence_ms = is_reload ? RELOAD_SILENCE_MS : STATUS_SILENCE_MS};
 	reload->ask = ask_start(reload->base, &question, on_answer, reload, &err);
-	if (reload->ask == NULL) {
+	if (reload->ask == NULL && reload->step == STEP_BEFORE && now_ms >= reload->reach_end_ms) {
+		/* Nothing has been asked for yet, so nothing is lost by giving up early. */
+		err_wrap(&err, "HAProxy's master can't be reached (--master-socket)");
+		finish(reload, false, err.text);
+	} else if (reload->ask == NULL) {
 		ask_later(reload, POLL_MS);
 	} else if (is_reload) {
 		reload->sent_ms = now_ms;

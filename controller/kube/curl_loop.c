@@ -9,13 +9,31 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 
 #include "base/alloc.h"
+
+/*
+ * With several transfers on one HTTP/2 connection, libcurl 7.8x can keep bytes of one transfer that
+ * it has read while it served another, and wait for the socket to say that there is more. So now
+ * and then every socket is looked at as if it had.
+ */
+#define NUDGE_SECONDS 1
+
+/* A socket that libcurl waits for. */
+struct watched {
+	TAILQ_ENTRY(watched) next;
+	struct event *event;
+	curl_socket_t fd;
+	bool is_nudged; /* in the round that is under way */
+};
 
 struct curl_loop {
 	struct event_base *base; /* borrowed */
 	CURLM *multi;
 	struct event *timer;
+	struct event *nudge;
+	TAILQ_HEAD(watched_list, watched) sockets;
 	curl_loop_done_fn on_done;
 	void *ctx;
 	bool is_inside; /* libcurl is at work: its callbacks may be on the stack */
@@ -24,6 +42,7 @@ struct curl_loop {
 static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx);
 static int on_timeout_wanted(CURLM *multi, long timeout_ms, void *ctx);
 static void on_timeout(evutil_socket_t fd, short events, void *ctx);
+static void on_nudge(evutil_socket_t fd, short events, void *ctx);
 
 struct curl_loop *curl_loop_new(struct event_base *base, curl_loop_done_fn on_done, void *ctx)
 {
@@ -31,8 +50,10 @@ struct curl_loop *curl_loop_new(struct event_base *base, curl_loop_done_fn on_do
 
 	*loop = (struct curl_loop){.base = base, .on_done = on_done, .ctx = ctx};
 	loop->multi = curl_multi_init();
+	TAILQ_INIT(&loop->sockets);
 	loop->timer = evtimer_new(base, on_timeout, loop);
-	if (loop->multi == NULL || loop->timer == NULL) {
+	loop->nudge = event_new(base, -1, EV_PERSIST, on_nudge, loop);
+	if (loop->multi == NULL || loop->timer == NULL || loop->nudge == NULL) {
 		curl_loop_free(loop);
 		return NULL;
 	}
@@ -41,6 +62,7 @@ struct curl_loop *curl_loop_new(struct event_base *base, curl_loop_done_fn on_do
 	curl_multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
 	curl_multi_setopt(loop->multi, CURLMOPT_TIMERDATA, loop);
 	curl_multi_setopt(loop->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+	event_add(loop->nudge, &(struct timeval){.tv_sec = NUDGE_SECONDS});
 	return loop;
 }
 
@@ -56,6 +78,9 @@ void curl_loop_free(struct curl_loop *loop)
 	}
 	if (loop->timer != NULL) {
 		event_free(loop->timer);
+	}
+	if (loop->nudge != NULL) {
+		event_free(loop->nudge);
 	}
 	free(loop);
 }
@@ -119,30 +144,76 @@ static void on_timeout(evutil_socket_t fd, short events, void *ctx)
 	drive(ctx, CURL_SOCKET_TIMEOUT, 0);
 }
 
+static struct watched *next_to_nudge(struct curl_loop *loop)
+{
+	struct watched *watched = NULL;
+
+	TAILQ_FOREACH (watched, &loop->sockets, next) {
+		if (!watched->is_nudged) {
+			return watched;
+		}
+	}
+	return NULL;
+}
+
+/* Sockets come and go while they are driven, so the list is begun anew after each. */
+static void on_nudge(evutil_socket_t fd, short events, void *ctx)
+{
+	struct curl_loop *loop = ctx;
+	struct watched *watched = NULL;
+
+	(void)fd;
+	(void)events;
+	TAILQ_FOREACH (watched, &loop->sockets, next) {
+		watched->is_nudged = false;
+	}
+	while ((watched = next_to_nudge(loop)) != NULL) {
+		watched->is_nudged = true;
+		drive(loop, watched->fd, CURL_CSELECT_IN);
+	}
+}
+
+static struct watched *watch(struct curl_loop *loop, curl_socket_t fd)
+{
+	struct watched *watched = xcalloc(1, sizeof(*watched));
+
+	watched->fd = fd;
+	watched->is_nudged = true; /* from the next round on */
+	TAILQ_INSERT_TAIL(&loop->sockets, watched, next);
+	curl_multi_assign(loop->multi, fd, watched);
+	return watched;
+}
+
+static void unwatch(struct curl_loop *loop, struct watched *watched)
+{
+	curl_multi_assign(loop->multi, watched->fd, NULL);
+	TAILQ_REMOVE(&loop->sockets, watched, next);
+	free(watched);
+}
+
 static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
 {
 	struct curl_loop *loop = ctx;
-	struct event *event = socket_ctx;
+	struct watched *watched = socket_ctx;
 	short events = EV_PERSIST;
 
 	(void)easy;
-	if (event != NULL) {
-		event_free(event);
-		curl_multi_assign(loop->multi, fd, NULL);
+	if (watched == NULL) {
+		watched = watch(loop, fd);
+	} else if (watched->event != NULL) {
+		event_free(watched->event);
+		watched->event = NULL;
 	}
 	if (what == CURL_POLL_REMOVE) {
+		unwatch(loop, watched);
 		return 0;
 	}
 	events |= what & CURL_POLL_IN ? EV_READ : 0;
 	events |= what & CURL_POLL_OUT ? EV_WRITE : 0;
-	event = event_new(loop->base, fd, events, on_socket_ready, loop);
-	if (event == NULL || event_add(event, NULL) != 0) {
-		if (event != NULL) {
-			event_free(event);
-		}
+	watched->event = event_new(loop->base, fd, events, on_socket_ready, loop);
+	if (watched->event == NULL || event_add(watched->event, NULL) != 0) {
 		return -1;
 	}
-	curl_multi_assign(loop->multi, fd, event);
 	return 0;
 }
 

@@ -525,8 +525,11 @@ static void note_comeback(struct reflector *reflector, const struct reflect_outc
 {
 	struct comeback *comeback = kube_client_comeback(reflector->client);
 
-	if (outcome->end == REFLECT_GONE ||
-		(outcome->end == REFLECT_FAILED && outcome->status == 0)) {
+	/* 403 is one kind's own trouble, and not over when the others are answered. */
+	bool is_outage =
+		outcome->end == REFLECT_FAILED && outcome->status != 200 && outcome->status != 403;
+
+	if (outcome->end == REFLECT_GONE || is_outage) {
 		comeback_lose(comeback, &reflector->comeback);
 	}
 	if (outcome->end == REFLECT_GONE) {

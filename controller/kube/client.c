@@ -48,6 +48,7 @@ struct pool {
 	struct kube_client *client;
 	struct curl_loop *loop;
 	unsigned n_requests;
+	bool is_connected; /* a request was answered, and none has failed since */
 };
 
 struct kube_client {
@@ -406,6 +407,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *ctx)
 		curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
 		if (status >= 200) {
 			count_request(request, status);
+			request->pool->is_connected = true;
 		}
 		if (status == 200 && request->on_answer != NULL && !request->is_cancelled) {
 			request->on_answer(request->ctx);
@@ -432,6 +434,7 @@ static void set_options(struct kube_request *request)
 {
 	CURL *easy = request->easy;
 	bool is_http = strncasecmp(request->client->base_url, "http:", 5) == 0;
+	bool is_connected = TAILQ_FIRST(&request->client->pools)->is_connected;
 
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->error);
@@ -445,8 +448,10 @@ static void set_options(struct kube_request *request)
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	/* Wait for TLS to tell whether the connection can be shared; without TLS it can't. */
-	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, is_http ? 0L : 1L);
+	/* Wait for TLS to tell whether the connection can be shared; without TLS it can't. Where
+	 * there is a connection, nothing is waited for: libcurl shares it, and a request that waits
+	 * in vain would wait until the idle limit. */
+	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, is_http || is_connected ? 0L : 1L);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)KUBE_CONNECT_TIMEOUT_MS);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "headgate/" HEADGATE_VERSION);
 	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_created);
@@ -572,6 +577,9 @@ static void on_transfer_done(void *ctx, CURL *easy, CURLcode code)
 		result.error = request->was_stopped ? "stopped"
 			       : request->error[0]  ? request->error
 						    : curl_easy_strerror(code);
+	}
+	if (code != CURLE_OK && !request->was_stopped) {
+		pool->is_connected = false;
 	}
 	if (is_credential_fault(code, result.status)) {
 		credentials_distrust(client->credentials);

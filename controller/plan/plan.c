@@ -193,7 +193,8 @@ static bool has_ready_server(const struct applied_backend *backend)
 
 /*
  * One that is there and was led to by nothing may be unpublished: half removed when it was wanted
- * again, or half made when we were stopped. HAProxy does not tell; to publish twice does no harm.
+ * again, or half made when we were stopped. `show backend` does not tell; to publish twice does no
+ * harm.
  */
 static void plan_kept_backend(struct planner *planner, const struct model_backend *wanted,
 	const struct applied_backend *have)

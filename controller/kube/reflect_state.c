@@ -150,8 +150,8 @@ static void restart_list(struct reflect_state *state)
 static uint32_t wait_after_failure(
 	struct reflect_state *state, const struct reflect_outcome *outcome, uint64_t now_ms)
 {
-	uint64_t seconds =
-		outcome->retry_after_seconds > 0 ? (uint64_t)outcome->retry_after_seconds : 0;
+	long seconds = outcome->retry_after_seconds;
+	uint32_t told_ms = 0;
 
 	/* What grew was the wait for a server that wasn't there. */
 	if (outcome->status != 0 && state->was_unanswered) {
@@ -163,7 +163,10 @@ static uint32_t wait_after_failure(
 	if (seconds > RETRY_AFTER_MAX_SECONDS) {
 		seconds = RETRY_AFTER_MAX_SECONDS;
 	}
-	return wait_ms > seconds * 1000 ? wait_ms : (uint32_t)(seconds * 1000);
+	if (seconds > 0) {
+		told_ms = (uint32_t)seconds * 1000 + RETRY_AFTER_MARGIN_MS;
+	}
+	return wait_ms > told_ms ? wait_ms : told_ms;
 }
 
 /* An answer that says there is something wrong with the request itself, or with the server's view

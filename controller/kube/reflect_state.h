@@ -53,6 +53,10 @@
 /* The longest Retry-After that is believed. */
 #define RETRY_AFTER_MAX_SECONDS 600
 
+/* Retry-After is a lower bound, and a timer counts from the time at which the event loop's turn
+ * began: without something on top the next request can come a moment before it is allowed to. */
+#define RETRY_AFTER_MARGIN_MS 100
+
 /* resourceVersion and continue are opaque; longer ones are not theirs. */
 #define VERSION_MAX_LEN	 256
 #define CONTINUE_MAX_LEN 16384

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -83,7 +84,12 @@ struct kube_request {
 	kube_answer_fn on_answer;
 	kube_data_fn on_data;
 	kube_done_fn on_done;
+	kube_reply_fn on_reply; /* NULL = of kube_client_get() */
 	void *ctx;
+	enum kube_method method;
+	char *content_type;
+	char *body;	   /* NULL = none */
+	struct buf answer; /* for on_reply */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -91,6 +97,7 @@ static bool set_address(struct kube_client *client, struct err *err);
 static void on_work(evutil_socket_t fd, short events, void *ctx);
 static void on_transfer_done(void *ctx, CURL *easy, CURLcode code);
 static void on_idle(evutil_socket_t fd, short events, void *ctx);
+static struct kube_request *enqueue(struct kube_client *client, struct kube_request *request);
 static void free_request(struct kube_request *request);
 static bool open_pool(struct kube_client *client);
 static void close_pool(struct pool *pool);
@@ -147,16 +154,30 @@ struct kube_request *kube_client_get(struct kube_client *client, const struct ku
 {
 	struct kube_request *request = xcalloc(1, sizeof(*request));
 
-	request->client = client;
 	request->path_and_query = xstrdup(get->path_and_query);
 	request->idle_seconds = get->idle_seconds;
 	request->on_answer = get->on_answer;
 	request->on_data = get->on_data;
 	request->on_done = get->on_done;
 	request->ctx = get->ctx;
-	TAILQ_INSERT_TAIL(&client->requests, request, next);
-	event_active(client->work, EV_TIMEOUT, 0);
-	return request;
+	return enqueue(client, request);
+}
+
+struct kube_request *kube_client_call(struct kube_client *client, const struct kube_call *call)
+{
+	struct kube_request *request = xcalloc(1, sizeof(*request));
+
+	request->path_and_query = xstrdup(call->path_and_query);
+	request->idle_seconds = call->idle_seconds;
+	request->on_reply = call->on_reply;
+	request->ctx = call->ctx;
+	request->method = call->method;
+	if (call->body != NULL) {
+		request->content_type = xstrdup(call->content_type);
+		request->body = xstrdup(call->body);
+	}
+	buf_init(&request->answer, KUBE_CALL_KEPT_MAX_SIZE);
+	return enqueue(client, request);
 }
 
 void kube_request_cancel(struct kube_request *request)
@@ -178,6 +199,14 @@ struct turn_queue *kube_client_list_turns(struct kube_client *client)
 struct comeback *kube_client_comeback(struct kube_client *client)
 {
 	return &client->comeback;
+}
+
+static struct kube_request *enqueue(struct kube_client *client, struct kube_request *request)
+{
+	request->client = client;
+	TAILQ_INSERT_TAIL(&client->requests, request, next);
+	event_active(client->work, EV_TIMEOUT, 0);
+	return request;
 }
 
 /* With tls-server-name, the URL carries that name and libcurl is told where to connect instead. */
@@ -260,6 +289,9 @@ static void free_request(struct kube_request *request)
 	if (request->idle_timer != NULL) {
 		event_free(request->idle_timer);
 	}
+	buf_fini(&request->answer);
+	free(request->content_type);
+	free(request->body);
 	free(request->path_and_query);
 	free(request);
 }
@@ -276,8 +308,12 @@ static void finish(struct kube_request *request, const struct kube_result *resul
 {
 	count_request(request, result->status);
 	if (!request->is_cancelled) {
-		request->is_cancelled = true; /* on_done is the last call */
-		request->on_done(request->ctx, result);
+		request->is_cancelled = true; /* this is the last call */
+		if (request->on_reply != NULL) {
+			request->on_reply(request->ctx, result, buf_str(&request->answer));
+		} else {
+			request->on_done(request->ctx, result);
+		}
 	}
 	free_request(request);
 }
@@ -326,11 +362,22 @@ static bool add_header(struct kube_request *request, const char *header)
 	return true;
 }
 
+/* Without a word from us libcurl takes a body for a form, and may ask before it sends it. */
+static bool add_content_type(struct kube_request *request)
+{
+	if (request->body == NULL) {
+		return true;
+	}
+	CLEANUP(free_ptr) char *header = xasprintf("Content-Type: %s", request->content_type);
+
+	return add_header(request, header) && add_header(request, "Expect:");
+}
+
 static bool add_headers(struct kube_request *request)
 {
 	const char *token = credentials_token(request->client->credentials);
 
-	if (!add_header(request, "Accept: application/json")) {
+	if (!add_header(request, "Accept: application/json") || !add_content_type(request)) {
 		return false;
 	}
 	if (token == NULL) {
@@ -369,6 +416,16 @@ static int on_socket_created(void *ctx, curl_socket_t fd, curlsocktype purpose)
 	return CURL_SOCKOPT_OK;
 }
 
+/* The answer to a call: its beginning is kept. */
+static size_t keep_answer(struct kube_request *request, const char *data, size_t len)
+{
+	size_t room = KUBE_CALL_KEPT_MAX_SIZE - request->answer.len;
+
+	buf_append(&request->answer, data, len < room ? len : room);
+	request->ignored_size += len;
+	return request->ignored_size > KUBE_CALL_READ_MAX_SIZE ? 0 : len;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 {
 	struct kube_request *request = ctx;
@@ -378,6 +435,9 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 	request->heard_ms = clock_now_ms();
 	if (request->is_cancelled) {
 		return 0;
+	}
+	if (request->on_reply != NULL) {
+		return keep_answer(request, data, len);
 	}
 	curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status != 200) {
@@ -461,6 +521,26 @@ static void set_options(struct kube_request *request)
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, request);
 }
 
+static void set_method(struct kube_request *request)
+{
+	static const char *const names[] = {
+		[KUBE_GET] = NULL,
+		[KUBE_POST] = "POST",
+		[KUBE_PUT] = "PUT",
+		[KUBE_PATCH] = "PATCH",
+	};
+
+	if (names[request->method] != NULL) {
+		curl_easy_setopt(request->easy, CURLOPT_CUSTOMREQUEST, names[request->method]);
+	}
+	if (request->body != NULL) {
+		/* Borrowed by libcurl: the request outlives the transfer. */
+		curl_easy_setopt(request->easy, CURLOPT_POSTFIELDS, request->body);
+		curl_easy_setopt(request->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+			(curl_off_t)strlen(request->body));
+	}
+}
+
 static bool prepare(struct kube_request *request)
 {
 	request->easy = curl_easy_init();
@@ -468,6 +548,7 @@ static bool prepare(struct kube_request *request)
 		return false;
 	}
 	set_options(request);
+	set_method(request);
 	return set_url(request) && add_headers(request) &&
 	       curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, request->headers) == CURLE_OK &&
 	       credentials_apply_tls(request->client->credentials, request->easy);
@@ -569,7 +650,8 @@ static void on_transfer_done(void *ctx, CURL *easy, CURLcode code)
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &result.status);
 	curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
 	result.retry_after_seconds = (long)retry_after;
-	if (code != CURLE_OK && (result.status == 200 || result.status < 200)) {
+	bool is_success = result.status >= 200 && result.status < 300;
+	if (code != CURLE_OK && (is_success || result.status < 200)) {
 		/* Headers alone, or half a body, are no answer; of an error answer the status says
 		 * enough. */
 		result.status = 0;

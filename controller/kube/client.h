@@ -1,7 +1,7 @@
 /*
- * A connection to one API server: every list and watch of the program goes through it (HTTP/2 where
- * the server offers it, so they all share one TCP connection). libcurl's multi interface, driven by
- * the libevent loop.
+ * A connection to one API server: every list, watch and write of the program goes through it
+ * (HTTP/2 where the server offers it, so they all share one TCP connection). libcurl's multi
+ * interface, driven by the libevent loop.
  *
  * Credentials are looked at again whenever a request starts: a token file or CA that has been
  * replaced is used from then on. A peer that is gone without a word is noticed by the kernel within
@@ -73,8 +73,37 @@ struct kube_get {
 struct kube_request *kube_client_get(
 	struct kube_client *client, const struct kube_get *get) MUST_USE;
 
+enum kube_method { KUBE_GET, KUBE_POST, KUBE_PUT, KUBE_PATCH };
+
+/* Of the body of an answer to kube_client_call(), the first bytes are kept; what follows is read
+ * and dropped. An answer that goes on behind KUBE_CALL_READ_MAX_SIZE counts as none. */
+#define KUBE_CALL_KEPT_MAX_SIZE (64u * 1024)
+#define KUBE_CALL_READ_MAX_SIZE (8u * 1024 * 1024)
+
+/*
+ * The call is over: `body` is the beginning of the answer's body, of any status, NUL-terminated and
+ * borrowed for the call; "" when there is none. Never called from within kube_client_call().
+ */
+typedef void (*kube_reply_fn)(void *ctx, const struct kube_result *result, const char *body);
+
+/* One question or write with a short answer. A write of which nothing is heard (status 0) may have
+ * been carried out. */
+struct kube_call {
+	enum kube_method method;
+	const char *path_and_query; /* already encoded; copied */
+	const char *content_type;   /* of `body`; copied */
+	const char *body;	    /* copied; NULL = none */
+	unsigned idle_seconds;	    /* as in struct kube_get */
+	kube_reply_fn on_reply;
+	void *ctx;
+};
+
+/* As kube_client_get(), with any method and any status. */
+struct kube_request *kube_client_call(
+	struct kube_client *client, const struct kube_call *call) MUST_USE;
+
 /* Ends a request without calling its functions. May be called from any callback but the request's
- * own kube_done_fn. */
+ * own kube_done_fn or kube_reply_fn. What a write does at the server is not known then. */
 void kube_request_cancel(struct kube_request *request);
 
 /* Turns for what a server should be asked for once at a time: the lists. */

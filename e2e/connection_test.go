@@ -16,7 +16,7 @@ import (
 // to the API server, also after that connection has been lost.
 func TestOneConnection(t *testing.T) {
 	c := harness.StartCluster(t)
-	g := harness.StartHeadgate(t, "--kubeconfig="+c.Kubeconfig(t, harness.AdminUser),
+	g := harness.StartHeadgate(t, "--kubeconfig="+c.Kubeconfig(t),
 		"--ingress-class=connection", "--haproxy="+harness.HAProxyPath(t, "3.4"),
 		"--config-dir="+filepath.Join(harness.Root(t), "haproxy-cfg"), "--self-check")
 	server, err := url.Parse(c.Config.Host)

@@ -97,7 +97,7 @@ func TestFaultAPICutOff(t *testing.T) {
 	c := harness.StartCluster(t)
 	link := newFaultLink(t, c, "127.0.0.1")
 	pair := startFaultPair(t, func(t *testing.T) string {
-		return link.kubeconfig(t, c.Kubeconfig(t, harness.AdminUser))
+		return link.kubeconfig(t, c.Kubeconfig(t))
 	})
 	steady := map[*faultSite][]*faultRoute{}
 	lists, extra := map[*faultSite]map[string]float64{}, map[*faultSite]*faultRoute{}
@@ -140,7 +140,7 @@ func TestFaultAPIConnectionsBreak(t *testing.T) {
 	c := harness.StartCluster(t)
 	link := newFaultLink(t, c, "127.0.0.1")
 	pair := startFaultPair(t, func(t *testing.T) string {
-		return link.kubeconfig(t, c.Kubeconfig(t, harness.AdminUser))
+		return link.kubeconfig(t, c.Kubeconfig(t))
 	})
 	lists := map[*faultSite]map[string]float64{}
 	pair.each(func(s *faultSite) { lists[s] = s.lists() })
@@ -168,7 +168,7 @@ func TestFaultAPIConnectionsBreak(t *testing.T) {
 // that the watches may have to begin with a list.
 func TestFaultAPIServerStopped(t *testing.T) {
 	c := harness.StartCluster(t)
-	pair := startFaultPair(t, func(t *testing.T) string { return c.Kubeconfig(t, harness.AdminUser) })
+	pair := startFaultPair(t, func(t *testing.T) string { return c.Kubeconfig(t) })
 	removed := map[*faultSite]*faultRoute{}
 	pair.each(func(s *faultSite) { removed[s] = s.newRoute(1) })
 	pair.each(func(s *faultSite) {
@@ -198,7 +198,7 @@ func TestFaultAPIServerStopped(t *testing.T) {
 // for long enough the controller takes them for dead.
 func TestFaultAPIServerHangs(t *testing.T) {
 	c := harness.StartCluster(t)
-	pair := startFaultPair(t, func(t *testing.T) string { return c.Kubeconfig(t, harness.AdminUser) })
+	pair := startFaultPair(t, func(t *testing.T) string { return c.Kubeconfig(t) })
 	pair.underTraffic(t, func() { pair.unnoticed(t, func() { c.Freeze(t) }, func() { c.Thaw(t) }) })
 }
 
@@ -209,7 +209,7 @@ func TestFaultAPIConnectionsFallSilent(t *testing.T) {
 	ip := harness.StartPods(t).IP()
 	link := newFaultLink(t, c, ip)
 	pair := startFaultPair(t, func(t *testing.T) string {
-		return link.kubeconfig(t, c.Kubeconfig(t, harness.AdminUser))
+		return link.kubeconfig(t, c.Kubeconfig(t))
 	})
 	lists := map[*faultSite]map[string]float64{}
 	pair.each(func(s *faultSite) { lists[s] = s.lists() })

@@ -43,7 +43,7 @@ func startFaultPod(t *testing.T, branch string, n int) *faultPod {
 // attachedFlags are for a controller that finds HAProxy at its sockets.
 func (p *faultPod) attachedFlags(more ...string) []string {
 	return p.flags(append([]string{
-		"--kubeconfig=" + p.c.Kubeconfig(p.t, harness.AdminUser), "--master-socket=" + p.haproxy.Master,
+		"--kubeconfig=" + p.c.Kubeconfig(p.t), "--master-socket=" + p.haproxy.Master,
 	}, more...)...)
 }
 

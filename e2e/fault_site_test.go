@@ -78,7 +78,7 @@ func (s *faultSite) flags(more ...string) []string {
 // supervisedFlags are for a controller that starts HAProxy.
 func (s *faultSite) supervisedFlags() []string {
 	return s.flags("--haproxy="+harness.HAProxyPath(s.t, s.branch),
-		"--kubeconfig="+s.c.Kubeconfig(s.t, harness.AdminUser))
+		"--kubeconfig="+s.c.Kubeconfig(s.t))
 }
 
 // newRoute makes a Service and an Ingress for it, and doesn't wait for them.

@@ -207,7 +207,7 @@ func TestFaultColdStartWithoutAPI(t *testing.T) {
 		s := newFaultSite(t, branch, 3)
 		link := newFaultLink(t, s.c, "127.0.0.1")
 		flags := s.flags("--haproxy="+harness.HAProxyPath(t, branch),
-			"--kubeconfig="+link.kubeconfig(t, s.c.Kubeconfig(t, harness.AdminUser)))
+			"--kubeconfig="+link.kubeconfig(t, s.c.Kubeconfig(t)))
 		s.g.Start(t, flags...)
 		s.g.WaitReady(t)
 		s.arrived(s.routes...)

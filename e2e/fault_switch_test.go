@@ -14,7 +14,7 @@ func TestFaultAPISwitchDuringOutage(t *testing.T) {
 	c := harness.StartCluster(t)
 	link := newFaultLink(t, c, "127.0.0.1")
 	pair := startFaultPair(t, func(t *testing.T) string {
-		return link.kubeconfig(t, c.Kubeconfig(t, harness.AdminUser))
+		return link.kubeconfig(t, c.Kubeconfig(t))
 	})
 	pair.underTraffic(t, func() {
 		link.cut()

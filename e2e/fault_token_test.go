@@ -10,7 +10,6 @@ import (
 	"headgate.dev/e2e/harness"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -30,21 +29,12 @@ type faultAccount struct {
 
 const faultAccountName = "rotated"
 
-// newFaultAccount makes an account that may read what a controller reads.
+// newFaultAccount makes an account that may do what the controller may.
 func newFaultAccount(t *testing.T, c *harness.Cluster) *faultAccount {
 	t.Helper()
 	a := &faultAccount{t: t, c: c, ns: c.Namespace(t), file: filepath.Join(t.TempDir(), "token")}
-	role := &rbacv1.ClusterRole{
-		ObjectMeta: metav1.ObjectMeta{Name: "fault-" + a.ns},
-		Rules: []rbacv1.PolicyRule{{
-			APIGroups: []string{"", "networking.k8s.io", "discovery.k8s.io"},
-			Resources: []string{"services", "ingresses", "ingressclasses", "endpointslices"},
-			Verbs:     []string{"get", "list", "watch"},
-		}},
-	}
-	c.Apply(t, role, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: faultAccountName}})
-	t.Cleanup(func() { c.Delete(t, role) })
-	c.GrantServiceAccount(t, a.ns, faultAccountName, role.Name)
+	c.Apply(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: a.ns, Name: faultAccountName}})
+	c.GrantServiceAccount(t, a.ns, faultAccountName, harness.ControllerRole)
 	return a
 }
 
@@ -107,7 +97,7 @@ func (a *faultAccount) invalidate(token string, secret *corev1.Secret) {
 // kubeconfig names the token's file instead of holding a token.
 func (a *faultAccount) kubeconfig(t *testing.T, link *faultLink) string {
 	t.Helper()
-	path := link.kubeconfig(t, a.c.Kubeconfig(t, harness.AdminUser))
+	path := link.kubeconfig(t, a.c.Kubeconfig(t))
 	config, err := clientcmd.LoadFromFile(path)
 	if err != nil {
 		t.Fatal(err)

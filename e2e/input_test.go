@@ -36,7 +36,7 @@ type inputCase struct {
 func TestInput(t *testing.T) {
 	c := harness.StartCluster(t)
 	dir := t.TempDir()
-	good := c.Kubeconfig(t, harness.AdminUser)
+	good := c.Kubeconfig(t)
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

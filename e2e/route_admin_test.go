@@ -67,7 +67,7 @@ func (s *routeScene) wantPage(addr, path string, status int, texts ...string) {
 // TestNotReady is alive without an API server, but not ready.
 func TestNotReady(t *testing.T) {
 	s := newRouteScene(t, "3.4")
-	text, err := os.ReadFile(s.c.Kubeconfig(t, harness.AdminUser))
+	text, err := os.ReadFile(s.c.Kubeconfig(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestHangup(t *testing.T) {
 		s.c.Apply(t, s.ingress("web", harness.Rule("web.example", "/", "web:80"), harness.Rule("*.example", "/x", "web:80")))
 		s.g = harness.NewHeadgate(t)
 		proxy := harness.StartCLIProxy(t, s.g.RuntimeSocket())
-		s.g.Start(t, append(routeFlags(t, branch), "--kubeconfig="+s.c.Kubeconfig(t, harness.AdminUser),
+		s.g.Start(t, append(routeFlags(t, branch), "--kubeconfig="+s.c.Kubeconfig(t),
 			"--controller-name="+s.controllerName(), "--runtime-socket="+proxy.Socket)...)
 		s.g.WaitReady(t)
 		s.wantAnswers(routeAnswer{host: "web.example", path: "/", service: "web"})
@@ -172,7 +172,7 @@ func TestTerminate(t *testing.T) {
 		if _, err := harness.Get(s.g.HTTP, "web.example", "/"); err == nil {
 			t.Error("requests are still taken")
 		}
-		s.g.Start(t, append(routeFlags(t, branch), "--kubeconfig="+s.c.Kubeconfig(t, harness.AdminUser),
+		s.g.Start(t, append(routeFlags(t, branch), "--kubeconfig="+s.c.Kubeconfig(t),
 			"--controller-name="+s.controllerName())...)
 		s.g.WaitReady(t)
 		s.wantAnswers(routeAnswer{host: "web.example", path: "/", service: "web"})

@@ -53,7 +53,7 @@ func (s *routeScene) start(flags ...string) {
 	s.t.Helper()
 	s.g = harness.StartHeadgate(s.t, append(routeFlags(s.t, s.branch),
 		append([]string{
-			"--kubeconfig=" + s.c.Kubeconfig(s.t, harness.AdminUser),
+			"--kubeconfig=" + s.c.Kubeconfig(s.t),
 			"--controller-name=" + s.controllerName(),
 		}, flags...)...)...)
 	s.workers = harness.WatchWorkers(s.t, s.g.Dir+"/")

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -14,15 +15,75 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// Kubeconfig writes a kubeconfig for AdminUser or HeadgateUser and returns its
-// path. Being logged in is all that HeadgateUser may do; see GrantUser.
-func (c *Cluster) Kubeconfig(t TB, user string) string {
+// What deploy/rbac/headgate.yaml calls the controller's service account, its
+// namespace and its roles.
+const (
+	ControllerNamespace = "headgate"
+	ControllerAccount   = "headgate"
+	ControllerRole      = "headgate"
+	rbacFile            = "deploy/rbac/headgate.yaml"
+)
+
+// Kubeconfig writes a kubeconfig for the controller and returns its path. It
+// logs in as the service account of deploy/, with the roles of deploy/: a verb
+// that is missing there fails tests here.
+func (c *Cluster) Kubeconfig(t TB) string {
 	t.Helper()
-	token, ok := c.tokens[user]
-	if !ok {
-		t.Fatalf("no user %q: take %s, %s or a service account", user, AdminUser, HeadgateUser)
+	c.grantController(t)
+	return c.ServiceAccountKubeconfig(t, ControllerNamespace, ControllerAccount)
+}
+
+// GrantController gives the controller in a namespace what it has in its own, as
+// somebody does who keeps its settings or its Lease there.
+func (c *Cluster) GrantController(t TB, namespace string) {
+	t.Helper()
+	for _, object := range readManifests(t, filepath.Join(Root(t), rbacFile)) {
+		if kind := object.GetKind(); kind == "Role" || kind == "RoleBinding" {
+			object.SetNamespace(namespace)
+			c.Apply(t, object)
+		}
 	}
-	return c.kubeconfig(t, user, token)
+	c.awaitAccess(t, authorizationv1.ResourceAttributes{Namespace: namespace, Resource: "configmaps", Verb: "watch"})
+}
+
+// AdminKubeconfig is for whoever may do everything, which no controller may.
+func (c *Cluster) AdminKubeconfig(t TB) string {
+	t.Helper()
+	return c.kubeconfig(t, adminUser, c.tokens[adminUser])
+}
+
+// grantController applies deploy/'s roles, once a run. The API server learns of
+// them a moment later.
+func (c *Cluster) grantController(t TB) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.granted {
+		return
+	}
+	c.ApplyFile(t, filepath.Join(Root(t), rbacFile))
+	c.awaitAccess(t, authorizationv1.ResourceAttributes{Resource: "services", Verb: "watch"})
+	c.awaitAccess(t, authorizationv1.ResourceAttributes{
+		Namespace: ControllerNamespace, Resource: "configmaps", Verb: "watch",
+	})
+	c.granted = true
+}
+
+// awaitAccess waits until the controller may do something.
+func (c *Cluster) awaitAccess(t TB, attributes authorizationv1.ResourceAttributes) {
+	t.Helper()
+	user := fmt.Sprintf("system:serviceaccount:%s:%s", ControllerNamespace, ControllerAccount)
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: user, ResourceAttributes: &attributes,
+	}}
+	Eventually(t, "the controller's access", func() error {
+		reply, err := c.Client.AuthorizationV1().SubjectAccessReviews().
+			Create(context.Background(), review, metav1.CreateOptions{})
+		if err == nil && !reply.Status.Allowed {
+			err = fmt.Errorf("%s may not %s %s: %s", user, attributes.Verb, attributes.Resource, reply.Status.Reason)
+		}
+		return err
+	})
 }
 
 // ServiceAccountKubeconfig writes a kubeconfig for a service account, which it
@@ -44,21 +105,14 @@ func (c *Cluster) ServiceAccountKubeconfig(t TB, namespace, name string) string 
 	return c.kubeconfig(t, name, reply.Status.Token)
 }
 
-// GrantUser binds a user to a ClusterRole until the end of the test.
-func (c *Cluster) GrantUser(t TB, user, clusterRole string) {
-	t.Helper()
-	c.grant(t, clusterRole, rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user})
-}
-
-// GrantServiceAccount binds a service account to a ClusterRole until the end of
-// the test.
+// GrantServiceAccount binds a service account to a ClusterRole (ControllerRole, or
+// one that the test has made) until the end of the test.
 func (c *Cluster) GrantServiceAccount(t TB, namespace, name, clusterRole string) {
 	t.Helper()
-	c.grant(t, clusterRole, rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name})
-}
-
-func (c *Cluster) grant(t TB, clusterRole string, subject rbacv1.Subject) {
-	t.Helper()
+	if clusterRole == ControllerRole {
+		c.grantController(t)
+	}
+	subject := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name}
 	ctx, bindings := context.Background(), c.Client.RbacV1().ClusterRoleBindings()
 	binding, err := bindings.Create(ctx, &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-"},

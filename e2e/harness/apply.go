@@ -26,15 +26,20 @@ import (
 func (c *Cluster) Apply(t TB, objects ...runtime.Object) {
 	t.Helper()
 	for _, object := range objects {
-		u, client, err := c.resource(object)
-		if err == nil {
-			_, err = client.Apply(context.Background(), u.GetName(), u,
-				metav1.ApplyOptions{FieldManager: "e2e", Force: true})
-		}
-		if err != nil {
+		if err := c.TryApply(object); err != nil {
 			t.Fatalf("applying %s: %v", describe(object), err)
 		}
 	}
+}
+
+// TryApply is Apply for an object that the API server may refuse.
+func (c *Cluster) TryApply(object runtime.Object) error {
+	u, client, err := c.resource(object)
+	if err == nil {
+		_, err = client.Apply(context.Background(), u.GetName(), u,
+			metav1.ApplyOptions{FieldManager: "e2e", Force: true})
+	}
+	return err
 }
 
 // Delete removes objects; that one doesn't exist is fine.
@@ -56,31 +61,47 @@ func (c *Cluster) Delete(t TB, objects ...runtime.Object) {
 // instance, and returns them.
 func (c *Cluster) ApplyFile(t TB, path string) []runtime.Object {
 	t.Helper()
-	file, err := os.Open(path)
+	var objects []runtime.Object
+	for _, u := range readManifests(t, path) {
+		objects = append(objects, u)
+	}
+	c.Apply(t, objects...)
+	return objects
+}
+
+func readManifests(t TB, path string) []*unstructured.Unstructured {
+	t.Helper()
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	defer file.Close()
-	var objects []runtime.Object
-	documents := utilyaml.NewYAMLReader(bufio.NewReader(file))
+	objects, err := ParseManifests(string(text))
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return objects
+}
+
+// ParseManifests reads YAML documents, an object each.
+func ParseManifests(text string) ([]*unstructured.Unstructured, error) {
+	var objects []*unstructured.Unstructured
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text)))
 	for {
 		document, err := documents.Read()
 		if errors.Is(err, io.EOF) {
-			break
+			return objects, nil
 		}
 		u := &unstructured.Unstructured{}
 		if err == nil {
 			err = yaml.Unmarshal(document, &u.Object)
 		}
 		if err != nil {
-			t.Fatalf("%s: %v", path, err)
+			return nil, err
 		}
 		if len(u.Object) > 0 {
 			objects = append(objects, u)
 		}
 	}
-	c.Apply(t, objects...)
-	return objects
 }
 
 // WriteManifests writes objects as YAML files into a folder for --manifests, one

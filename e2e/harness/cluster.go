@@ -37,7 +37,8 @@ type Cluster struct {
 	dynamic *dynamic.DynamicClient
 	mapper  *restmapper.DeferredDiscoveryRESTMapper
 
-	mu        sync.Mutex // guards what tests start and stop
+	mu        sync.Mutex // guards what tests start and stop, and granted
+	granted   bool       // deploy/'s roles are there
 	apiServer *process
 	manager   *process
 }
@@ -102,7 +103,7 @@ func (c *Cluster) startEtcd() error {
 func (c *Cluster) connect() (err error) {
 	c.Config = &rest.Config{
 		Host:            fmt.Sprintf("https://127.0.0.1:%d", apiServerPort),
-		BearerToken:     c.tokens[AdminUser],
+		BearerToken:     c.tokens[adminUser],
 		TLSClientConfig: rest.TLSClientConfig{CAData: c.CA.PEM},
 		// The default limits are for polite programs; a test writes in bursts.
 		QPS: -1,

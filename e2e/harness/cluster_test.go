@@ -92,19 +92,14 @@ func TestAccessIsWhatWasGranted(t *testing.T) {
 		_, err := client.CoreV1().Services("").List(ctx, metav1.ListOptions{})
 		return err
 	}
-	user := login(t, c.Kubeconfig(t, HeadgateUser))
 	account := login(t, c.ServiceAccountKubeconfig(t, ns, "controller"))
-	if err := list(login(t, c.Kubeconfig(t, AdminUser))); err != nil {
+	if err := list(login(t, c.AdminKubeconfig(t))); err != nil {
 		t.Errorf("the admin: %v", err)
 	}
-	for _, client := range []*kubernetes.Clientset{user, account} {
-		if err := list(client); !apierrors.IsForbidden(err) {
-			t.Errorf("before the grant: %v, want forbidden", err)
-		}
+	if err := list(account); !apierrors.IsForbidden(err) {
+		t.Errorf("before the grant: %v, want forbidden", err)
 	}
-	c.GrantUser(t, HeadgateUser, reader.Name)
 	c.GrantServiceAccount(t, ns, "controller", reader.Name)
-	Eventually(t, "the grant to the user", func() error { return list(user) })
 	Eventually(t, "the grant to the account", func() error { return list(account) })
 }
 

@@ -14,12 +14,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Users that log in with a fixed token. The admin may do everything; the other
-// one nothing that a test doesn't grant.
-const (
-	AdminUser    = "admin"
-	HeadgateUser = "headgate"
-)
+// adminUser logs in with a fixed token and may do everything. The controller is a
+// service account, see Kubeconfig.
+const adminUser = "admin"
 
 // NodeName is the one Node object. No kubelet is behind it; the EndpointSlice
 // controller ignores pods whose node doesn't exist.
@@ -48,9 +45,8 @@ func (c *Cluster) writeCredentials() (err error) {
 	if err := os.WriteFile(c.file("ca.crt"), c.CA.PEM, 0o644); err != nil {
 		return err
 	}
-	c.tokens = map[string]string{AdminUser: randomToken(), HeadgateUser: randomToken()}
-	lines := fmt.Sprintf("%s,%s,1,\"system:masters\"\n%s,%s,2\n",
-		c.tokens[AdminUser], AdminUser, c.tokens[HeadgateUser], HeadgateUser)
+	c.tokens = map[string]string{adminUser: randomToken()}
+	lines := fmt.Sprintf("%s,%s,1,\"system:masters\"\n", c.tokens[adminUser], adminUser)
 	return os.WriteFile(c.file("tokens.csv"), []byte(lines), 0o600)
 }
 
@@ -107,7 +103,7 @@ func (c *Cluster) StartControllerManager(t TB) {
 
 func (c *Cluster) startManager() error {
 	kubeconfig := c.file("manager.kubeconfig")
-	err := c.writeKubeconfig(kubeconfig, AdminUser, c.tokens[AdminUser])
+	err := c.writeKubeconfig(kubeconfig, adminUser, c.tokens[adminUser])
 	if err != nil {
 		return err
 	}

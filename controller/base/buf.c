@@ -15,19 +15,45 @@ void buf_init(struct buf *buf, size_t max)
 	*buf = (struct buf)BUF_INIT(max);
 }
 
+/* Bytes that are not used any more. */
+static void wipe(const struct buf *buf, size_t from, size_t to)
+{
+	if (buf->is_secret && from < to) {
+		explicit_bzero(buf->data + from, to - from);
+	}
+}
+
 void buf_fini(struct buf *buf)
 {
+	wipe(buf, 0, buf->len);
 	free(buf->data);
 	*buf = (struct buf){0};
 }
 
 void buf_clear(struct buf *buf)
 {
+	wipe(buf, 0, buf->len);
 	buf->len = 0;
 	buf->has_failed = false;
 	if (buf->data != NULL) {
 		buf->data[0] = '\0';
 	}
+}
+
+/* Like realloc(3), but a secret leaves no copy where it was. */
+static void resize(struct buf *buf, size_t size)
+{
+	if (buf->is_secret && buf->data != NULL) {
+		char *data = xmalloc(size);
+
+		memcpy(data, buf->data, buf->len + 1);
+		wipe(buf, 0, buf->len);
+		free(buf->data);
+		buf->data = data;
+	} else {
+		buf->data = xreallocarray(buf->data, size, 1);
+	}
+	buf->size = size;
 }
 
 /* Makes room for `more` bytes and the closing NUL; false = over the limit. */
@@ -47,8 +73,7 @@ static bool reserve(struct buf *buf, size_t more)
 	while (size < need) {
 		size *= 2;
 	}
-	buf->data = xreallocarray(buf->data, size, 1);
-	buf->size = size;
+	resize(buf, size);
 	return true;
 }
 
@@ -104,6 +129,7 @@ void buf_consume(struct buf *buf, size_t len)
 		return;
 	}
 	memmove(buf->data, buf->data + len, buf->len - len + 1);
+	wipe(buf, buf->len - len + 1, buf->len + 1);
 	buf->len -= len;
 }
 

@@ -4,6 +4,9 @@
  * Appending past the limit sets the failure flag and keeps what was there; a caller appends freely
  * and asks once, at the end, with buf_is_ok(). The content is always followed by a NUL that is not
  * counted in `len`.
+ *
+ * A buffer that holds a secret is marked so (`is_secret`, by the caller, before the first byte of
+ * it): from then on memory is wiped before it is given back or counts as empty.
  */
 #ifndef HG_BASE_BUF_H
 #define HG_BASE_BUF_H
@@ -20,6 +23,7 @@ struct buf {
 	size_t size;	 /* bytes allocated */
 	size_t max;	 /* most bytes that may be used; 0 = BUF_DEFAULT_MAX */
 	bool has_failed; /* an append did not fit */
+	bool is_secret;	 /* what is let go of is wiped; kept by buf_clear(), not by buf_fini() */
 };
 
 /* For texts whose size is bounded by our own limits, not by a peer. */
@@ -48,7 +52,8 @@ void buf_consume(struct buf *buf, size_t len);
 /* The content as a string, "" when empty; borrowed until the next change. */
 const char *buf_str(const struct buf *buf);
 
-/* Hands the content over: the caller frees it, the buffer is empty afterwards. Never NULL. */
+/* Hands the content over: the caller frees it (and wipes it, if it is secret); the buffer is empty
+ * afterwards. Never NULL. */
 char *buf_take(struct buf *buf) MUST_USE;
 
 static inline bool buf_is_ok(const struct buf *buf)

@@ -130,6 +130,39 @@ static void test_take(void **state)
 	buf_fini(&buf);
 }
 
+static bool has_byte(const struct buf *buf, size_t from, char c)
+{
+	return from < buf->size && memchr(buf->data + from, c, buf->size - from) != NULL;
+}
+
+static void test_secret(void **state)
+{
+	struct buf buf = BUF_INIT(0);
+
+	(void)state;
+	buf_append_str(&buf, "open ");
+	memset(buf.data + buf.len, 0, buf.size - buf.len);
+	buf.is_secret = true;
+	for (int i = 0; i < 40; i++) {
+		buf_append_char(&buf, 's');
+	}
+	buf_consume(&buf, 25);
+	assert_int_equal(buf.len, 20);
+	assert_false(has_byte(&buf, buf.len, 's'));
+	buf_clear(&buf);
+	assert_false(has_byte(&buf, 0, 's'));
+	assert_true(buf.is_secret);
+	/* Grows more than once, through the copy. */
+	for (int i = 0; i < 1000; i++) {
+		buf_append_char(&buf, (char)('a' + i % 26));
+	}
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(buf.data[i], 'a' + i % 26);
+	}
+	buf_fini(&buf);
+	assert_false(buf.is_secret);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +172,7 @@ int main(void)
 		cmocka_unit_test(test_printf_growth),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_take),
+		cmocka_unit_test(test_secret),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,9 +28,11 @@
 
 struct command {
 	STAILQ_ENTRY(command) link;
+	const char *payload;   /* while it is being queued; NULL = none */
 	cli_line_fn on_line;   /* NULL = the answer as one text */
 	cli_reply_fn on_reply; /* NULL = nobody wants the answer any more */
 	void *ctx;
+	bool has_payload;
 };
 
 STAILQ_HEAD(command_queue, command);
@@ -66,6 +68,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *ctx);
 static bool read_some(struct cli *cli);
 static void handle_bytes(struct cli *cli, const char *data, size_t len);
 static void handle_event(struct cli *cli, enum frame_event event);
+static void empty_out(struct cli *cli);
 static void lose(struct cli *cli, const char *text);
 static void close_connection(struct cli *cli);
 static void tell_losers(struct cli *cli);
@@ -148,6 +151,23 @@ void cli_send_lines(
 	queue(cli, command, &(struct command){.on_line = on_line, .on_reply = on_done, .ctx = ctx});
 }
 
+static bool is_payload(const char *command, const char *payload)
+{
+	size_t len = strlen(payload);
+
+	return len > 0 && payload[0] != '\n' && payload[len - 1] == '\n' &&
+	       strstr(payload, "\n\n") == NULL && strlen(command) + len <= CLI_MAX_PAYLOAD;
+}
+
+void cli_send_payload(
+	struct cli *cli, const char *command, const char *payload, cli_reply_fn on_reply, void *ctx)
+{
+	assert(is_payload(command, payload));
+	queue(cli, command,
+		&(struct command){
+			.payload = payload, .on_reply = on_reply, .ctx = ctx, .has_payload = true});
+}
+
 static void forget_in(struct command_queue *commands, const void *ctx)
 {
 	struct command *next = STAILQ_FIRST(commands);
@@ -223,6 +243,7 @@ static void queue(struct cli *cli, const char *command, const struct command *ho
 
 	assert(cli->fd >= 0 && strchr(command, '\n') == NULL);
 	*queued = *how;
+	queued->payload = NULL;
 	STAILQ_INSERT_TAIL(&cli->waiting, queued, link);
 	/* Moving what is left to the front only when the sent part is the bigger one keeps this
 	 * linear. */
@@ -231,6 +252,11 @@ static void queue(struct cli *cli, const char *command, const struct command *ho
 		cli->n_written = 0;
 	}
 	buf_append_str(&cli->out, command);
+	if (how->payload != NULL) {
+		cli->out.is_secret = true;
+		buf_append_str(&cli->out, " <<\n");
+		buf_append_str(&cli->out, how->payload);
+	}
 	buf_append_char(&cli->out, '\n');
 	assert(buf_is_ok(&cli->out) && cli->out.len - cli->n_written <= CLI_MAX_QUEUE);
 	/* Written in this turn of the loop, after the callback that is running: commands that are
@@ -327,6 +353,17 @@ static void handle_bytes(struct cli *cli, const char *data, size_t len)
 	}
 }
 
+/* Up to 3.0, prompt mode says "+ " for each line of a payload; 3.4 now and then. */
+static const char *answer_text(const struct command *command, const struct frame *answer)
+{
+	const char *text = frame_text(answer);
+
+	while (command->has_payload && strncmp(text, "+ ", 2) == 0) {
+		text += 2;
+	}
+	return text;
+}
+
 static void handle_event(struct cli *cli, enum frame_event event)
 {
 	struct command *first = STAILQ_FIRST(&cli->waiting);
@@ -349,11 +386,19 @@ static void handle_event(struct cli *cli, enum frame_event event)
 			event_del(cli->deadline_event);
 		}
 		if (first->on_reply != NULL) {
-			first->on_reply(first->ctx, frame_text(&answer));
+			first->on_reply(first->ctx, answer_text(first, &answer));
 		}
 		free(first);
 		frame_fini(&answer);
 	}
+}
+
+/* Nothing is left to send, and nothing of a payload stays. */
+static void empty_out(struct cli *cli)
+{
+	buf_clear(&cli->out);
+	cli->out.is_secret = false;
+	cli->n_written = 0;
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *ctx)
@@ -373,8 +418,7 @@ static void on_writable(evutil_socket_t fd, short what, void *ctx)
 	if (cli->n_written < cli->out.len) {
 		event_add(cli->write_event, NULL);
 	} else {
-		buf_clear(&cli->out);
-		cli->n_written = 0;
+		empty_out(cli);
 	}
 }
 
@@ -413,8 +457,7 @@ static void close_connection(struct cli *cli)
 	close(cli->fd);
 	cli->fd = -1;
 	cli->epoch++;
-	buf_clear(&cli->out);
-	cli->n_written = 0;
+	empty_out(cli);
 	STAILQ_CONCAT(&cli->losing, &cli->waiting);
 }
 

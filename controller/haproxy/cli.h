@@ -34,6 +34,10 @@
  * is a bug (asserted). */
 #define CLI_MAX_QUEUE ((size_t)16 << 20)
 
+/* A command and its payload together: what fits into tune.bufsize (16384 by default) on every
+ * version. 3.4 takes longer ones, but may cut them where one of its reads ends. */
+#define CLI_MAX_PAYLOAD 15000
+
 struct cli;
 
 /* The answer, complete, without the prompt; NULL = the connection was lost before it came. */
@@ -77,6 +81,15 @@ void cli_send(struct cli *cli, const char *command, cli_reply_fn on_reply, void 
  * lost. */
 void cli_send_lines(
 	struct cli *cli, const char *command, cli_line_fn on_line, cli_reply_fn on_done, void *ctx);
+
+/*
+ * The same for a command that takes a payload: lines, each with its line feed and none of them
+ * empty (an empty one would end the payload, and what follows would be commands), at most
+ * CLI_MAX_PAYLOAD bytes with the command: all asserted. A payload is taken for a secret: no copy of
+ * it stays behind here once it is sent.
+ */
+void cli_send_payload(struct cli *cli, const char *command, const char *payload,
+	cli_reply_fn on_reply, void *ctx);
 
 /* Answers to commands that were queued with this ctx are read and dropped from now on. The commands
  * themselves still go out. */

@@ -556,6 +556,76 @@ static void test_forget(void **state)
 	assert_string_equal(buf_str(&test->log), "(NULL)lost: it closed the connection.");
 }
 
+/* ---- payloads ---- */
+
+/* Takes a payload as HAProxy does; the context is an unsigned that is not 0 inside one. */
+static void take_payload(struct fake *fake, const char *command, struct buf *out)
+{
+	unsigned *n_lines = fake->ctx;
+	size_t len = strlen(command);
+
+	if (*n_lines > 0 && len > 0) {
+		buf_append_str(out, "+ ");
+		(*n_lines)++;
+	} else if (*n_lines > 0) {
+		buf_printf(out, "%u lines+ \n+ \n\n> ", *n_lines - 1);
+		*n_lines = 0;
+	} else if (len > 3 && strcmp(command + len - 3, " <<") == 0) {
+		buf_append_str(out, "+ ");
+		*n_lines = 1;
+	} else {
+		echo(fake, command, out);
+	}
+}
+
+static void send_payloads(struct test *test)
+{
+	cli_send(test->cli, "+ a", on_reply, test);
+	cli_send_payload(test->cli, "load x", "1\n2 <<\n3\n", on_reply, test);
+	cli_send_payload(test->cli, "load y", " \n", on_reply, test);
+	cli_send(test->cli, "b", on_last_reply, test);
+}
+
+#define PAYLOAD_ANSWERS "(+ a\n)(3 lines+ \n+ \n)(1 lines+ \n+ \n)(b\n)"
+#define PAYLOAD_SIZE	(3 + 7 + 8 + 16 + 4 + 16 + 5)
+
+static void test_payloads(void **state)
+{
+	struct test *test = *state;
+	static unsigned n_lines;
+
+	n_lines = 0;
+	test->fake.answer = take_payload;
+	test->fake.ctx = &n_lines;
+	for (size_t cut = 1; cut < PAYLOAD_SIZE; cut++) {
+		test->fake.cut_at = cut;
+		connect_now(test);
+		send_payloads(test);
+		run(test);
+		assert_string_equal(buf_str(&test->log), PAYLOAD_ANSWERS);
+		assert_int_equal(test->fake.n_sent, PAYLOAD_SIZE);
+		reset(test);
+	}
+}
+
+static void test_payload_limits(void **state)
+{
+	struct test *test = *state;
+	static unsigned n_lines;
+	char payload[CLI_MAX_PAYLOAD + 1];
+
+	n_lines = 0;
+	test->fake.answer = take_payload;
+	test->fake.ctx = &n_lines;
+	memset(payload, 'x', sizeof(payload));
+	payload[CLI_MAX_PAYLOAD - 1] = '\0';
+	payload[CLI_MAX_PAYLOAD - 2] = '\n';
+	connect_now(test);
+	cli_send_payload(test->cli, "l", payload, on_last_reply, test);
+	run(test);
+	assert_string_equal(buf_str(&test->log), "(1 lines+ \n+ \n)");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -576,6 +646,8 @@ int main(void)
 		TEST(test_free_from_a_lost_reply),
 		TEST(test_calls_from_on_lost),
 		TEST(test_forget),
+		TEST(test_payloads),
+		TEST(test_payload_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

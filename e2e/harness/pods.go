@@ -33,6 +33,7 @@ type Echo struct {
 	Method  string      `json:"method"`
 	Proto   string      `json:"proto"`
 	Host    string      `json:"host"`
+	URI     string      `json:"uri"` // path and query as they came
 	Path    string      `json:"path"`
 	Query   string      `json:"query"`
 	Headers http.Header `json:"headers"`
@@ -144,7 +145,7 @@ func (p *Pods) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	body, _ := json.Marshal(Echo{
 		Pod: local.IP.String(), Port: local.Port, Method: r.Method, Proto: r.Proto,
-		Host: r.Host, Path: r.URL.Path, Query: r.URL.RawQuery, Headers: r.Header,
+		Host: r.Host, URI: r.RequestURI, Path: r.URL.Path, Query: r.URL.RawQuery, Headers: r.Header,
 	})
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

@@ -28,8 +28,9 @@ static void check_text(const struct object *object, size_t offset)
 static void check_list(const struct object *object, size_t offset, const struct field *field)
 {
 	struct obj_list list;
-	size_t item_size =
-		field->type == FIELD_MAP ? sizeof(struct config_map_item) : field->rows->item_size;
+	size_t item_size = field->type == FIELD_MAP	? sizeof(struct config_map_item)
+			   : field->type == FIELD_TEXTS ? sizeof(struct obj_text)
+							: field->rows->item_size;
 
 	memcpy(&list, (const char *)object + offset, sizeof(list));
 	assert(list.offset % 8 == 0);
@@ -40,6 +41,8 @@ static void check_list(const struct object *object, size_t offset, const struct 
 		if (field->type == FIELD_MAP) {
 			check_text(object, base + offsetof(struct config_map_item, key));
 			check_text(object, base + offsetof(struct config_map_item, value));
+		} else if (field->type == FIELD_TEXTS) {
+			check_text(object, base);
 		} else {
 			walk(object, base, field->rows);
 		}
@@ -71,6 +74,7 @@ static void walk(const struct object *object, size_t base, const struct field_ta
 			break;
 		case FIELD_LIST:
 		case FIELD_MAP:
+		case FIELD_TEXTS:
 			check_list(object, base + field->offset, field);
 			break;
 		default:

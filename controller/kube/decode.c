@@ -19,8 +19,6 @@
 #include "kube/decode_priv.h"
 #include "kube/time.h"
 
-#define LIST_ALIGNMENT 8
-
 /* Lists in lists in groups: what the tables have, with room. */
 #define MAX_NESTING 8
 
@@ -193,10 +191,10 @@ static bool put_text(struct decoder *decoder, size_t offset, const char *text, s
 /* Makes room for `n` structs and fills in the list. */
 static bool put_list(struct decoder *decoder, size_t offset, size_t n, size_t item_size)
 {
-	size_t misaligned = decoder->out.len % LIST_ALIGNMENT;
+	size_t misaligned = decoder->out.len % OBJECT_LIST_ALIGNMENT;
 
 	/* n is at most what fits into memory as JSON values, which are larger than our structs. */
-	if (!grow(decoder, misaligned ? LIST_ALIGNMENT - misaligned : 0)) {
+	if (!grow(decoder, misaligned ? OBJECT_LIST_ALIGNMENT - misaligned : 0)) {
 		return false;
 	}
 	struct obj_list list = {.offset = (uint32_t)decoder->out.len, .n = (uint32_t)n};
@@ -306,6 +304,33 @@ static bool decode_first_text(struct decoder *decoder, const struct place *place
 		return true;
 	}
 	return decode_text(decoder, place, field, json_object_array_get_idx(value, 0));
+}
+
+static bool decode_texts(struct decoder *decoder, const struct place *place,
+	const struct field *field, struct json_object *value)
+{
+	struct place item = {.up = place, .via = field};
+
+	if (!json_object_is_type(value, json_type_array)) {
+		return refuse(decoder, place, field, "must be a list");
+	}
+	size_t n = json_object_array_length(value);
+	if (n == 0) {
+		return true;
+	}
+	if (!put_list(decoder, place->base + field->offset, n, sizeof(struct obj_text))) {
+		return false;
+	}
+	/* The row again, for one text: its place is the item itself. */
+	struct field row = {.type = FIELD_TEXT, .max_len = field->max_len};
+	item.base = decoder->out.len - n * sizeof(struct obj_text);
+	for (; item.index < n; item.index++, item.base += sizeof(struct obj_text)) {
+		if (!decode_text(
+			    decoder, &item, &row, json_object_array_get_idx(value, item.index))) {
+			return false;
+		}
+	}
+	return true;
 }
 
 static bool decode_int(struct decoder *decoder, const struct place *place,
@@ -478,6 +503,7 @@ static bool decode_map(struct decoder *decoder, const struct place *place,
 static const field_fn field_decoders[] = {
 	[FIELD_TEXT] = decode_text,
 	[FIELD_FIRST_TEXT] = decode_first_text,
+	[FIELD_TEXTS] = decode_texts,
 	[FIELD_INT] = decode_int,
 	[FIELD_BOOL] = decode_bool,
 	[FIELD_ENUM] = decode_enum,

@@ -17,6 +17,7 @@
 enum field_type {
 	FIELD_TEXT,	  /* struct obj_text */
 	FIELD_FIRST_TEXT, /* struct obj_text: the first of a list of strings */
+	FIELD_TEXTS,	  /* struct obj_list of struct obj_text: a list of strings */
 	FIELD_INT,	  /* int32_t within min..max; 0 when absent */
 	FIELD_BOOL,	  /* uint8_t, enum obj_bool */
 	FIELD_ENUM,  /* uint8_t from `words`; 0 when absent, `other` for a word that is not there */
@@ -34,6 +35,9 @@ enum field_type {
  * separator is safe. */
 #define FIELD_MAX_PATH 4
 
+/* Of lists in an object's block. */
+#define OBJECT_LIST_ALIGNMENT 8
+
 struct field_word {
 	const char *word; /* NULL ends the list */
 	uint8_t value;
@@ -44,7 +48,8 @@ struct field {
 	enum field_type type;
 	uint32_t offset;  /* of the member in its struct */
 	bool is_required; /* absent, null or "" is refused */
-	uint32_t max_len; /* FIELD_TEXT, FIELD_FIRST_TEXT: most bytes; 0 = no own limit */
+	uint32_t max_len; /* FIELD_TEXT, FIELD_FIRST_TEXT, FIELD_TEXTS: most bytes; 0 = no own limit
+			   */
 	bool takes_nul;	  /* FIELD_TEXT: see FIELD_NUL; without it the whole object is refused */
 	int32_t min, max; /* FIELD_INT */
 	const struct field_word *words; /* FIELD_ENUM */

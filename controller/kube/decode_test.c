@@ -437,6 +437,82 @@ static void test_equality(void **state)
 		"{'metadata':{'name':'x'},'spec':{'ingressClassName':''}}", false);
 }
 
+#define STATUS(list)	",'status':{'loadBalancer':{'ingress':[" list "]}}}"
+#define INGRESS(spec)	"{'metadata':{'name':'x','uid':'u'},'spec':{" spec "}"
+#define CLASS(name)	"'ingressClassName':'" name "'"
+#define RULES(host)	"'rules':[{'host':'" host "'}]"
+#define ONE_ADDRESS	"{'ip':'192.0.2.1'}"
+#define OTHER_ADDRESSES "{'ip':'192.0.2.2','ports':[{'port':80}]},{'hostname':'lb.example'}"
+
+static void test_status_alone(void **state)
+{
+	static const struct {
+		const char *first;
+		const char *second;
+		bool differs;
+	} rows[] = {
+		{INGRESS(CLASS("c")) "}", INGRESS(CLASS("c")) STATUS(ONE_ADDRESS), true},
+		{INGRESS(CLASS("cc")) "}", INGRESS(CLASS("cc")) STATUS(OTHER_ADDRESSES), true},
+		{INGRESS(RULES("a")) STATUS(ONE_ADDRESS),
+			INGRESS(RULES("a")) STATUS(OTHER_ADDRESSES), true},
+		{INGRESS(RULES("a")) "}", INGRESS(RULES("a")) STATUS(""), false},
+		{INGRESS(RULES("a")) STATUS(ONE_ADDRESS), INGRESS(RULES("a")) STATUS(ONE_ADDRESS),
+			false},
+		{INGRESS(RULES("a")) STATUS(ONE_ADDRESS), INGRESS(RULES("b")) STATUS(ONE_ADDRESS),
+			false},
+		{INGRESS(RULES("a")) "}", INGRESS(RULES("b")) STATUS(ONE_ADDRESS), false},
+		{INGRESS(RULES("a")) "}", INGRESS(RULES("ab")) STATUS(ONE_ADDRESS), false},
+		{INGRESS(CLASS("c")) "}", INGRESS("") STATUS(ONE_ADDRESS), false},
+		{INGRESS(CLASS("")) "}", INGRESS("") STATUS(ONE_ADDRESS), false},
+		{INGRESS("") "}", "{'metadata':{'name':'x','uid':'v'}" STATUS(ONE_ADDRESS), false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct object *a = decode(KUBE_INGRESS, rows[i].first);
+		struct object *b = decode(KUBE_INGRESS, rows[i].second);
+		a->mark = 1;
+		if (object_differs_in_status(a, b) != rows[i].differs ||
+			object_differs_in_status(b, a) != rows[i].differs) {
+			fail_msg("row %zu", i);
+		}
+		free(a);
+		free(b);
+	}
+	struct object *a = decode(KUBE_SERVICE, "{'metadata':{'name':'x'}}");
+	struct object *b = decode(KUBE_SERVICE, "{'metadata':{'name':'x'}" STATUS(ONE_ADDRESS));
+	assert_false(object_differs_in_status(a, b));
+	free(a);
+	free(b);
+}
+
+static void test_addresses(void **state)
+{
+	struct object *object = decode(KUBE_SERVICE,
+		"{'metadata':{'name':'x'},'spec':{'clusterIP':'10.0.0.1','externalIPs':['192.0.2.8'"
+		","
+		"'192.0.2.9']},'status':{'loadBalancer':{'ingress':[{'hostname':'lb.example'},"
+		"{'ip':'192.0.2.1'}]}}}");
+	const struct service *service = (const struct service *)object;
+	const struct obj_text *external = obj_items(service, service->external_ips);
+	const struct balancer_address *addresses = obj_items(service, service->addresses);
+
+	(void)state;
+	assert_string_equal(obj_str(service, service->cluster_ip), "10.0.0.1");
+	assert_int_equal(service->external_ips.n, 2);
+	assert_string_equal(obj_str(service, external[0]), "192.0.2.8");
+	assert_string_equal(obj_str(service, external[1]), "192.0.2.9");
+	assert_int_equal(service->addresses.n, 2);
+	assert_string_equal(obj_str(service, addresses[0].hostname), "lb.example");
+	assert_string_equal(obj_str(service, addresses[1].ip), "192.0.2.1");
+	assert_false(obj_has(addresses[1].hostname));
+	free(object);
+	check_refused(KUBE_SERVICE, "{'metadata':{'name':'x'},'spec':{'externalIPs':{}}}",
+		"spec.externalIPs: must be a list");
+	check_refused(KUBE_SERVICE, "{'metadata':{'name':'x'},'spec':{'externalIPs':['a',1]}}",
+		"spec.externalIPs[1]: must be a string (in quotes)");
+}
+
 /* A copy with memcpy is the same object: nothing in it points. */
 static void test_copy(void **state)
 {
@@ -541,6 +617,8 @@ int main(void)
 		cmocka_unit_test(test_size_limit),
 		cmocka_unit_test(test_list_size_limit),
 		cmocka_unit_test(test_equality),
+		cmocka_unit_test(test_status_alone),
+		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_detect_kind),
 		cmocka_unit_test(test_time),

@@ -15,6 +15,7 @@
  * API server. */
 #define NAME_MAX_LEN 253
 #define PORT_MAX     65535
+#define UID_MAX_LEN  128
 
 #define TABLE(array, type)                                                                         \
 	{                                                                                          \
@@ -99,7 +100,25 @@ static const struct field rule_fields[] = {
 
 static const struct field_table rule_table = TABLE(rule_fields, struct ingress_rule);
 
+static const struct field balancer_address_fields[] = {
+	{.path = {"ip"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct balancer_address, ip),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"hostname"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct balancer_address, hostname),
+		.max_len = NAME_MAX_LEN},
+};
+
+static const struct field_table balancer_address_table =
+	TABLE(balancer_address_fields, struct balancer_address);
+
 static const struct field ingress_fields[] = {
+	{.path = {"metadata", "uid"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct ingress, uid),
+		.max_len = UID_MAX_LEN},
 	{.path = {"spec", "ingressClassName"},
 		.type = FIELD_TEXT,
 		.offset = offsetof(struct ingress, class_name),
@@ -112,6 +131,10 @@ static const struct field ingress_fields[] = {
 		.type = FIELD_LIST,
 		.offset = offsetof(struct ingress, rules),
 		.rows = &rule_table},
+	{.path = {"status", "loadBalancer", "ingress"},
+		.type = FIELD_LIST,
+		.offset = offsetof(struct ingress, addresses),
+		.rows = &balancer_address_table},
 };
 
 static const struct field ingress_class_fields[] = {
@@ -154,6 +177,18 @@ static const struct field service_fields[] = {
 		.type = FIELD_TEXT,
 		.offset = offsetof(struct service, type),
 		.max_len = NAME_MAX_LEN},
+	{.path = {"spec", "clusterIP"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct service, cluster_ip),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"spec", "externalIPs"},
+		.type = FIELD_TEXTS,
+		.offset = offsetof(struct service, external_ips),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"status", "loadBalancer", "ingress"},
+		.type = FIELD_LIST,
+		.offset = offsetof(struct service, addresses),
+		.rows = &balancer_address_table},
 	{.path = {"spec", "ports"},
 		.type = FIELD_LIST,
 		.offset = offsetof(struct service, ports),
@@ -243,4 +278,36 @@ bool object_equals(const struct object *a, const struct object *b)
 
 	return a->size == b->size &&
 	       memcmp((const char *)a + skip, (const char *)b + skip, a->size - skip) == 0;
+}
+
+/* Where what comes before the status ends: behind it there is only the list and its texts. */
+static size_t spec_end(const struct ingress *ingress)
+{
+	return ingress->addresses.n > 0 ? ingress->addresses.offset : ingress->head.size;
+}
+
+bool object_differs_in_status(const struct object *a, const struct object *b)
+{
+	const size_t start = offsetof(struct object, created_seconds);
+	const size_t hole = offsetof(struct ingress, addresses);
+	const struct ingress *first = (const struct ingress *)a;
+	const struct ingress *second = (const struct ingress *)b;
+
+	static_assert(offsetof(struct ingress, addresses) + sizeof(struct obj_list) ==
+			      sizeof(struct ingress),
+		"the status is the last member");
+	static_assert(offsetof(struct object, size) + sizeof(a->size) ==
+			      offsetof(struct object, created_seconds),
+		"mark and size are all that comes before the content");
+	if (a->kind != KUBE_INGRESS || b->kind != KUBE_INGRESS || object_equals(a, b)) {
+		return false;
+	}
+	size_t end = spec_end(first);
+	size_t other_end = spec_end(second);
+	/* One may be longer by the padding before its list. */
+	size_t padding = end > other_end ? end - other_end : other_end - end;
+	end = end < other_end ? end : other_end;
+	return padding < OBJECT_LIST_ALIGNMENT &&
+	       memcmp((const char *)a + start, (const char *)b + start, hole - start) == 0 &&
+	       memcmp(first + 1, second + 1, end - sizeof(*first)) == 0;
 }

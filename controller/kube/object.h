@@ -4,8 +4,9 @@
  *
  * Texts and lists inside an object are offsets from its start, not pointers. So an object is copied
  * with memcpy, freed with free(), and two objects say the same exactly when their bytes are the
- * same (object_equals) - an update that changes nothing we read, such as a status, is seen as no
- * change at once.
+ * same (object_equals) - an update that changes nothing we read is seen as no change at once. Of an
+ * Ingress we also read the status, which we write: it stands behind everything else, so that an
+ * update of it alone is found by the same comparison (object_differs_in_status).
  *
  * Field meanings: https://kubernetes.io/docs/reference/kubernetes-api/ (Ingress v1, IngressClass
  * v1, Service v1, EndpointSlice v1, ConfigMap v1).
@@ -83,11 +84,20 @@ struct ingress_rule {
 	struct obj_list paths; /* struct ingress_path */
 };
 
+/* status.loadBalancer.ingress[]: one of the two is set. */
+struct balancer_address {
+	struct obj_text ip;
+	struct obj_text hostname;
+};
+
 struct ingress {
 	struct object head;
+	struct obj_text uid; /* metadata.uid */
 	struct obj_text class_name;
 	struct ingress_backend default_backend;
 	struct obj_list rules; /* struct ingress_rule */
+	/* The last member, and the last row in object.c: see object_differs_in_status(). */
+	struct obj_list addresses; /* struct balancer_address */
 };
 
 struct ingress_class {
@@ -110,7 +120,10 @@ struct service_port {
 struct service {
 	struct object head;
 	struct obj_text type;
-	struct obj_list ports; /* struct service_port */
+	struct obj_text cluster_ip;
+	struct obj_list external_ips; /* struct obj_text */
+	struct obj_list addresses;    /* struct balancer_address */
+	struct obj_list ports;	      /* struct service_port */
 };
 
 struct slice_port {
@@ -174,5 +187,8 @@ static inline const char *object_name(const struct object *object)
 
 /* Same content, the store's mark aside. */
 bool object_equals(const struct object *a, const struct object *b) MUST_USE;
+
+/* Two versions of an Ingress that are the same but for `addresses`; false for every other kind. */
+bool object_differs_in_status(const struct object *a, const struct object *b) MUST_USE;
 
 #endif

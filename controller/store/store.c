@@ -30,6 +30,8 @@ struct store {
 	bool is_held;
 	store_wake_fn wake;
 	void *wake_ctx;
+	store_status_fn on_status;
+	void *on_status_ctx;
 };
 
 struct key {
@@ -117,6 +119,12 @@ void store_on_change(struct store *store, store_wake_fn wake, void *ctx)
 {
 	store->wake = wake;
 	store->wake_ctx = ctx;
+}
+
+void store_on_status(struct store *store, store_status_fn on_status, void *ctx)
+{
+	store->on_status = on_status;
+	store->on_status_ctx = ctx;
 }
 
 static void touch(struct store *store, enum kube_kind kind, const char *namespace, const char *name)
@@ -221,6 +229,19 @@ static void drop(struct store *store, struct object *object)
 	free(object);
 }
 
+/* The new version takes the old one's place, and no key is touched. */
+static void replace_status(struct store *store, struct object *old, struct object *object)
+{
+	object->mark = store->marks[object->kind];
+	drop(store, old);
+	table_insert(&store->objects[object->kind],
+		hash_key(object_namespace(object), object_name(object)), object);
+	if (store->on_status != NULL) {
+		store->on_status(
+			store->on_status_ctx, object_namespace(object), object_name(object));
+	}
+}
+
 bool store_put(struct store *store, struct object *object)
 {
 	struct table *table = &store->objects[object->kind];
@@ -231,6 +252,10 @@ bool store_put(struct store *store, struct object *object)
 	if (old != NULL && object_equals(old, object)) {
 		old->mark = store->marks[object->kind];
 		free(object);
+		return false;
+	}
+	if (old != NULL && object_differs_in_status(old, object)) {
+		replace_status(store, old, object);
 		return false;
 	}
 	if (old != NULL) {

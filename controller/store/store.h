@@ -38,12 +38,19 @@ struct store_changes {
 /* Called once when the store goes from "nothing touched" to "something touched". */
 typedef void (*store_wake_fn)(void *ctx);
 
+/* An Ingress's status changed and nothing else of it. Must not change the store. */
+typedef void (*store_status_fn)(void *ctx, const char *namespace, const char *name);
+
 struct store *store_new(void) MUST_USE;
 void store_free(struct store *store);
 void store_on_change(struct store *store, store_wake_fn wake, void *ctx);
+void store_on_status(struct store *store, store_status_fn on_status, void *ctx);
 
-/* Takes ownership of `object`. Returns false when it says the same as the one that was there
- * (nothing is touched). */
+/*
+ * Takes ownership of `object`. Returns false when it says the same as the one that was there, or
+ * when an Ingress differs in its status alone: nothing is touched then, as no route depends on it,
+ * and store_on_status() tells who asked for it.
+ */
 bool store_put(struct store *store, struct object *object);
 
 /* Forgets an object; false = was not there. */

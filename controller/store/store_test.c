@@ -103,6 +103,53 @@ static void test_put_replace_remove(void **state)
 	assert_false(store_remove(store, KUBE_SERVICE, "a", "web"));
 }
 
+static void note_status(void *ctx, const char *namespace, const char *name)
+{
+	struct buf *text = ctx;
+
+	buf_printf(text, "%s/%s ", namespace, name);
+}
+
+static bool put_ingress(struct store *store, const char *class, const char *ip)
+{
+	return testing_put(store, KUBE_INGRESS,
+		"{'metadata':{'namespace':'a','name':'i'},'spec':{'ingressClassName':'%s'},"
+		"'status':{'loadBalancer':{'ingress':[{'ip':'%s'}]}}}",
+		class, ip);
+}
+
+/* No route depends on a status: nobody has to look again but who asked for it. */
+static void test_status_touches_nothing(void **state)
+{
+	struct bench *bench = *state;
+	struct store *store = bench->store;
+	struct buf text = BUF_INIT(0);
+
+	store_on_status(store, note_status, &text);
+	assert_true(put_ingress(store, "c", "192.0.2.1"));
+	check_changes(store, "Ingress:a/i");
+	assert_string_equal(buf_str(&text), "");
+	unsigned n_wakes = bench->n_wakes;
+	assert_false(put_ingress(store, "c", "192.0.2.2"));
+	assert_false(put_ingress(store, "c", "192.0.2.2"));
+	check_changes(store, "");
+	assert_int_equal(bench->n_wakes, n_wakes);
+	assert_string_equal(buf_str(&text), "a/i ");
+	const struct ingress *ingress = store_ingress(store, "a", "i");
+	const struct balancer_address *address = obj_items(ingress, ingress->addresses);
+	assert_string_equal(obj_str(ingress, address->ip), "192.0.2.2");
+	assert_true(put_ingress(store, "d", "192.0.2.3"));
+	check_changes(store, "Ingress:a/i");
+	assert_string_equal(buf_str(&text), "a/i ");
+	/* A list whose news is a status alone keeps the object. */
+	store_begin_list(store, KUBE_INGRESS);
+	assert_false(put_ingress(store, "d", "192.0.2.4"));
+	assert_int_equal(store_end_list(store, KUBE_INGRESS), 0);
+	check_changes(store, "");
+	assert_int_equal(store_count(store, KUBE_INGRESS), 1);
+	buf_fini(&text);
+}
+
 /* The key may be the object's own text. */
 static void test_remove_by_own_name(void **state)
 {
@@ -348,6 +395,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_put_replace_remove),
+		TEST(test_status_touches_nothing),
 		TEST(test_remove_by_own_name),
 		TEST(test_keys_have_two_parts),
 		TEST(test_changes_once_and_sorted),

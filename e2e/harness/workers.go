@@ -28,6 +28,7 @@ type Workers struct {
 	seen   map[processID]int // the parent, of every HAProxy process ever seen
 	parent map[int]bool      // the PIDs that were parents of a HAProxy process
 	alien  map[int]bool      // the PIDs of the last sample in other namespaces
+	first  int               // workers in the first sample that had any
 }
 
 // processID tells a PID from a later use of the same number.
@@ -62,6 +63,10 @@ func WatchWorkers(t TB, match string) *Workers {
 func (w *Workers) PIDs() []int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.pids()
+}
+
+func (w *Workers) pids() []int {
 	var pids []int
 	for id, parent := range w.seen {
 		// A master that puts itself into the background is for a moment the child
@@ -77,8 +82,13 @@ func (w *Workers) PIDs() []int {
 // Distinct is the number of workers seen so far.
 func (w *Workers) Distinct() int { return len(w.PIDs()) }
 
-// Reloads is the number of reloads since the first worker.
-func (w *Workers) Reloads() int { return max(w.Distinct()-1, 0) }
+// Reloads is the number of reloads since the first look. Workers that were there
+// then are no reload: one that an earlier reload replaced may still be ending.
+func (w *Workers) Reloads() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.pids()) - w.first
+}
 
 // Stop ends sampling; the counts stay.
 func (w *Workers) Stop() {
@@ -133,6 +143,9 @@ func (w *Workers) sample() {
 			w.parent[parent] = true
 			w.seen[id] = parent
 		}
+	}
+	if w.first == 0 {
+		w.first = len(w.pids())
 	}
 }
 

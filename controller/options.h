@@ -31,6 +31,7 @@ struct options {
 	enum log_level log_level;
 	enum log_format log_format;
 	bool is_self_check;
+	bool has_legacy_class;	 /* --legacy-class-annotation */
 	char *default_namespace; /* parts of --default-backend; NULL = not set */
 	char *default_service;
 	char *default_port;

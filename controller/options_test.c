@@ -37,6 +37,7 @@ static const char *sample(int which)
 		return "infra/errors:http";
 	case OPTION_CONFIG_MAP:
 		return "infra/headgate";
+	case OPTION_LEGACY_CLASS_ANNOTATION:
 	case OPTION_SELF_CHECK:
 		return "true";
 	default:
@@ -103,6 +104,7 @@ static void test_defaults(void **state)
 	assert_int_equal(options.log_level, LOG_INFO);
 	assert_int_equal(options.log_format, LOG_FORMAT_LOGFMT);
 	assert_false(options.is_self_check);
+	assert_false(options.has_legacy_class);
 	assert_null(options.default_service);
 	assert_null(options.config_map_name);
 	options_fini(&options);

@@ -150,6 +150,8 @@ static inline void add_rule(struct dice *dice, struct buf *text, unsigned namesp
 static inline void put_ingress(struct dice *dice)
 {
 	static const char *const classes[] = {"'c0'", "'c0'", "'c0'", "'c1'", "'c2'", "null"};
+	static const char *const annotations[] = {
+		"", "", "'kubernetes.io/ingress.class':'c0'", "'kubernetes.io/ingress.class':'c1'"};
 	unsigned i = pick(dice, N_INGRESSES);
 	unsigned namespace = i % N_NAMESPACES;
 	struct buf spec = BUF_INIT(0);
@@ -167,9 +169,9 @@ static inline void put_ingress(struct dice *dice)
 	}
 	testing_put(dice->store, KUBE_INGRESS,
 		"{'metadata':{'namespace':'n%u','name':'i%u','creationTimestamp':'2024-01-01T00:00:"
-		"0%uZ'},"
+		"0%uZ','annotations':{%s}},"
 		"'spec':{%s]}}",
-		namespace, i, pick(dice, 3), buf_str(&spec));
+		namespace, i, pick(dice, 3), PICK_TEXT(dice, annotations), buf_str(&spec));
 	buf_fini(&spec);
 }
 

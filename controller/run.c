@@ -218,6 +218,7 @@ static void make_reconcile(struct run *run)
 			{
 				.ingress_class = options_get(options, OPTION_INGRESS_CLASS),
 				.controller_name = options_get(options, OPTION_CONTROLLER_NAME),
+				.has_legacy_class = options->has_legacy_class,
 				.default_namespace = options->default_namespace,
 				.default_service = options->default_service,
 				.default_port = options->default_port,

@@ -123,6 +123,10 @@ static const struct field ingress_fields[] = {
 		.type = FIELD_TEXT,
 		.offset = offsetof(struct ingress, class_name),
 		.max_len = NAME_MAX_LEN},
+	{.path = {"metadata", "annotations", "kubernetes.io/ingress.class"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct ingress, legacy_class),
+		.takes_nul = true},
 	{.path = {"spec", "defaultBackend"},
 		.type = FIELD_GROUP,
 		.offset = offsetof(struct ingress, default_backend),
@@ -293,9 +297,10 @@ bool object_differs_in_status(const struct object *a, const struct object *b)
 	const struct ingress *first = (const struct ingress *)a;
 	const struct ingress *second = (const struct ingress *)b;
 
-	static_assert(offsetof(struct ingress, addresses) + sizeof(struct obj_list) ==
+	static_assert(offsetof(struct ingress, addresses) + sizeof(struct obj_list) +
+				      _Alignof(struct ingress) >
 			      sizeof(struct ingress),
-		"the status is the last member");
+		"behind the status there is padding at most");
 	static_assert(offsetof(struct object, size) + sizeof(a->size) ==
 			      offsetof(struct object, created_seconds),
 		"mark and size are all that comes before the content");

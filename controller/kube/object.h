@@ -94,6 +94,7 @@ struct ingress {
 	struct object head;
 	struct obj_text uid; /* metadata.uid */
 	struct obj_text class_name;
+	struct obj_text legacy_class; /* annotation kubernetes.io/ingress.class */
 	struct ingress_backend default_backend;
 	struct obj_list rules; /* struct ingress_rule */
 	/* The last member, and the last row in object.c: see object_differs_in_status(). */

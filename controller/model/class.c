@@ -30,13 +30,26 @@ static bool default_is_ours(const struct model_options *options, const struct st
 	return false;
 }
 
+/* NULL = it names none. Borrowed from the Ingress. */
+static const char *named_class(const struct model_options *options, const struct ingress *ingress)
+{
+	if (obj_has(ingress->class_name)) {
+		return obj_str(ingress, ingress->class_name);
+	}
+	if (options->has_legacy_class && obj_has(ingress->legacy_class)) {
+		return obj_str(ingress, ingress->legacy_class);
+	}
+	return NULL;
+}
+
 bool class_is_ours(const struct model_options *options, const struct store *store,
 	const struct ingress *ingress)
 {
-	if (!obj_has(ingress->class_name)) {
+	const char *name = named_class(options, ingress);
+
+	if (name == NULL) {
 		return default_is_ours(options, store);
 	}
-	const char *name = obj_str(ingress, ingress->class_name);
 	const struct ingress_class *class = store_ingress_class(store, name);
 	if (class == NULL) {
 		return options->ingress_class != NULL && is_chosen(options, name);

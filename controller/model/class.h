@@ -9,12 +9,29 @@
 #include "store/store.h"
 
 /*
- * Source: https://kubernetes.io/docs/concepts/services-networking/ingress/#ingress-class.
+ * The name of an Ingress's class is spec.ingressClassName; where that is absent, and with
+ * --legacy-class-annotation, the annotation kubernetes.io/ingress.class; else there is none. So
+ * the spec wins when both are set, and without the option the annotation means nothing.
  *
- * - An Ingress that names a class is ours when the IngressClass of that name has our controller
- * name, and, with --ingress-class, is that one. Where no IngressClass object of the name exists,
- * --ingress-class alone decides.
- * - An Ingress that names none is ours when an IngressClass of ours is marked as the default.
+ *   the class that the   the IngressClass object      without            with --ingress-class
+ *   Ingress names        of that name                 --ingress-class    = that one  = another
+ *   -------------------  ---------------------------  -----------------  ----------  ---------
+ *   any                  has our controller           ours               ours        not
+ *   any                  has another controller       not                not         not
+ *   any                  does not exist               not                ours        not
+ *   none                 (see the next lines)
+ *
+ *   An Ingress that names none belongs to the default classes: it is ours when at least one
+ *   IngressClass is marked as the default, has our controller and, with --ingress-class, is that
+ *   one. Whether somebody else has a default class too does not matter.
+ *
+ * All classes with our controller are served at once, unless --ingress-class chooses one. Names
+ * are compared whole, case included; an empty name is one that no IngressClass has. A class is
+ * marked as the default by the annotation ingressclass.kubernetes.io/is-default-class when its
+ * value is "true" and nothing else.
+ *
+ * Source: https://kubernetes.io/docs/concepts/services-networking/ingress/#ingress-class, and
+ * #default-ingress-class and #deprecated-annotation there.
  */
 bool class_is_ours(const struct model_options *options, const struct store *store,
 	const struct ingress *ingress) MUST_USE;

@@ -57,6 +57,7 @@ struct model *model_new(const struct model_options *options)
 	model->options = (struct model_options){
 		.ingress_class = copy_or_null(options->ingress_class),
 		.controller_name = copy_or_null(options->controller_name),
+		.has_legacy_class = options->has_legacy_class,
 		.default_namespace = copy_or_null(options->default_namespace),
 		.default_service = copy_or_null(options->default_service),
 		.default_port = copy_or_null(options->default_port),

@@ -56,6 +56,7 @@ struct model_backend {
 struct model_options {
 	const char *ingress_class;     /* NULL = every class whose controller is ours */
 	const char *controller_name;   /* IngressClass spec.controller */
+	bool has_legacy_class;	       /* the annotation kubernetes.io/ingress.class is read too */
 	const char *default_namespace; /* Service of the class-wide default backend; NULL = none */
 	const char *default_service;
 	const char *default_port; /* number or name */

@@ -110,6 +110,8 @@ static void read_options(struct golden *golden)
 			options->ingress_class = value;
 		} else if (strcmp(line, "controller-name") == 0) {
 			options->controller_name = value;
+		} else if (strcmp(line, "legacy-class-annotation") == 0) {
+			options->has_legacy_class = strcmp(value, "true") == 0;
 		} else if (strcmp(line, "default-backend") == 0) {
 			char *rest = value;
 			options->default_namespace = strsep(&rest, "/");

@@ -11,15 +11,10 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +22,7 @@
 #include "base/buf.h"
 #include "plan/applied.h"
 #include "test/running.h"
+#include "test/web.h"
 
 struct route {
 	enum model_map map;
@@ -197,138 +193,31 @@ struct fixture {
 	pid_t origin;
 };
 
-/* ---- the servers: one socket a backend, one request a connection ---- */
-
-static int listen_somewhere(uint16_t *ret_port)
-{
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-	assert_int_equal(listen(fd, 64), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-	*ret_port = ntohs(address.sin_port);
-	return fd;
-}
-
-static void answer_one(int listener, const char *name)
-{
-	char request[65536];
-	size_t len = 0;
-	int fd = accept(listener, NULL, NULL);
-
-	while (len < sizeof(request) - 1) {
-		ssize_t n = read(fd, request + len, sizeof(request) - 1 - len);
-		if (n <= 0) {
-			break;
-		}
-		len += (size_t)n;
-		request[len] = '\0';
-		if (strstr(request, "\r\n\r\n") != NULL) {
-			dprintf(fd,
-				"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: "
-				"%zu\r\n\r\n%s",
-				strlen(name), name);
-			break;
-		}
-	}
-	close(fd);
-}
-
-static void serve(const int *listeners)
-{
-	struct pollfd polls[ARRAY_LEN(backends)];
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
-		polls[i] = (struct pollfd){.fd = listeners[i], .events = POLLIN};
-	}
-	while (poll(polls, ARRAY_LEN(backends), -1) > 0) {
-		for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
-			if (polls[i].revents != 0) {
-				answer_one(listeners[i], backends[i]);
-			}
-		}
-	}
-	_exit(0);
-}
-
 static void start_origin(struct fixture *f)
 {
-	int listeners[ARRAY_LEN(backends)];
+	char *addresses[ARRAY_LEN(backends)];
 
+	f->origin = web_start(backends, ARRAY_LEN(backends), addresses);
 	for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
-		uint16_t port = 0;
-		char address[32];
-
-		listeners[i] = listen_somewhere(&port);
-		snprintf(address, sizeof(address), "127.0.0.1:%u", port);
 		struct applied_backend *backend = applied_add_backend(f->applied, backends[i]);
-		applied_set_server(f->applied, backend, "pod-1", address, APPLIED_READY);
+		applied_set_server(f->applied, backend, "pod-1", addresses[i], APPLIED_READY);
+		free(addresses[i]);
 	}
-	f->origin = fork();
-	assert_true(f->origin >= 0);
-	if (f->origin == 0) {
-		serve(listeners);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
-		close(listeners[i]);
-	}
-}
-
-/* ---- the client ---- */
-
-static int connect_to(const char *path)
-{
-	static const struct timeval limit = {.tv_sec = 20};
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	assert_true(fd >= 0);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
-}
-
-/* Sends the bytes and reads until the end of the connection. The caller frees the answer. */
-static char *exchange(const char *path, const struct buf *request)
-{
-	struct buf answer = BUF_INIT(1 << 20);
-	int fd = connect_to(path);
-	char chunk[4096];
-	ssize_t n;
-
-	assert_int_equal(
-		send(fd, request->data, request->len, MSG_NOSIGNAL), (ssize_t)request->len);
-	while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
-		buf_append(&answer, chunk, (size_t)n);
-	}
-	close(fd);
-	return buf_take(&answer);
 }
 
 /* The name of the backend that answered, or the status. The caller frees it. */
 static char *ask(const struct fixture *f, const char *host, const char *target)
 {
 	struct buf request = BUF_INIT(1 << 20);
-	unsigned status = 0;
 
 	buf_printf(&request, "GET %s HTTP/1.%d\r\n", target, host == NULL ? 0 : 1);
 	if (host != NULL) {
 		buf_printf(&request, "Host: %s\r\n", host);
 	}
 	buf_append_str(&request, "Connection: close\r\n\r\n");
-	CLEANUP(free_ptr) char *answer = exchange(f->running.http_socket, &request);
+	CLEANUP(free_ptr) char *answer = web_exchange(f->running.http_socket, &request);
 	buf_fini(&request);
-	const char *body = strstr(answer, "\r\n\r\n");
-	if (body == NULL || sscanf(answer, "HTTP/1.%*c %u", &status) != 1) {
-		return xstrdup("no answer");
-	}
-	return status == 200 ? xstrdup(body + 4) : xasprintf("%u", status);
+	return web_judge(answer);
 }
 
 static bool is_expected(const char *expected, const char *got)
@@ -479,7 +368,7 @@ static void test_odd_targets(void **test)
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
 		struct buf request = BUF_INIT(4096);
 		buf_printf(&request, "%s\r\nHost: a.test\r\nConnection: close\r\n\r\n", lines[i]);
-		CLEANUP(free_ptr) char *answer = exchange(f->running.http_socket, &request);
+		CLEANUP(free_ptr) char *answer = web_exchange(f->running.http_socket, &request);
 		buf_fini(&request);
 		bool is_answered = strncmp(answer, "HTTP/1.1 ", 9) == 0 || answer[0] == '\0';
 		assert_true(is_answered);
@@ -505,7 +394,7 @@ static void test_stats(void **test)
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
 		struct buf request = BUF_INIT(4096);
 		buf_printf(&request, "GET %s HTTP/1.0\r\n\r\n", pages[i].target);
-		CLEANUP(free_ptr) char *answer = exchange(f->running.stats_socket, &request);
+		CLEANUP(free_ptr) char *answer = web_exchange(f->running.stats_socket, &request);
 		buf_fini(&request);
 		assert_non_null(strstr(answer, " 200 "));
 		assert_non_null(strstr(answer, pages[i].content));

@@ -36,8 +36,19 @@ bool route_is_label(const char *text) MUST_USE;
 const char *route_add_host(struct buf *key, const char *host) MUST_USE;
 
 /*
- * Appends the path to a key that holds the virtual host, and says in which map it belongs. "/a",
- * "/a/" and "/a//" are one Prefix. NULL = good, else what is wrong and the remedy.
+ * Appends the path to a key that holds the virtual host, and says in which map it belongs.
+ *
+ * Paths are compared byte by byte, as the client writes them in the request line, because the
+ * server will see them so. Nothing is decoded, joined or resolved on either side: "/~a" and
+ * "/%7Ea", "/%2f" and "/%2F", "/a/b" and "/a//b" are different, and "/a/../b" is under "/a".
+ * Letters have a case. The query is no part of the path.
+ *
+ * Exact is the whole path. Prefix is compared element by element; slashes at the end of the rule
+ * mean nothing ("/a", "/a/" and "/a//" are one Prefix), others mean empty elements.
+ * ImplementationSpecific is Prefix, and "/" when it has no path. The longest path goes first,
+ * Exact before a Prefix of the same length.
+ *
+ * NULL = good, else what is wrong and the remedy.
  */
 const char *route_add_path(struct buf *key, const char *path, enum ingress_path_type type,
 	enum model_map *ret_map) MUST_USE;

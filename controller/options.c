@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "kube/selector.h"
 #include "version.h"
 
 #define MAX_ENV_NAME 64
@@ -202,14 +203,82 @@ static bool read_config_map(struct options *options, struct err *err)
 		       refuse_form(OPTION_CONFIG_MAP, text, err));
 }
 
-static bool check_conflicts(const struct options *options, struct err *err)
+static bool watches(const struct options *options, const char *namespace)
 {
-	if (options_get(options, OPTION_MANIFESTS) != NULL &&
-		options_get(options, OPTION_KUBECONFIG) != NULL) {
+	for (size_t i = 0; i < options->n_watch_namespaces; i++) {
+		if (strcmp(options->watch_namespaces[i], namespace) == 0) {
+			return true;
+		}
+	}
+	return options->n_watch_namespaces == 0;
+}
+
+static bool add_watch_namespace(struct options *options, const char *name, struct err *err)
+{
+	if (!is_object_name(name)) {
 		return err_set(err, ERR_INPUT,
-			"--manifests and --kubeconfig exclude each other: give one of them");
+			"--watch-namespace: '%s' is not the name of a namespace", name);
+	}
+	if (options->n_watch_namespaces > 0 && watches(options, name)) {
+		return err_set(err, ERR_INPUT, "--watch-namespace: '%s' is there twice", name);
+	}
+	if (options->n_watch_namespaces == OPTIONS_MAX_WATCH_NAMESPACES) {
+		return err_set(err, ERR_INPUT,
+			"--watch-namespace: more than %d namespaces: watch all of them and choose "
+			"with --ingress-selector",
+			OPTIONS_MAX_WATCH_NAMESPACES);
+	}
+	options->watch_namespaces = xreallocarray(options->watch_namespaces,
+		options->n_watch_namespaces + 1, sizeof(*options->watch_namespaces));
+	options->watch_namespaces[options->n_watch_namespaces++] = xstrdup(name);
+	return true;
+}
+
+static bool read_watch(struct options *options, struct err *err)
+{
+	const char *text = options_get(options, OPTION_WATCH_NAMESPACE);
+	CLEANUP(free_ptr) char *copy = text ? xstrdup(text) : NULL;
+	char *rest = copy;
+
+	while (rest != NULL) {
+		if (!add_watch_namespace(options, strsep(&rest, ","), err)) {
+			return false;
+		}
+	}
+	if (options->default_namespace != NULL && !watches(options, options->default_namespace)) {
+		return err_set(err, ERR_INPUT,
+			"--default-backend: namespace '%s' is not one of --watch-namespace: add "
+			"it there",
+			options->default_namespace);
+	}
+	text = options_get(options, OPTION_INGRESS_SELECTOR);
+	if (text != NULL) {
+		struct selector *selector = selector_parse(text, err);
+		selector_free(selector);
+		return selector != NULL || err_wrap(err, "--ingress-selector");
 	}
 	return true;
+}
+
+/* What is asked of an API server means nothing to a directory: its owner chooses the files. */
+static bool check_manifests(const struct options *options, struct err *err)
+{
+	static const enum option_id others[] = {
+		OPTION_KUBECONFIG, OPTION_WATCH_NAMESPACE, OPTION_INGRESS_SELECTOR};
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		if (options_get(options, others[i]) != NULL) {
+			return err_set(err, ERR_INPUT,
+				"--manifests and --%s exclude each other: give one of them",
+				rows[others[i]].name);
+		}
+	}
+	return true;
+}
+
+static bool check_conflicts(const struct options *options, struct err *err)
+{
+	return options_get(options, OPTION_MANIFESTS) == NULL || check_manifests(options, err);
 }
 
 static void read_sockets(struct options *options)
@@ -274,7 +343,7 @@ static bool interpret(struct options *options, struct err *err)
 	       read_switch(
 		       options, OPTION_LEGACY_CLASS_ANNOTATION, &options->has_legacy_class, err) &&
 	       read_default_backend(options, err) && read_config_map(options, err) &&
-	       check_conflicts(options, err);
+	       read_watch(options, err) && check_conflicts(options, err);
 }
 
 enum options_outcome options_parse(
@@ -294,6 +363,10 @@ void options_fini(struct options *options)
 	for (int i = 0; i < OPTION_COUNT; i++) {
 		free(options->values[i]);
 	}
+	for (size_t i = 0; i < options->n_watch_namespaces; i++) {
+		free(options->watch_namespaces[i]);
+	}
+	free(options->watch_namespaces);
 	free(options->default_namespace);
 	free(options->default_service);
 	free(options->default_port);

@@ -32,12 +32,17 @@ struct options {
 	enum log_format log_format;
 	bool is_self_check;
 	bool has_legacy_class;	 /* --legacy-class-annotation */
+	char **watch_namespaces; /* --watch-namespace, each once; NULL = all */
+	size_t n_watch_namespaces;
 	char *default_namespace; /* parts of --default-backend; NULL = not set */
 	char *default_service;
 	char *default_port;
 	char *config_map_namespace; /* parts of --configmap; NULL = not set */
 	char *config_map_name;
 };
+
+/* Each namespace costs a list and a watch a kind. */
+#define OPTIONS_MAX_WATCH_NAMESPACES 64
 
 enum options_outcome { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_ERROR };
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "options.h"
 #include "version.h"
 
@@ -37,6 +38,10 @@ static const char *sample(int which)
 		return "infra/errors:http";
 	case OPTION_CONFIG_MAP:
 		return "infra/headgate";
+	case OPTION_WATCH_NAMESPACE:
+		return "shop,blog";
+	case OPTION_INGRESS_SELECTOR:
+		return "team in (shop,blog),!internal";
 	case OPTION_LEGACY_CLASS_ANNOTATION:
 	case OPTION_SELF_CHECK:
 		return "true";
@@ -107,6 +112,7 @@ static void test_defaults(void **state)
 	assert_false(options.has_legacy_class);
 	assert_null(options.default_service);
 	assert_null(options.config_map_name);
+	assert_int_equal(options.n_watch_namespaces, 0);
 	options_fini(&options);
 }
 
@@ -198,6 +204,53 @@ static void test_meanings(void **state)
 	options_fini(&options);
 }
 
+static void test_watch(void **state)
+{
+	struct options options;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(parse(&options, &err, "--watch-namespace=b,a,c-1",
+				 "--default-backend=a/errors:80", NULL),
+		OPTIONS_RUN);
+	assert_int_equal(options.n_watch_namespaces, 3);
+	assert_string_equal(options.watch_namespaces[0], "b");
+	assert_string_equal(options.watch_namespaces[1], "a");
+	assert_string_equal(options.watch_namespaces[2], "c-1");
+	options_fini(&options);
+	assert_int_equal(
+		parse(&options, &err, "--watch-namespace=a", "--default-backend=b/errors:80", NULL),
+		OPTIONS_ERROR);
+	assert_string_equal(err.text, "--default-backend: namespace 'b' is not one of "
+				      "--watch-namespace: add it there");
+	options_fini(&options);
+	assert_int_equal(parse(&options, &err, "--manifests=/m", "--ingress-selector=a", NULL),
+		OPTIONS_ERROR);
+	assert_string_equal(err.text,
+		"--manifests and --ingress-selector exclude each other: give one of them");
+	options_fini(&options);
+}
+
+static void test_watch_limit(void **state)
+{
+	struct options options;
+	struct err err;
+	struct buf text = BUF_INIT(0);
+
+	(void)state;
+	for (int i = 0; i < OPTIONS_MAX_WATCH_NAMESPACES; i++) {
+		buf_printf(&text, "%sn%d", i == 0 ? "--watch-namespace=" : ",", i);
+	}
+	assert_int_equal(parse(&options, &err, buf_str(&text), NULL), OPTIONS_RUN);
+	assert_int_equal(options.n_watch_namespaces, OPTIONS_MAX_WATCH_NAMESPACES);
+	options_fini(&options);
+	buf_append_str(&text, ",more");
+	assert_int_equal(parse(&options, &err, buf_str(&text), NULL), OPTIONS_ERROR);
+	assert_non_null(strstr(err.text, "more than 64 namespaces"));
+	options_fini(&options);
+	buf_fini(&text);
+}
+
 static void test_paths_become_absolute(void **state)
 {
 	struct options options;
@@ -247,6 +300,14 @@ static void test_mistakes(void **state)
 		"--log-level: 'loud' is not a level: use debug, info, warn or error");
 	check_refused(
 		"--log-format=xml", "--log-format: 'xml' is not a format: use logfmt or json");
+	check_refused(
+		"--watch-namespace=a,,b", "--watch-namespace: '' is not the name of a namespace");
+	check_refused(
+		"--watch-namespace=a, b", "--watch-namespace: ' b' is not the name of a namespace");
+	check_refused("--watch-namespace=a,b,a", "--watch-namespace: 'a' is there twice");
+	check_refused("--ingress-selector=a=1 2",
+		"--ingress-selector: 'a=1 2' is not a label selector: ',' or the end must be at "
+		"character 5");
 	for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
 		CLEANUP(free_ptr) char *argument = xasprintf("--default-backend=%s", backends[i]);
 		CLEANUP(free_ptr)
@@ -323,6 +384,8 @@ int main(void)
 		TEST(test_defaults),
 		TEST(test_every_option),
 		TEST(test_meanings),
+		TEST(test_watch),
+		TEST(test_watch_limit),
 		TEST(test_paths_become_absolute),
 		TEST(test_mistakes),
 		TEST(test_mistakes_in_the_environment),

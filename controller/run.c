@@ -44,7 +44,8 @@ struct run {
 	struct store *store;
 	struct kube_config *kube_config; /* until the client takes it */
 	struct kube_client *client;
-	struct reflector *reflectors[KUBE_KIND_COUNT];
+	struct reflector **reflectors;
+	size_t n_reflectors;
 	struct manifests *manifests;
 	struct reconcile *reconcile;
 	struct process *process;
@@ -99,10 +100,10 @@ static void on_denied(
 {
 	struct run *run = ctx;
 
-	/* Every kind is refused at the same time: one of them is counted. Without a route on disk
-	 * nobody would miss HAProxy; otherwise last-good traffic goes on while somebody mends the
-	 * token. */
-	if (target->kind != KUBE_INGRESS || status != 401 || state_has_routes(run->state) ||
+	/* Every kind is refused at the same time: one that is never split is counted. Without a
+	 * route on disk nobody would miss HAProxy; otherwise last-good traffic goes on while
+	 * somebody mends the token. */
+	if (target->kind != KUBE_INGRESS_CLASS || status != 401 || state_has_routes(run->state) ||
 		++run->n_refusals < MAX_REFUSALS || run->is_stopping) {
 		return;
 	}
@@ -267,24 +268,59 @@ static bool start_haproxy(struct run *run)
 	return process_start(run->process, &err) || fail(run, EXIT_STATUS_HAPROXY, &err);
 }
 
-static void start_reflector(struct run *run, enum kube_kind kind)
+static void start_reflector(struct run *run, const struct reflector_target *target)
+{
+	struct reflector *reflector = reflector_new(run->base, run->client, run->store, target);
+
+	run->reflectors =
+		xreallocarray(run->reflectors, run->n_reflectors + 1, sizeof(struct reflector *));
+	run->reflectors[run->n_reflectors++] = reflector;
+	reflector_on_denied(reflector, on_denied, run);
+	reflector_start(reflector);
+}
+
+static void watch_config_map(struct run *run)
 {
 	const struct options *options = run->options;
-	CLEANUP(free_ptr) char *selector = NULL;
-	struct reflector_target target = {.kind = kind};
 
-	if (kind == KUBE_CONFIG_MAP) {
-		if (options->config_map_name == NULL) {
-			store_set_known(run->store, kind);
-			return;
-		}
-		selector = xasprintf("metadata.name=%s", options->config_map_name);
-		target.namespace = options->config_map_namespace;
-		target.field_selector = selector;
+	if (options->config_map_name == NULL) {
+		store_set_known(run->store, KUBE_CONFIG_MAP);
+		return;
 	}
-	run->reflectors[kind] = reflector_new(run->base, run->client, run->store, &target);
-	reflector_on_denied(run->reflectors[kind], on_denied, run);
-	reflector_start(run->reflectors[kind]);
+	CLEANUP(free_ptr)
+	char *selector = xasprintf("metadata.name=%s", options->config_map_name);
+	start_reflector(run, &(struct reflector_target){.kind = KUBE_CONFIG_MAP,
+				     .namespace = options->config_map_namespace,
+				     .field_selector = selector});
+}
+
+/* In all namespaces, or in those of --watch-namespace. */
+static void watch_namespaced(struct run *run, struct reflector_target target)
+{
+	const struct options *options = run->options;
+
+	if (options->n_watch_namespaces == 0) {
+		start_reflector(run, &target);
+		return;
+	}
+	store_split(run->store, target.kind, (const char *const *)options->watch_namespaces,
+		options->n_watch_namespaces);
+	for (size_t i = 0; i < options->n_watch_namespaces; i++) {
+		target.namespace = options->watch_namespaces[i];
+		start_reflector(run, &target);
+	}
+}
+
+static void start_reflectors(struct run *run)
+{
+	const char *selector = options_get(run->options, OPTION_INGRESS_SELECTOR);
+
+	watch_namespaced(
+		run, (struct reflector_target){.kind = KUBE_INGRESS, .label_selector = selector});
+	start_reflector(run, &(struct reflector_target){.kind = KUBE_INGRESS_CLASS});
+	watch_namespaced(run, (struct reflector_target){.kind = KUBE_SERVICE});
+	watch_namespaced(run, (struct reflector_target){.kind = KUBE_ENDPOINT_SLICE});
+	watch_config_map(run);
 }
 
 static bool start_source(struct run *run)
@@ -301,9 +337,7 @@ static bool start_source(struct run *run)
 	if (run->client == NULL) {
 		return fail(run, EXIT_STATUS_INPUT, &err);
 	}
-	for (int kind = 0; kind < KUBE_KIND_COUNT; kind++) {
-		start_reflector(run, (enum kube_kind)kind);
-	}
+	start_reflectors(run);
 	return true;
 }
 
@@ -325,9 +359,10 @@ static void tear_down(struct run *run)
 			event_free(run->signals[i]);
 		}
 	}
-	for (int kind = 0; kind < KUBE_KIND_COUNT; kind++) {
-		reflector_free(run->reflectors[kind]);
+	for (size_t i = 0; i < run->n_reflectors; i++) {
+		reflector_free(run->reflectors[i]);
 	}
+	free(run->reflectors);
 	kube_client_free(run->client);
 	kube_config_free(run->kube_config);
 	manifests_close(run->manifests);

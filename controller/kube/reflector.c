@@ -16,6 +16,7 @@
 #include "base/metrics.h"
 #include "kube/decode.h"
 #include "kube/reflect_state.h"
+#include "kube/selector.h"
 #include "kube/stream.h"
 
 #define WARN_INTERVAL_MS 30000
@@ -26,6 +27,7 @@ struct reflector {
 	struct store *store;	    /* borrowed */
 	const struct kube_kind_info *info;
 	struct reflector_target target; /* its texts are owned */
+	struct selector *selector;	/* target.label_selector, to look again; NULL = none */
 	reflector_denied_fn denied;
 	void *denied_ctx;
 
@@ -86,6 +88,11 @@ struct reflector *reflector_new(struct event_base *base, struct kube_client *cli
 	reflector->target.namespace = copy_text(target->namespace);
 	reflector->target.field_selector = copy_text(target->field_selector);
 	reflector->target.label_selector = copy_text(target->label_selector);
+	if (reflector->target.label_selector != NULL) {
+		struct err err = {0};
+		reflector->selector = selector_parse(reflector->target.label_selector, &err);
+		assert(reflector->selector != NULL);
+	}
 	evutil_secure_rng_get_bytes(&seed, sizeof(seed));
 	reflect_state_init(&reflector->state, seed);
 	reflector->timer = evtimer_new(base, on_timer, reflector);
@@ -130,6 +137,7 @@ void reflector_free(struct reflector *reflector)
 	free((char *)reflector->target.namespace);
 	free((char *)reflector->target.field_selector);
 	free((char *)reflector->target.label_selector);
+	selector_free(reflector->selector);
 	free(reflector);
 }
 
@@ -161,7 +169,8 @@ static void note_start(struct reflector *reflector)
 	if (reflector->state.step == REFLECT_WATCH) {
 		metrics_add(METRIC_WATCHES, reflector->info->name, 1);
 	} else if (reflect_state_is_first_page(&reflector->state)) {
-		store_begin_list(reflector->store, reflector->target.kind);
+		store_begin_list_in(
+			reflector->store, reflector->target.kind, reflector->target.namespace);
 		reflector->n_pages = 0;
 		reflector->n_objects = 0;
 	}
@@ -235,9 +244,16 @@ static const char *or_empty(const char *text)
 	return text ? text : "";
 }
 
+/* For the log. */
+static const char *or_all(const char *namespace)
+{
+	return namespace ? namespace : "(all)";
+}
+
 static void note_watching(struct reflector *reflector)
 {
-	log_line(LOG_INFO, "watching", "kind", reflector->info->name, NULL);
+	log_line(LOG_INFO, "watching", "kind", reflector->info->name, "namespace",
+		or_all(reflector->target.namespace), NULL);
 	reflector->has_failed = false;
 }
 
@@ -302,21 +318,6 @@ static bool is_foreign(const struct reflector *reflector, struct json_object *js
 	       strcmp(reflector->target.namespace, namespace) != 0;
 }
 
-static void put_object(struct reflector *reflector, struct json_object *json)
-{
-	struct err err = {0};
-
-	if (is_foreign(reflector, json)) {
-		return;
-	}
-	struct object *object = object_decode(reflector->target.kind, json, NULL, &err);
-	if (object == NULL) {
-		refuse_object(reflector, json, err.text);
-		return;
-	}
-	store_put(reflector->store, object);
-}
-
 static void remove_object(struct reflector *reflector, struct json_object *json)
 {
 	struct json_object *metadata = member(json, "metadata");
@@ -326,6 +327,33 @@ static void remove_object(struct reflector *reflector, struct json_object *json)
 		store_remove(reflector->store, reflector->target.kind,
 			or_empty(member_text(metadata, "namespace")), name);
 	}
+}
+
+/* The same for the label selector. */
+static bool is_unselected(const struct reflector *reflector, struct json_object *json)
+{
+	return reflector->selector != NULL &&
+	       !selector_matches(reflector->selector, member(member(json, "metadata"), "labels"));
+}
+
+static void put_object(struct reflector *reflector, struct json_object *json)
+{
+	struct err err = {0};
+
+	if (is_foreign(reflector, json)) {
+		return;
+	}
+	if (is_unselected(reflector, json)) {
+		/* It may have been in. */
+		remove_object(reflector, json);
+		return;
+	}
+	struct object *object = object_decode(reflector->target.kind, json, NULL, &err);
+	if (object == NULL) {
+		refuse_object(reflector, json, err.text);
+		return;
+	}
+	store_put(reflector->store, object);
 }
 
 /* An ERROR event carries a Status:
@@ -391,10 +419,12 @@ static bool on_document(void *ctx, struct json_object *document)
 
 static void note_listed(struct reflector *reflector)
 {
-	size_t n_removed = store_end_list(reflector->store, reflector->target.kind);
+	size_t n_removed = store_end_list_in(
+		reflector->store, reflector->target.kind, reflector->target.namespace);
 
 	metrics_add(METRIC_LISTS, reflector->info->name, 1);
-	log_line(LOG_INFO, "listed", "kind", reflector->info->name, "objects",
+	log_line(LOG_INFO, "listed", "kind", reflector->info->name, "namespace",
+		or_all(reflector->target.namespace), "objects",
 		log_num((int64_t)reflector->n_objects), "pages",
 		log_num((int64_t)reflector->n_pages), "removed", log_num((int64_t)n_removed), NULL);
 }
@@ -486,7 +516,8 @@ static void write_reason(const struct reflector *reflector, long status,
 	} else if (status == 401) {
 		buf_append_str(text, "401 unauthorized: check the token or the client certificate");
 	} else if (status == 403) {
-		buf_append_str(text, "403 forbidden: add the verb to the controller's ClusterRole");
+		buf_printf(text, "403 forbidden: add the verb to the controller's %s",
+			reflector->target.namespace ? "Role in this namespace" : "ClusterRole");
 	} else if (status == 404) {
 		buf_printf(text, "404 not found: does the server have %s",
 			reflector->info->api_version);

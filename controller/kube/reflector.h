@@ -13,6 +13,7 @@
  * base/backoff says, or as long as Retry-After demands; reflect_state.h has the whole table. At
  * most one list runs at a time in the whole program.
  *
+ * An object outside the namespace or the label selector is not taken, whatever the server sends.
  * An object that can't be read is logged and leaves its last good version in the store, in a list
  * as in a watch.
  */
@@ -40,7 +41,7 @@ struct reflector_target {
 	enum kube_kind kind;
 	const char *namespace;	    /* NULL or "" = all */
 	const char *field_selector; /* "metadata.name=x", or NULL */
-	const char *label_selector; /* or NULL */
+	const char *label_selector; /* or NULL; selector_parse() takes it */
 };
 
 /*

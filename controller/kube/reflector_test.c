@@ -16,7 +16,7 @@
 #include "base/metrics.h"
 #include "kube/reflector.h"
 #include "kube/stub_server.h"
-#include "store/store.h"
+#include "store/store_testing.h"
 
 enum how { REPLY, HOLD, CUT };
 
@@ -49,6 +49,10 @@ struct fixture {
 #define SERVICE(name, version)                                                                     \
 	"{\"metadata\":{\"namespace\":\"ns\",\"name\":\"" name "\",\"resourceVersion\":\"" version \
 	"\"},\"spec\":{\"type\":\"ClusterIP\",\"ports\":[{\"port\":80}]}}"
+#define LABELLED(name, version, labels)                                                            \
+	"{\"metadata\":{\"namespace\":\"ns\",\"name\":\"" name "\",\"resourceVersion\":\"" version \
+	"\",\"labels\":{" labels "}}}"
+#define SHOP "\"team\":\"shop\""
 /* Decoding refuses the port. */
 #define BAD_SERVICE(name, version)                                                                 \
 	"{\"metadata\":{\"namespace\":\"ns\",\"name\":\"" name "\",\"resourceVersion\":\"" version \
@@ -341,23 +345,64 @@ static void test_denied(void **state)
 	assert_non_null(strstr(fixture->denied_text, "ClusterRole"));
 }
 
+#define SCOPED                                                                                     \
+	"/api/v1/namespaces/ns/"                                                                   \
+	"services?fieldSelector=metadata.name%3Da&labelSelector=team%3Dshop&"
+
+/* What the server should not have sent isn't taken; what leaves the selector is, as if it were
+ * deleted, whatever the event says. */
 static void test_target_and_foreign_objects(void **state)
 {
 	static const struct row rows[] = {
-		{{"/api/v1/namespaces/ns/"
-		  "services?fieldSelector=metadata.name%3Da&labelSelector=x%3Dy&limit=500"},
-			NULL, 200,
+		{{SCOPED "limit=500"}, NULL, 200,
 			LIST("10", "",
-				SERVICE("a", "3") ",{\"metadata\":{\"namespace\":\"other\","
-						  "\"name\":\"b\"}}"),
+				LABELLED("a", "3", SHOP) "," LABELLED("b", "4", SHOP) "," LABELLED(
+					"c", "5", "\"team\":\"blog\"") "," SERVICE("d",
+					"6") ","
+					     "{\"metadata\":{\"namespace\":\"other\",\"name\":"
+					     "\"e\",\"labels\":{" SHOP "}}}"),
 			REPLY, ""},
-		{{"/api/v1/namespaces/ns/"
-		  "services?fieldSelector=metadata.name%3Da&labelSelector=x%3Dy&watch=1"},
-			NULL, 200, "", HOLD, "a"},
+		{{SCOPED "watch=1"}, NULL, 200,
+			EVENT("MODIFIED", LABELLED("b", "11", ""))
+				EVENT("ADDED", LABELLED("f", "12", "")) EVENT("DELETED",
+					"{\"metadata\":{\"namespace\":\"other\",\"name\":\"a\","
+					"\"resourceVersion\":\"13\"}}")
+					EVENT("MODIFIED", LABELLED("c", "14", SHOP)),
+			REPLY, "a b"},
+		{{SCOPED "watch=1"}, NULL, 200, "", HOLD, "a c"},
 	};
-	const struct reflector_target target = {KUBE_SERVICE, "ns", "metadata.name=a", "x=y"};
+	const struct reflector_target target = {KUBE_SERVICE, "ns", "metadata.name=a", "team=shop"};
 
 	play_target(*state, &target, rows, ARRAY_LEN(rows));
+}
+
+/* Each namespace is listed and watched for itself, and a list of one leaves the others alone. */
+static void test_namespaces(void **state)
+{
+	static const char *const namespaces[] = {"ns", "other"};
+	static const struct row rows[] = {
+		{{"/api/v1/namespaces/ns/services?limit=500"}, NULL, 200,
+			LIST("10", "", SERVICE("a", "3")), REPLY, NULL},
+		{{"/api/v1/namespaces/ns/services?watch=1"}, NULL, 200, GONE, REPLY, NULL},
+		{{"/api/v1/namespaces/ns/services?limit=500"}, NULL, 200,
+			LIST("20", "", SERVICE("b", "12")), REPLY, NULL},
+		{{"/api/v1/namespaces/ns/services?watch=1"}, NULL, 200, "", HOLD, NULL},
+	};
+	struct fixture *fixture = *state;
+	struct store *store = fixture->store;
+
+	store_split(store, KUBE_SERVICE, namespaces, ARRAY_LEN(namespaces));
+	testing_put_service(store, "other", "stays", "");
+	play_target(fixture, &(struct reflector_target){.kind = KUBE_SERVICE, .namespace = "ns"},
+		rows, ARRAY_LEN(rows));
+	assert_null(store_service(store, "ns", "a"));
+	assert_non_null(store_service(store, "ns", "b"));
+	assert_non_null(store_service(store, "other", "stays"));
+	assert_false(store_is_known(store, KUBE_SERVICE));
+	store_begin_list_in(store, KUBE_SERVICE, "other");
+	assert_int_equal(store_end_list_in(store, KUBE_SERVICE, "other"), 1);
+	assert_true(store_is_known(store, KUBE_SERVICE));
+	assert_non_null(store_service(store, "ns", "b"));
 }
 
 /* ---- one list at a time ---- */
@@ -484,6 +529,7 @@ int main(void)
 		CASE(test_half_event_in_a_whole_answer),
 		CASE(test_denied),
 		CASE(test_target_and_foreign_objects),
+		CASE(test_namespaces),
 		cmocka_unit_test(test_one_list_at_a_time),
 		cmocka_unit_test(test_free_hands_the_turn_on),
 	};

@@ -21,12 +21,20 @@ struct slice_group {
 	char namespace[];
 };
 
+/* What one complete list covers: a kind, or a namespace of one. */
+struct scope {
+	char *namespace; /* NULL = all */
+	uint32_t mark;	 /* objects put since its store_begin_list_in() carry it */
+	bool is_known;
+};
+
 struct store {
 	struct table objects[KUBE_KIND_COUNT]; /* struct object, by namespace and name */
 	struct table groups;		       /* struct slice_group, by namespace and Service */
-	struct table touched;		 /* struct store_change, by kind, namespace and name */
-	uint32_t marks[KUBE_KIND_COUNT]; /* objects put since store_begin_list() carry it */
-	bool is_known[KUBE_KIND_COUNT];
+	struct table touched;		     /* struct store_change, by kind, namespace and name */
+	struct scope whole[KUBE_KIND_COUNT]; /* of kinds that are not split */
+	struct scope *split[KUBE_KIND_COUNT];
+	size_t n_split[KUBE_KIND_COUNT]; /* 0 = not split */
 	bool is_held;
 	store_wake_fn wake;
 	void *wake_ctx;
@@ -101,6 +109,10 @@ void store_free(struct store *store)
 			free(object);
 		}
 		table_fini(&store->objects[kind]);
+		for (size_t i = 0; i < store->n_split[kind]; i++) {
+			free(store->split[kind][i].namespace);
+		}
+		free(store->split[kind]);
 	}
 	TABLE_FOREACH (&store->groups, group) {
 		free(group->slices);
@@ -229,10 +241,35 @@ static void drop(struct store *store, struct object *object)
 	free(object);
 }
 
-/* The new version takes the old one's place, and no key is touched. */
-static void replace_status(struct store *store, struct object *old, struct object *object)
+void store_split(struct store *store, enum kube_kind kind, const char *const *namespaces, size_t n)
 {
-	object->mark = store->marks[object->kind];
+	assert(store->n_split[kind] == 0 && store->objects[kind].n_items == 0);
+	store->split[kind] = xcalloc(n, sizeof(struct scope));
+	store->n_split[kind] = n;
+	for (size_t i = 0; i < n; i++) {
+		store->split[kind][i].namespace = xstrdup(namespaces[i]);
+	}
+}
+
+/* NULL = outside. Namespaces are few. */
+static struct scope *find_scope(struct store *store, enum kube_kind kind, const char *namespace)
+{
+	if (store->n_split[kind] == 0) {
+		return &store->whole[kind];
+	}
+	for (size_t i = 0; i < store->n_split[kind]; i++) {
+		if (strcmp(store->split[kind][i].namespace, namespace) == 0) {
+			return &store->split[kind][i];
+		}
+	}
+	return NULL;
+}
+
+/* The new version takes the old one's place, and no key is touched. */
+static void replace_status(
+	struct store *store, struct object *old, struct object *object, uint32_t mark)
+{
+	object->mark = mark;
 	drop(store, old);
 	table_insert(&store->objects[object->kind],
 		hash_key(object_namespace(object), object_name(object)), object);
@@ -248,14 +285,19 @@ bool store_put(struct store *store, struct object *object)
 	struct key key = {object_namespace(object), object_name(object)};
 	uint32_t hash = hash_key(key.namespace, key.name);
 	struct object *old = table_find(table, hash, &key, object_has_key);
+	const struct scope *scope = find_scope(store, (enum kube_kind)object->kind, key.namespace);
 
+	if (scope == NULL) {
+		free(object);
+		return false;
+	}
 	if (old != NULL && object_equals(old, object)) {
-		old->mark = store->marks[object->kind];
+		old->mark = scope->mark;
 		free(object);
 		return false;
 	}
 	if (old != NULL && object_differs_in_status(old, object)) {
-		replace_status(store, old, object);
+		replace_status(store, old, object, scope->mark);
 		return false;
 	}
 	if (old != NULL) {
@@ -263,7 +305,7 @@ bool store_put(struct store *store, struct object *object)
 		touch_object(store, old);
 		drop(store, old);
 	}
-	object->mark = store->marks[object->kind];
+	object->mark = scope->mark;
 	table_insert(table, hash, object);
 	if (object->kind == KUBE_ENDPOINT_SLICE) {
 		group_add(store, (const struct endpoint_slice *)object);
@@ -286,20 +328,41 @@ bool store_remove(struct store *store, enum kube_kind kind, const char *namespac
 	return true;
 }
 
-void store_begin_list(struct store *store, enum kube_kind kind)
+void store_begin_list_in(struct store *store, enum kube_kind kind, const char *namespace)
 {
-	store->marks[kind]++;
+	struct scope *scope = find_scope(store, kind, namespace);
+
+	assert(scope != NULL);
+	scope->mark++;
 }
 
-size_t store_end_list(struct store *store, enum kube_kind kind)
+static bool is_within(const struct scope *scope, const struct object *object)
+{
+	return scope->namespace == NULL || strcmp(scope->namespace, object_namespace(object)) == 0;
+}
+
+static void set_known(struct store *store, struct scope *scope)
+{
+	bool was_complete = store_is_complete(store);
+
+	scope->is_known = true;
+	/* An empty cluster touches nothing, and yet the first pass must run. */
+	if (!was_complete && store_is_complete(store) && store->wake != NULL) {
+		store->wake(store->wake_ctx);
+	}
+}
+
+size_t store_end_list_in(struct store *store, enum kube_kind kind, const char *namespace)
 {
 	struct table *table = &store->objects[kind];
 	struct object **gone = xcalloc(table->n_items, sizeof(struct object *));
+	struct scope *scope = find_scope(store, kind, namespace);
 	struct object *object;
 	size_t n_gone = 0;
 
+	assert(scope != NULL);
 	TABLE_FOREACH (table, object) {
-		if (object->mark != store->marks[kind]) {
+		if (object->mark != scope->mark && is_within(scope, object)) {
 			gone[n_gone++] = object;
 		}
 	}
@@ -308,25 +371,22 @@ size_t store_end_list(struct store *store, enum kube_kind kind)
 		drop(store, gone[i]);
 	}
 	free(gone);
-	store_set_known(store, kind);
+	set_known(store, scope);
 	return n_gone;
 }
 
 void store_set_known(struct store *store, enum kube_kind kind)
 {
-	bool was_complete = store_is_complete(store);
-
-	store->is_known[kind] = true;
-	/* An empty cluster touches nothing, and yet the first pass must run. */
-	if (!was_complete && store_is_complete(store) && store->wake != NULL) {
-		store->wake(store->wake_ctx);
+	for (size_t i = 0; i < store->n_split[kind]; i++) {
+		set_known(store, &store->split[kind][i]);
 	}
+	set_known(store, &store->whole[kind]);
 }
 
 bool store_is_complete(const struct store *store)
 {
 	for (int kind = 0; kind < KUBE_KIND_COUNT; kind++) {
-		if (!store->is_known[kind]) {
+		if (!store_is_known(store, (enum kube_kind)kind)) {
 			return false;
 		}
 	}
@@ -335,7 +395,12 @@ bool store_is_complete(const struct store *store)
 
 bool store_is_known(const struct store *store, enum kube_kind kind)
 {
-	return store->is_known[kind];
+	for (size_t i = 0; i < store->n_split[kind]; i++) {
+		if (!store->split[kind][i].is_known) {
+			return false;
+		}
+	}
+	return store->n_split[kind] > 0 || store->whole[kind].is_known;
 }
 
 static int compare_change_pointers(const void *a, const void *b)

@@ -5,7 +5,7 @@
  * decides nothing and does no I/O. Whoever fills it runs mark-and-sweep for a complete list:
  * store_begin_list(), store_put() for every object of the list, store_end_list() - which removes
  * what the list did not have. Between begin and end nothing is removed, so a list that breaks off
- * takes nothing away.
+ * takes nothing away. A kind can be split into namespaces, each with lists of its own.
  */
 #ifndef HG_STORE_STORE_H
 #define HG_STORE_STORE_H
@@ -47,9 +47,9 @@ void store_on_change(struct store *store, store_wake_fn wake, void *ctx);
 void store_on_status(struct store *store, store_status_fn on_status, void *ctx);
 
 /*
- * Takes ownership of `object`. Returns false when it says the same as the one that was there, or
- * when an Ingress differs in its status alone: nothing is touched then, as no route depends on it,
- * and store_on_status() tells who asked for it.
+ * Takes ownership of `object`. Returns false when it says the same as the one that was there, is
+ * outside the namespaces of store_split(), or when an Ingress differs in its status alone: nothing
+ * is touched then, as no route depends on it, and store_on_status() tells who asked for it.
  */
 bool store_put(struct store *store, struct object *object);
 
@@ -57,12 +57,34 @@ bool store_put(struct store *store, struct object *object);
 bool store_remove(
 	struct store *store, enum kube_kind kind, const char *namespace, const char *name);
 
-/* A complete list of one kind begins; may be called again to start over. */
-void store_begin_list(struct store *store, enum kube_kind kind);
+/*
+ * Only these namespaces (at least one, each once; copied) are asked for objects of this kind, each
+ * by a list of its own; the kind is known when all have been listed. An object of another namespace
+ * is not taken. To be called before the first object or list of the kind.
+ */
+void store_split(struct store *store, enum kube_kind kind, const char *const *namespaces, size_t n);
 
-/* The list is complete: removes what it did not have and marks the kind as known. Returns how many
- * were removed. */
-size_t store_end_list(struct store *store, enum kube_kind kind);
+/*
+ * A complete list of one kind begins, or of one namespace of a kind that is split (`namespace` is
+ * one of store_split()'s then; otherwise it is not looked at). May be called again to start over;
+ * lists of several namespaces may run at the same time.
+ */
+void store_begin_list_in(struct store *store, enum kube_kind kind, const char *namespace);
+
+/* The list is complete: removes what it did not have and marks what it was of as known. Returns how
+ * many were removed. */
+size_t store_end_list_in(struct store *store, enum kube_kind kind, const char *namespace);
+
+/* The same for a kind that is not split. */
+static inline void store_begin_list(struct store *store, enum kube_kind kind)
+{
+	store_begin_list_in(store, kind, NULL);
+}
+
+static inline size_t store_end_list(struct store *store, enum kube_kind kind)
+{
+	return store_end_list_in(store, kind, NULL);
+}
 
 /* Kinds that are never going to be listed (no ConfigMap was named) count as known. */
 void store_set_known(struct store *store, enum kube_kind kind);

@@ -257,6 +257,42 @@ static void test_list_breaks_off(void **state)
 	assert_non_null(store_service(store, "a", "both"));
 }
 
+/* Lists of two namespaces, one inside the other: neither takes away what is the other's. */
+static void test_split(void **state)
+{
+	static const char *const namespaces[] = {"a", "b"};
+	struct store *store = ((struct bench *)*state)->store;
+
+	store_split(store, KUBE_SERVICE, namespaces, 2);
+	store_begin_list_in(store, KUBE_SERVICE, "a");
+	assert_true(testing_put_service(store, "a", "one", ""));
+	assert_true(testing_put_service(store, "a", "two", ""));
+	store_begin_list_in(store, KUBE_SERVICE, "b");
+	assert_true(testing_put_service(store, "b", "one", ""));
+	assert_int_equal(store_end_list_in(store, KUBE_SERVICE, "b"), 0);
+	assert_false(store_is_known(store, KUBE_SERVICE));
+	assert_true(testing_put_service(store, "a", "three", ""));
+	assert_int_equal(store_end_list_in(store, KUBE_SERVICE, "a"), 0);
+	assert_true(store_is_known(store, KUBE_SERVICE));
+	check_changes(store, "Service:a/one Service:a/three Service:a/two Service:b/one");
+
+	/* A list of one, with an event of the other in its middle. */
+	store_begin_list_in(store, KUBE_SERVICE, "a");
+	assert_false(testing_put_service(store, "a", "two", ""));
+	assert_true(testing_put_service(store, "b", "two", ""));
+	assert_int_equal(store_end_list_in(store, KUBE_SERVICE, "a"), 2);
+	check_changes(store, "Service:a/one Service:a/three Service:b/two");
+	store_begin_list_in(store, KUBE_SERVICE, "b");
+	assert_int_equal(store_end_list_in(store, KUBE_SERVICE, "b"), 2);
+	assert_int_equal(store_count(store, KUBE_SERVICE), 1);
+
+	/* Outside is outside; other kinds are not split. */
+	assert_false(testing_put_service(store, "c", "one", ""));
+	assert_int_equal(store_count(store, KUBE_SERVICE), 1);
+	assert_true(testing_put(
+		store, KUBE_INGRESS, "{'metadata':{'namespace':'c','name':'other-kind'}}"));
+}
+
 static void test_empty_list_takes_all(void **state)
 {
 	struct store *store = ((struct bench *)*state)->store;
@@ -402,6 +438,7 @@ int main(void)
 		TEST(test_wake_once),
 		TEST(test_mark_and_sweep),
 		TEST(test_list_breaks_off),
+		TEST(test_split),
 		TEST(test_empty_list_takes_all),
 		TEST(test_slices),
 		TEST(test_slice_without_service),

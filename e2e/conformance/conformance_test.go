@@ -117,10 +117,7 @@ func (r *rig) anchor(t *testing.T) {
 func (r *rig) run(t *testing.T, row *Row) (n int) {
 	t.Helper()
 	var made []runtime.Object
-	t.Cleanup(func() {
-		r.remove(t, made)
-		r.settle(t)
-	})
+	t.Cleanup(func() { r.remove(t, made) })
 	for i, step := range steps(row) {
 		t.Logf("%s: %s", row.Place, step.Says)
 		objects, err := ParseObjects(step.Apply, home)

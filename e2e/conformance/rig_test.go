@@ -36,7 +36,7 @@ type rig struct {
 	ips    map[string][]string // the pods of each Service, by namespace/name
 	ports  map[string][]string // the ports of each, as harness.Service takes them
 	spaces map[string]bool     // the namespaces that exist
-	marks  int
+	marks  *int
 }
 
 // home is the namespace of everything that names none.
@@ -54,7 +54,7 @@ func newRig(t *testing.T) *rig {
 	c := harness.StartCluster(t)
 	r := &rig{
 		c: c, pods: harness.StartPods(t), roots: x509.NewCertPool(),
-		ips: map[string][]string{}, ports: map[string][]string{}, spaces: map[string]bool{home: true},
+		ips: map[string][]string{}, ports: map[string][]string{}, spaces: map[string]bool{home: true}, marks: new(int),
 	}
 	r.roots.AppendCertsFromPEM(c.CA.PEM)
 	return r
@@ -186,8 +186,8 @@ func (r *rig) givePods(t *testing.T, key string, service *corev1.Service) {
 // come in order, so one that is made now is served when the others are known.
 func (r *rig) settle(t *testing.T) {
 	t.Helper()
-	r.marks++
-	host := fmt.Sprintf("mark%d.test", r.marks)
+	*r.marks++
+	host := fmt.Sprintf("mark%d.test", *r.marks)
 	mark := harness.Ingress(home, "mark", harness.Class(className), harness.Rule(host, "/", "mark:80"))
 	r.prepare(t, []runtime.Object{mark})
 	r.c.Apply(t, mark)

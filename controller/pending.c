@@ -11,11 +11,16 @@ void pending_fini(struct pending *pending)
 	*pending = (struct pending){0};
 }
 
+static size_t count_keys(const struct model_delta *delta)
+{
+	return delta->n_entries + delta->n_backends + delta->n_certificates;
+}
+
 void pending_take(struct pending *pending, struct model_delta *delta)
 {
 	struct model_delta *all = &pending->delta;
 
-	if (all->n_entries + all->n_backends == 0) {
+	if (count_keys(all) == 0) {
 		model_delta_fini(all);
 		*all = *delta;
 		*delta = (struct model_delta){0};
@@ -25,16 +30,22 @@ void pending_take(struct pending *pending, struct model_delta *delta)
 		all->entries, all->n_entries + delta->n_entries, sizeof(*all->entries));
 	all->backends = xreallocarray(
 		all->backends, all->n_backends + delta->n_backends, sizeof(*all->backends));
+	all->certificates = xreallocarray(all->certificates,
+		all->n_certificates + delta->n_certificates, sizeof(*all->certificates));
 	for (size_t i = 0; i < delta->n_entries; i++) {
 		all->entries[all->n_entries++] = delta->entries[i];
 	}
 	for (size_t i = 0; i < delta->n_backends; i++) {
 		all->backends[all->n_backends++] = delta->backends[i];
 	}
+	for (size_t i = 0; i < delta->n_certificates; i++) {
+		all->certificates[all->n_certificates++] = delta->certificates[i];
+	}
 	free(delta->entries);
 	free(delta->backends);
+	free(delta->certificates);
 	*delta = (struct model_delta){0};
-	if (all->n_entries + all->n_backends > PENDING_MAX_KEYS) {
+	if (count_keys(all) > PENDING_MAX_KEYS) {
 		model_delta_fini(all);
 		pending->is_everything = true;
 	}

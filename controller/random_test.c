@@ -207,6 +207,8 @@ static struct model_delta copy_delta(const struct model_delta *delta)
 		.n_entries = delta->n_entries,
 		.backends = xcalloc(delta->n_backends, sizeof(*copy.backends)),
 		.n_backends = delta->n_backends,
+		.certificates = xcalloc(delta->n_certificates, sizeof(*copy.certificates)),
+		.n_certificates = delta->n_certificates,
 	};
 
 	for (size_t i = 0; i < copy.n_entries; i++) {
@@ -215,6 +217,9 @@ static struct model_delta copy_delta(const struct model_delta *delta)
 	}
 	for (size_t i = 0; i < copy.n_backends; i++) {
 		copy.backends[i] = xstrdup(delta->backends[i]);
+	}
+	for (size_t i = 0; i < copy.n_certificates; i++) {
+		copy.certificates[i] = xstrdup(delta->certificates[i]);
 	}
 	return copy;
 }

@@ -68,6 +68,29 @@ static void dump_map(const struct model *model, enum model_map map, struct buf *
 	free(lines);
 }
 
+static int compare_certificates(const void *a, const void *b)
+{
+	return strcmp((*(struct certificate_node *const *)a)->public.name,
+		(*(struct certificate_node *const *)b)->public.name);
+}
+
+/* Name and fingerprint say everything about the content, which holds a key. */
+static void dump_certificates(const struct model *model, struct buf *buf)
+{
+	struct certificate_node **sorted = (struct certificate_node **)table_sorted(
+		&model->certificates, compare_certificates);
+
+	for (uint32_t i = 0; i < model->certificates.n_items; i++) {
+		const struct model_certificate *certificate = &sorted[i]->public;
+		buf_printf(buf, "certificate %s %s", certificate->name, certificate->fingerprint);
+		for (size_t j = 0; j < certificate->n_hosts; j++) {
+			buf_printf(buf, " %s", certificate->hosts[j]);
+		}
+		buf_append_char(buf, '\n');
+	}
+	free(sorted);
+}
+
 static void dump_diags(const struct ingress_node *node, struct buf *buf)
 {
 	size_t n;
@@ -86,6 +109,7 @@ void model_dump(const struct model *model, struct buf *buf)
 	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
 		dump_map(model, (enum model_map)map, buf);
 	}
+	dump_certificates(model, buf);
 	struct ingress_node **sorted =
 		(struct ingress_node **)table_sorted(&model->ingresses, compare_ingresses);
 	for (uint32_t i = 0; i < model->ingresses.n_items; i++) {

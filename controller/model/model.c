@@ -143,6 +143,7 @@ void model_free(struct model *model)
 		free_items(&model->slots[map]);
 	}
 	free_items(&model->hosts);
+	model_free_certificates(model);
 	free_items(&model->delta);
 	model_free_reports(model);
 	free_options(&model->options);
@@ -178,6 +179,15 @@ void model_touch_backend(struct model *model, const char *name)
 	struct buf text = BUF_INIT(0);
 
 	buf_printf(&text, "b%s", name);
+	set_add(&model->delta, buf_str(&text));
+	buf_fini(&text);
+}
+
+void model_touch_certificate(struct model *model, const char *name)
+{
+	struct buf text = BUF_INIT(0);
+
+	buf_printf(&text, "c%s", name);
 	set_add(&model->delta, buf_str(&text));
 	buf_fini(&text);
 }
@@ -256,11 +266,14 @@ struct model_delta model_take_delta(struct model *model)
 	struct model_delta delta = {
 		.entries = xcalloc(n, sizeof(*delta.entries)),
 		.backends = xcalloc(n, sizeof(*delta.backends)),
+		.certificates = xcalloc(n, sizeof(*delta.certificates)),
 	};
 
 	for (size_t i = 0; i < n; i++) {
 		if (texts[i][0] == 'b') {
 			delta.backends[delta.n_backends++] = xstrdup(texts[i] + 1);
+		} else if (texts[i][0] == 'c') {
+			delta.certificates[delta.n_certificates++] = xstrdup(texts[i] + 1);
 		} else {
 			delta.entries[delta.n_entries++] = (struct model_delta_entry){
 				(enum model_map)(texts[i][1] - '0'), xstrdup(texts[i] + 2)};
@@ -280,8 +293,12 @@ void model_delta_fini(struct model_delta *delta)
 	for (size_t i = 0; i < delta->n_backends; i++) {
 		free(delta->backends[i]);
 	}
+	for (size_t i = 0; i < delta->n_certificates; i++) {
+		free(delta->certificates[i]);
+	}
 	free(delta->entries);
 	free(delta->backends);
+	free(delta->certificates);
 	*delta = (struct model_delta){0};
 }
 
@@ -291,6 +308,7 @@ void model_count(const struct model *model, struct model_counts *ret_counts)
 		.n_backends = model->backends.n_items,
 		.n_servers = model->n_servers,
 		.n_ingresses = model->ingresses.n_items,
+		.n_certificates = model->certificates.n_items,
 	};
 	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
 		ret_counts->n_entries[map] = model->slots[map].n_items;

@@ -53,6 +53,37 @@ struct model_backend {
 	size_t n_servers;
 };
 
+/*
+ * A certificate that clients are to get, with the names they get it for. It never changes: what has
+ * other content or other names is another certificate, with another name. The default is the
+ * exception: it keeps its name, and fingerprint and content tell whether it is the same.
+ *
+ * `pem` contains the private key: whoever copies it wipes the copy (OPENSSL_cleanse) before it is
+ * freed, and never logs it.
+ */
+struct model_certificate {
+	/* "<namespace>_<secret>_<16 hexadecimal digits>", where the digits are of the SHA-256 of
+	 * content and hosts; or MODEL_CERTIFICATE_DEFAULT. At most MODEL_CERTIFICATE_MAX_NAME
+	 * characters: letters, digits, '-', '.' and '_'. */
+	const char *name;
+	/* Leaf, chain, key, as OpenSSL writes them, without blank lines; at most
+	 * MODEL_CERTIFICATE_MAX_PEM bytes. */
+	const char *pem;
+	const char *fingerprint; /* SHA-1 of the leaf, 40 upper-case hexadecimal digits */
+	/* SNI names, sorted, each once: "a.test", "*.a.test"; none for the default. At least one,
+	 * together with blanks at most MODEL_CERTIFICATE_MAX_HOSTS bytes. */
+	const char *const *hosts;
+	size_t n_hosts;
+};
+
+/* For names that no other certificate is for, and for clients that send no name. */
+#define MODEL_CERTIFICATE_DEFAULT "default"
+
+/* HAProxy's command line takes 15,000 bytes, command and payload, on all versions. */
+#define MODEL_CERTIFICATE_MAX_NAME  240
+#define MODEL_CERTIFICATE_MAX_PEM   14000
+#define MODEL_CERTIFICATE_MAX_HOSTS 12000
+
 struct model_options {
 	const char *ingress_class;     /* NULL = every class whose controller is ours */
 	const char *controller_name;   /* IngressClass spec.controller */
@@ -93,6 +124,20 @@ const struct model_backend *model_next_backend(
 bool model_next_entry(const struct model *model, enum model_map map, uint32_t *position,
 	const char **ret_key, const char **ret_value) MUST_USE;
 
+/* NULL = not wanted. No MODEL_CERTIFICATE_DEFAULT means: what HAProxy has stays. Borrowed until the
+ * next model_update(). */
+const struct model_certificate *model_find_certificate(
+	const struct model *model, const char *name) MUST_USE;
+const struct model_certificate *model_next_certificate(
+	const struct model *model, uint32_t *position) MUST_USE;
+
+/*
+ * HAProxy has a certificate of this name and model_find_certificate() knows none: must it stay all
+ * the same? True while its Secret is referred to but can't be used and was never seen usable (the
+ * controller was started meanwhile): what HAProxy has is the last good one.
+ */
+bool model_keeps_certificate(const struct model *model, const char *name) MUST_USE;
+
 /* What may have changed since the last model_take_delta(): keys, each once. A key need not exist
  * any more. */
 struct model_delta_entry {
@@ -105,6 +150,8 @@ struct model_delta {
 	size_t n_entries;
 	char **backends;
 	size_t n_backends;
+	char **certificates; /* names */
+	size_t n_certificates;
 };
 
 struct model_delta model_take_delta(struct model *model) MUST_USE;
@@ -116,6 +163,7 @@ struct model_counts {
 	size_t n_servers;
 	size_t n_entries[MODEL_MAP_COUNT];
 	size_t n_ingresses; /* of our class */
+	size_t n_certificates;
 };
 
 void model_count(const struct model *model, struct model_counts *ret_counts);

@@ -94,6 +94,11 @@ struct service_node {
 	struct backend_node *backends;
 };
 
+/* A certificate that is wanted. */
+struct certificate_node {
+	struct model_certificate public;
+};
+
 struct model {
 	struct model_options options;	       /* owned copies */
 	struct table ingresses;		       /* struct ingress_node, by namespace and name */
@@ -103,7 +108,9 @@ struct model {
 	struct table hosts;		       /* struct host_node, by key */
 	struct ingress_node *operator_default; /* --default-backend, as an Ingress behind all
 						  others; NULL = none */
-	struct table delta; /* char *: "m" + map digit + key, or "b" + backend name */
+	struct table certificates;	       /* struct certificate_node, by name */
+	struct table delta; /* char *: "m" + map digit + key, "b" + backend name, or "c" +
+			       certificate name */
 	struct table
 		unreported; /* struct ingress_key: Ingresses whose diagnostics may have changed */
 	struct table reported; /* struct report: what model_report_diags() last said, where it was
@@ -129,6 +136,7 @@ struct ingress_node *model_find_ingress(
 	const struct model *model, const char *namespace, const char *name) MUST_USE;
 void model_touch_entry(struct model *model, enum model_map map, const char *key);
 void model_touch_backend(struct model *model, const char *name);
+void model_touch_certificate(struct model *model, const char *name);
 void model_touch_ingress(struct model *model, const char *namespace, const char *name);
 
 /* report.c: everything that is wrong with an Ingress now: *ret_n new diags in spec order; free with
@@ -138,6 +146,9 @@ void model_free_diags(struct diag *diags, size_t n);
 
 /* report.c: everything that it keeps in the model. */
 void model_free_reports(struct model *model);
+
+/* certificate.c: all of them. */
+void model_free_certificates(struct model *model);
 
 /* slot.c: enters a claim whose members are filled in, takes it out, or decides the slot again. */
 void slot_enter(struct model *model, const struct store *store, struct claim *claim,

@@ -224,7 +224,12 @@ static void test_keys_of_a_delta_count_once(void **state)
 	char *backends[] = {(char *)BACKEND, (char *)"gone_svc_x_1", (char *)BACKEND};
 	struct model_delta_entry entries[] = {{MODEL_MAP_PREFIX, (char *)"a.test/"},
 		{MODEL_MAP_PREFIX, (char *)"a.test/"}, {MODEL_MAP_HOSTS, (char *)"gone.test"}};
-	struct model_delta delta = {entries, ARRAY_LEN(entries), backends, ARRAY_LEN(backends)};
+	struct model_delta delta = {
+		.entries = entries,
+		.n_entries = ARRAY_LEN(entries),
+		.backends = backends,
+		.n_backends = ARRAY_LEN(backends),
+	};
 	struct plan plan = {0};
 	struct buf text = BUF_INIT(0);
 

@@ -37,7 +37,7 @@ func (c *Cluster) Kubeconfig(t TB) string {
 // somebody does who keeps its settings or its Lease there.
 func (c *Cluster) GrantController(t TB, namespace string) {
 	t.Helper()
-	for _, object := range readManifests(t, filepath.Join(Root(t), rbacFile)) {
+	for _, object := range readManifests(t, rbacPath(t)) {
 		if kind := object.GetKind(); kind == "Role" || kind == "RoleBinding" {
 			object.SetNamespace(namespace)
 			c.Apply(t, object)
@@ -52,6 +52,11 @@ func (c *Cluster) AdminKubeconfig(t TB) string {
 	return c.kubeconfig(t, adminUser, c.tokens[adminUser])
 }
 
+func rbacPath(t TB) string {
+	t.Helper()
+	return filepath.Join(Root(t), rbacFile)
+}
+
 // grantController applies deploy/'s roles, once a run. The API server learns of
 // them a moment later.
 func (c *Cluster) grantController(t TB) {
@@ -61,7 +66,7 @@ func (c *Cluster) grantController(t TB) {
 	if c.granted {
 		return
 	}
-	c.ApplyFile(t, filepath.Join(Root(t), rbacFile))
+	c.ApplyFile(t, rbacPath(t))
 	c.awaitAccess(t, authorizationv1.ResourceAttributes{Resource: "services", Verb: "watch"})
 	c.awaitAccess(t, authorizationv1.ResourceAttributes{
 		Namespace: ControllerNamespace, Resource: "configmaps", Verb: "watch",

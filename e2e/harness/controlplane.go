@@ -45,6 +45,9 @@ func (c *Cluster) writeCredentials() (err error) {
 	if err := os.WriteFile(c.file("ca.crt"), c.CA.PEM, 0o644); err != nil {
 		return err
 	}
+	if err := os.WriteFile(c.file("audit.yaml"), []byte(auditPolicy), 0o644); err != nil {
+		return err
+	}
 	c.tokens = map[string]string{adminUser: randomToken()}
 	lines := fmt.Sprintf("%s,%s,1,\"system:masters\"\n", c.tokens[adminUser], adminUser)
 	return os.WriteFile(c.file("tokens.csv"), []byte(lines), 0o600)
@@ -63,6 +66,8 @@ func (c *Cluster) apiServerCommand() []string {
 		"--client-ca-file=" + c.file("ca.crt"),
 		"--token-auth-file=" + c.file("tokens.csv"),
 		"--authorization-mode=RBAC",
+		"--audit-policy-file=" + c.file("audit.yaml"),
+		"--audit-log-path=" + c.file("audit.log"),
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + c.file("sa.crt"),
 		"--service-account-signing-key-file=" + c.file("sa.key"),

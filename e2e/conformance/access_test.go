@@ -1,0 +1,30 @@
+package conformance
+
+import (
+	"testing"
+
+	"headgate.dev/e2e/harness"
+)
+
+// TestAccess has a controller do everything that it can ask the API server for,
+// and then compares what deploy/rbac/headgate.yaml grants with what the API
+// server's audit log says was used: the two are equal. All other tests of this
+// package run as the same account, and count as well.
+func TestAccess(t *testing.T) {
+	r := newRig(t)
+	class := harness.IngressClass(className, classController)
+	r.c.Apply(t, class)
+	t.Cleanup(func() { r.c.Delete(t, class) })
+	r.start(t, 253, "--configmap="+harness.ControllerNamespace+"/headgate")
+	r.settle(t) // routes: Ingresses, classes, Services and EndpointSlices
+	granted := harness.GrantedAccess(t)
+	harness.Eventually(t, "granted and used access", func() error {
+		for _, err := range harness.CheckAccess(granted, r.c.UsedAccess(t)) {
+			return err
+		}
+		return nil
+	})
+	for access := range granted {
+		t.Log(access)
+	}
+}

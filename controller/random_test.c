@@ -146,6 +146,26 @@ static void drop_leftovers(const struct simulator *simulator, struct applied *co
 	}
 }
 
+/* Servers that drain are there as long as they have been needed before. */
+static void add_draining(const struct simulator *simulator, struct applied *copy)
+{
+	const struct model_backend *backend;
+	uint32_t position = 0;
+
+	while ((backend = model_next_backend(simulator->model, &position)) != NULL) {
+		for (size_t i = 0; i < backend->n_servers; i++) {
+			const struct model_server *server = &backend->servers[i];
+			const struct applied_backend *have =
+				applied_find_backend(simulator->applied, backend->name);
+			if (server->is_draining && have != NULL &&
+				applied_find_server(have, server->name) != NULL) {
+				applied_set_server(copy, applied_find_backend(copy, backend->name),
+					server->name, server->address, APPLIED_DRAIN);
+			}
+		}
+	}
+}
+
 static void check_applied(const struct world *world, const struct machine *machine)
 {
 	struct applied *wanted = applied_from_model(world->model);
@@ -155,6 +175,7 @@ static void check_applied(const struct world *world, const struct machine *machi
 	if (!machine->simulator.caps.can_add_backend) {
 		drop_leftovers(&machine->simulator, wanted);
 	}
+	add_draining(&machine->simulator, wanted);
 	applied_dump(wanted, &expected);
 	applied_dump(machine->simulator.applied, &actual);
 	expect_same(world, "HAProxy has not what is wanted", &expected, &actual);

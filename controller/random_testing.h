@@ -46,8 +46,12 @@ static inline const char *pick_text(struct dice *dice, const char *const *texts,
 
 static inline void put_service(struct dice *dice)
 {
+	static const char *const families[] = {
+		"", "", "'ipFamilies':['IPv6','IPv4'],", "'ipFamilies':['IPv4'],"};
 	static const char *const ports[] = {
 		"{'name':'http','port':80}",
+		"{'name':'http','port':80,'appProtocol':'kubernetes.io/h2c'}",
+		"{'name':'http','port':80,'appProtocol':'https'}",
 		"{'name':'http','port':80},{'name':'admin','port':81}",
 		"{'name':'admin','port':81},{'name':'http','port':82}",
 		("{'name':'web','port':80},{'name':'http','port':81},"
@@ -62,17 +66,20 @@ static inline void put_service(struct dice *dice)
 		return;
 	}
 	testing_put(dice->store, KUBE_SERVICE,
-		"{'metadata':{'namespace':'n%u','name':'s%u'},'spec':{'type':'%s','ports':[%s]}}",
-		i % N_NAMESPACES, i, one_in(dice, 10) ? "ExternalName" : "ClusterIP",
-		PICK_TEXT(dice, ports));
+		"{'metadata':{'namespace':'n%u','name':'s%u'},'spec':{%s'type':'%s','ports':[%s]}}",
+		i % N_NAMESPACES, i, PICK_TEXT(dice, families),
+		one_in(dice, 10) ? "ExternalName" : "ClusterIP", PICK_TEXT(dice, ports));
 }
 
 static inline void add_endpoint(struct dice *dice, struct buf *text)
 {
-	static const char *const ready[] = {"true", "true", "true", "false", "null"};
+	static const char *const ready[] = {"'ready':true", "'ready':true", "'ready':true",
+		"'ready':false", "'ready':null", "'ready':false,'serving':true,'terminating':true",
+		"'ready':false,'serving':true,'terminating':true"};
 	static const char *const pods[] = {
 		"p0", "p1", "p2", "p3", "10.0.0.2_8080", "bad name;x", ""};
-	static const char *const others[] = {"fd00::1", "FD00::0001", "nonsense", "10.0.0.1;x"};
+	static const char *const others[] = {"fd00::1", "FD00::0001", "fd00::2", "nonsense",
+		"10.0.0.1;x", "169.254.169.254", "127.0.0.1"};
 
 	buf_append_str(text, "{'addresses':['");
 	if (one_in(dice, 6)) {
@@ -80,7 +87,7 @@ static inline void add_endpoint(struct dice *dice, struct buf *text)
 	} else {
 		buf_printf(text, "10.0.0.%u", 1 + pick(dice, 5));
 	}
-	buf_printf(text, "'],'conditions':{'ready':%s},'targetRef':{'kind':'%s','name':'%s'}}",
+	buf_printf(text, "'],'conditions':{%s},'targetRef':{'kind':'%s','name':'%s'}}",
 		PICK_TEXT(dice, ready), one_in(dice, 8) ? "Node" : "Pod", PICK_TEXT(dice, pods));
 }
 

@@ -223,6 +223,7 @@ static void make_reconcile(struct run *run)
 				.default_namespace = options->default_namespace,
 				.default_service = options->default_service,
 				.default_port = options->default_port,
+				.can_use_loopback = options_get(options, OPTION_MANIFESTS) != NULL,
 			},
 		.state = run->state,
 		.runtime_socket = options_get(options, OPTION_RUNTIME_SOCKET),

@@ -7,6 +7,7 @@
  * server, address, key, value, map folder.
  */
 #include <assert.h>
+#include <fnmatch.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,11 +67,25 @@ static void read_line(const char *line, struct words *words)
 	}
 }
 
+static void mean_transport(const char *server, struct words *words)
+{
+	static const char *const h2c[] = {"proto", "h2"};
+	static const char *const https[] = {
+		"ssl", "verify", "none", "sni", "var(txn.host)", "alpn", "h2,http/1.1"};
+	bool is_h2c = fnmatch("?*_h2c", server, 0) == 0;
+	bool is_https = fnmatch("?*_https", server, 0) == 0;
+	size_t n = is_h2c ? ARRAY_LEN(h2c) : is_https ? ARRAY_LEN(https) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		add_word(words, xstrdup(is_h2c ? h2c[i] : https[i]));
+	}
+}
+
 /* What the operation means, word by word, written without the encoder's templates. */
 static void mean(const struct plan_op *op, const char *const texts[N_TEXTS], struct words *words)
 {
 	static const char *const verbs[PLAN_OP_COUNT] = {"add", "publish", "add", "set", "enable",
-		"add", "set", "del", "disable", "del", "unpublish", "del"};
+		"add", "set", "del", "set", "disable", "del", "unpublish", "del"};
 	bool is_map = op->kind >= PLAN_OP_MAP_ADD && op->kind <= PLAN_OP_MAP_DEL;
 	bool is_server = strncmp(plan_ops[op->kind].name, "server", 6) == 0;
 
@@ -98,6 +113,10 @@ static void mean(const struct plan_op *op, const char *const texts[N_TEXTS], str
 		for (size_t i = 0; i < ARRAY_LEN(keywords); i++) {
 			add_word(words, xstrdup(keywords[i]));
 		}
+		mean_transport(texts[SERVER], words);
+	} else if (op->kind == PLAN_OP_SERVER_DRAIN) {
+		add_word(words, xstrdup("state"));
+		add_word(words, xstrdup("drain"));
 	} else if (op->kind == PLAN_OP_SERVER_ADDRESS) {
 		const char *colon = strrchr(texts[ADDRESS], ':');
 		bool is_six = texts[ADDRESS][0] == '[';

@@ -67,6 +67,7 @@ static const struct rule rules[PLAN_OP_COUNT] = {
 	[PLAN_OP_MAP_ADD] = {SET_ENTRIES, PATHS, BROKEN, 0, KEPT, 0},
 	[PLAN_OP_MAP_SET] = {SET_ENTRIES, PATHS, BROKEN, 0, KEPT, 0},
 	[PLAN_OP_MAP_DEL] = {DEL_ENTRIES, DEL_ENTRY, 0, 0, KEPT, 0},
+	[PLAN_OP_SERVER_DRAIN] = {RETIRE_SERVERS, DISABLE, BROKEN | KEPT, 0, 0, 0},
 	[PLAN_OP_SERVER_DISABLE] = {RETIRE_SERVERS, DISABLE, BROKEN | KEPT, 0, STUCK, STUCK},
 	[PLAN_OP_SERVER_DEL] = {RETIRE_SERVERS, DEL, BROKEN | KEPT, STUCK, STUCK, 0},
 	[PLAN_OP_BACKEND_UNPUBLISH] = {RETIRE_BACKENDS, UNPUBLISH, BROKEN | KEPT | STUCK, 0, STUCK,
@@ -360,6 +361,9 @@ static void enter(struct apply *apply, const struct plan_op *op)
 		break;
 	case PLAN_OP_MAP_DEL:
 		applied_remove_entry(applied, op->map, op->key);
+		break;
+	case PLAN_OP_SERVER_DRAIN:
+		applied_set_server(applied, backend, op->server, server->address, APPLIED_DRAIN);
 		break;
 	case PLAN_OP_SERVER_DISABLE:
 		applied_set_server(applied, backend, op->server, server->address, APPLIED_MAINT);

@@ -11,18 +11,31 @@
  * as defaults. */
 #define SERVER_KEYWORDS "pool-max-conn -1 pool-purge-delay 5s"
 
+/*
+ * What each transport adds. TLS to a pod hides the request from the network and says nothing of who
+ * answers: pods have certificates of their own making, so none is verified. The name that the
+ * server is told (SNI) is the host of the request, which haproxy-cfg/30-http.cfg keeps in txn.host.
+ */
+static const char *const transport_keywords[] = {
+	[MODEL_TRANSPORT_HTTP] = "",
+	[MODEL_TRANSPORT_H2C] = " proto h2",
+	[MODEL_TRANSPORT_HTTPS] = " ssl verify none sni var(txn.host) alpn h2,http/1.1",
+};
+
 #define NAME_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"
 
-/* %B backend, %S server, %A address, %I its IP, %P its port, %M map, %K key, %V value */
+/* %B backend, %S server, %A address, %I its IP, %P its port, %M map, %K key, %V value, %T the
+ * keywords of the server's transport */
 static const char *const commands[PLAN_OP_COUNT] = {
 	[PLAN_OP_BACKEND_ADD] = "add backend %B from " MODEL_PROFILE_HTTP,
 	[PLAN_OP_BACKEND_PUBLISH] = "publish backend %B",
-	[PLAN_OP_SERVER_ADD] = "add server %B/%S %A " SERVER_KEYWORDS,
+	[PLAN_OP_SERVER_ADD] = "add server %B/%S %A " SERVER_KEYWORDS "%T",
 	[PLAN_OP_SERVER_ADDRESS] = "set server %B/%S addr %I port %P",
 	[PLAN_OP_SERVER_ENABLE] = "enable server %B/%S",
 	[PLAN_OP_MAP_ADD] = "add map %M %K %V",
 	[PLAN_OP_MAP_SET] = "set map %M %K %V",
 	[PLAN_OP_MAP_DEL] = "del map %M %K",
+	[PLAN_OP_SERVER_DRAIN] = "set server %B/%S state drain",
 	[PLAN_OP_SERVER_DISABLE] = "disable server %B/%S",
 	[PLAN_OP_SERVER_DEL] = "del server %B/%S",
 	[PLAN_OP_BACKEND_UNPUBLISH] = "unpublish backend %B",
@@ -113,7 +126,9 @@ static bool put_server_line(struct buf *buf, const struct applied_server *server
 	}
 	buf_append_char(buf, ' ');
 	bool is_ok = put_address(buf, server->address, 'A');
-	buf_append_str(buf, " " SERVER_KEYWORDS "\n");
+	buf_append_str(buf, " " SERVER_KEYWORDS);
+	buf_append_str(buf, transport_keywords[model_server_transport(server->name)]);
+	buf_append_char(buf, '\n');
 	return finish(buf, start, is_ok);
 }
 
@@ -126,7 +141,7 @@ bool encode_backend_section(struct buf *buf, const struct applied_backend *backe
 	buf_append_str(buf, " from " MODEL_PROFILE_HTTP "\n");
 	is_ok = finish(buf, start, is_ok);
 	for (uint32_t i = 0; i < backend->n_servers && is_ok; i++) {
-		if (backend->servers[i].admin != APPLIED_MAINT) {
+		if (backend->servers[i].admin == APPLIED_READY) {
 			is_ok = put_server_line(buf, &backend->servers[i]);
 		}
 	}
@@ -144,6 +159,9 @@ static bool put_part(struct buf *buf, char part, const struct plan_op *op, const
 		return put_name(buf, op->backend);
 	case 'S':
 		return put_name(buf, op->server);
+	case 'T':
+		buf_append_str(buf, transport_keywords[model_server_transport(op->server)]);
+		return true;
 	case 'M':
 		return encode_cli_map(buf, op->map, map_dir);
 	case 'K':

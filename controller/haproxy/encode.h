@@ -41,7 +41,8 @@ bool encode_cli_word(struct buf *buf, const char *word) MUST_USE;
 /* Appends "key value\n" of a map file. */
 bool encode_map_line(struct buf *buf, const char *key, const char *value) MUST_USE;
 
-/* Appends a backend section with its servers; servers in maintenance are left out. */
+/* Appends a backend section with its servers; those in maintenance and those that drain are left
+ * out: who reads it (a worker that is started) shall send them nothing. */
 bool encode_backend_section(struct buf *buf, const struct applied_backend *backend) MUST_USE;
 
 #endif

@@ -57,6 +57,7 @@ static void test_commands(void **state)
 		[PLAN_OP_MAP_ADD] = "add map /run/hg/exact.map a.test/x\\;y\\\\z a_svc_b_80",
 		[PLAN_OP_MAP_SET] = "set map /run/hg/exact.map a.test/x\\;y\\\\z a_svc_b_80",
 		[PLAN_OP_MAP_DEL] = "del map /run/hg/exact.map a.test/x\\;y\\\\z",
+		[PLAN_OP_SERVER_DRAIN] = "set server a_svc_b_80/pod-1.x:2 state drain",
 		[PLAN_OP_SERVER_DISABLE] = "disable server a_svc_b_80/pod-1.x:2",
 		[PLAN_OP_SERVER_DEL] = "del server a_svc_b_80/pod-1.x:2",
 		[PLAN_OP_BACKEND_UNPUBLISH] = "unpublish backend a_svc_b_80",
@@ -74,6 +75,13 @@ static void test_commands(void **state)
 	op.kind = PLAN_OP_SERVER_ADD;
 	assert_op(&op, "add server a_svc_b_80/pod-1.x:2 [fd00::1]:80 pool-max-conn -1 "
 		       "pool-purge-delay 5s");
+	op.address = "10.0.0.1:80";
+	op.server = "pod-1_h2c";
+	assert_op(&op, "add server a_svc_b_80/pod-1_h2c 10.0.0.1:80 pool-max-conn -1 "
+		       "pool-purge-delay 5s proto h2");
+	op.server = "pod-1_https";
+	assert_op(&op, "add server a_svc_b_80/pod-1_https 10.0.0.1:80 pool-max-conn -1 "
+		       "pool-purge-delay 5s ssl verify none sni var(txn.host) alpn h2,http/1.1");
 }
 
 static void test_bad_names(void **state)
@@ -231,12 +239,15 @@ static void test_backend_section(void **state)
 	applied_set_server(applied, backend, "s2", "[fd00::1]:80", APPLIED_READY);
 	applied_set_server(applied, backend, "s1", "10.0.0.1:80", APPLIED_READY);
 	applied_set_server(applied, backend, "s3", "10.0.0.3:80", APPLIED_MAINT);
+	applied_set_server(applied, backend, "s4", "10.0.0.4:80", APPLIED_DRAIN);
+	applied_set_server(applied, backend, "s5_h2c", "10.0.0.5:80", APPLIED_READY);
 	assert_true(encode_backend_section(&buf, backend));
 	assert_string_equal(buf_str(&buf),
 		"backend a_svc_b_80 from http_profile\n"
 		"backend a_svc_b_80 from http_profile\n"
 		"\tserver s1 10.0.0.1:80 pool-max-conn -1 pool-purge-delay 5s\n"
-		"\tserver s2 [fd00::1]:80 pool-max-conn -1 pool-purge-delay 5s\n");
+		"\tserver s2 [fd00::1]:80 pool-max-conn -1 pool-purge-delay 5s\n"
+		"\tserver s5_h2c 10.0.0.5:80 pool-max-conn -1 pool-purge-delay 5s proto h2\n");
 
 	size_t len = buf.len;
 	applied_set_server(applied, backend, "s2", "host:80", APPLIED_READY);

@@ -19,6 +19,8 @@
 /* srv_admin_state says "was disabled in the configuration" in this bit, even after `enable server`.
  */
 #define ADMIN_WAS_DISABLED 4ul
+/* It was told to drain. */
+#define ADMIN_DRAIN 8ul
 
 /* The columns of `show servers state` that we want; HAProxy says where they are. */
 enum column { BACKEND, SERVER, ADDRESS, ADMIN, PORT, COLUMN_COUNT };
@@ -324,6 +326,15 @@ static bool format_address(struct buf *buf, const char *ip, const char *port)
 	return true;
 }
 
+static enum applied_admin admin_of(unsigned long bits)
+{
+	bits &= ~ADMIN_WAS_DISABLED;
+	if (bits == 0) {
+		return APPLIED_READY;
+	}
+	return bits == ADMIN_DRAIN ? APPLIED_DRAIN : APPLIED_MAINT;
+}
+
 static bool parse_server(struct observe *observe, char *line)
 {
 	char *words[MAX_COLUMNS];
@@ -352,8 +363,7 @@ static bool parse_server(struct observe *observe, char *line)
 	struct buf address = BUF_INIT(0);
 	bool is_ok = format_address(&address, words[columns[ADDRESS]], words[columns[PORT]]);
 	if (is_ok) {
-		applied_set_server(applied, backend, server, buf_str(&address),
-			(admin & ~ADMIN_WAS_DISABLED) == 0 ? APPLIED_READY : APPLIED_MAINT);
+		applied_set_server(applied, backend, server, buf_str(&address), admin_of(admin));
 	}
 	buf_fini(&address);
 	return is_ok;

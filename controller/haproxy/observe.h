@@ -3,9 +3,9 @@
  * replaces `applied` whenever there is doubt.
  *
  * Every line has to look as it does in HAProxy 2.6 to 3.4, or nothing is believed. A server counts
- * as READY only when nothing holds it back (not maintenance, not drain). Of a key that is in a map
- * twice, the first entry counts, as it does for requests. Everything in the result is marked
- * unsaved.
+ * as READY only when nothing holds it back, and as draining only when nothing else does. Of a key
+ * that is in a map twice, the first entry counts, as it does for requests. Everything in the result
+ * is marked unsaved.
  */
 #ifndef HG_HAPROXY_OBSERVE_H
 #define HG_HAPROXY_OBSERVE_H

@@ -63,6 +63,8 @@ static const struct sample samples[] = {
 	{PLAN_OP_MAP_SET, "entry not found.\n", PLAN_REFUSED},
 	{PLAN_OP_MAP_DEL, "", PLAN_DONE},
 	{PLAN_OP_MAP_DEL, "Key not found.\n", PLAN_REFUSED},
+	{PLAN_OP_SERVER_DRAIN, "", PLAN_DONE},
+	{PLAN_OP_SERVER_DRAIN, "No such server.\n", PLAN_REFUSED},
 	{PLAN_OP_SERVER_DISABLE, "", PLAN_DONE},
 	{PLAN_OP_SERVER_DISABLE, "No such backend.\n", PLAN_REFUSED},
 	{PLAN_OP_SERVER_DEL, "Server deleted.", PLAN_DONE},

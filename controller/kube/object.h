@@ -114,6 +114,7 @@ enum port_protocol {
 
 struct service_port {
 	struct obj_text name;
+	struct obj_text app_protocol;
 	int32_t port;
 	uint8_t protocol; /* enum port_protocol */
 };
@@ -121,6 +122,7 @@ struct service_port {
 struct service {
 	struct object head;
 	struct obj_text type;
+	struct obj_text primary_family; /* ipFamilies[0]: IPv4, IPv6 */
 	struct obj_text cluster_ip;
 	struct obj_list external_ips; /* struct obj_text */
 	struct obj_list addresses;    /* struct balancer_address */

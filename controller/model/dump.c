@@ -35,8 +35,9 @@ static void dump_backends(const struct model *model, struct buf *buf)
 		const struct model_backend *backend = &sorted[i]->public;
 		buf_printf(buf, "backend %s\n", backend->name);
 		for (size_t j = 0; j < backend->n_servers; j++) {
-			buf_printf(buf, "  server %s %s\n", backend->servers[j].name,
-				backend->servers[j].address);
+			buf_printf(buf, "  server %s %s%s\n", backend->servers[j].name,
+				backend->servers[j].address,
+				backend->servers[j].is_draining ? " drain" : "");
 		}
 	}
 	free(sorted);

@@ -1,21 +1,17 @@
 /* See endpoints.h. */
 #include "model/endpoints.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "model/address.h"
 
 /* HAProxy accepts longer names; a pod's name has at most 253 characters. */
 #define MAX_POD_NAME 253
-
-/* "[IPv6]:65535" */
-#define MAX_ADDRESS (INET6_ADDRSTRLEN + 16)
 
 static const struct service_port *find_by_number(const struct service *service, int32_t number)
 {
@@ -75,39 +71,28 @@ static int32_t slice_port_number(const struct endpoint_slice *slice, const char 
 	return 0;
 }
 
-/* Servers while they are collected; their texts live in the arena. */
-struct draft {
-	struct arena arena;
-	struct model_server *items;
-	size_t n;
+enum state {
+	UNUSABLE,
+	TERMINATING, /* still serving */
+	READY,
 };
 
-/* 0.0.0.0 and :: are no place to go to; HAProxy would take them for something else. */
-static bool is_unspecified(const unsigned char *binary, size_t size)
-{
-	static const unsigned char zeros[sizeof(struct in6_addr)];
+/* An endpoint, and the server that it may become; texts live in the arena. */
+struct candidate {
+	struct model_server server; /* its name is the pod's, "" = none, until settle_names() */
+	uint8_t state;		    /* enum state */
+	bool is_second_family;
+};
 
-	return memcmp(binary, zeros, size) == 0;
-}
-
-/* Canonical "10.0.0.1:80" or "[fd00::1]:80" into `text`; false = not an address of a pod. */
-static bool format_address(char text[MAX_ADDRESS], const char *ip, int32_t port)
-{
-	unsigned char binary[sizeof(struct in6_addr)];
-	char canonical[INET6_ADDRSTRLEN];
-
-	if (inet_pton(AF_INET, ip, binary) == 1) {
-		inet_ntop(AF_INET, binary, canonical, sizeof(canonical));
-		snprintf(text, MAX_ADDRESS, "%s:%" PRId32, canonical, port);
-		return !is_unspecified(binary, sizeof(struct in_addr));
-	}
-	if (inet_pton(AF_INET6, ip, binary) == 1) {
-		inet_ntop(AF_INET6, binary, canonical, sizeof(canonical));
-		snprintf(text, MAX_ADDRESS, "[%s]:%" PRId32, canonical, port);
-		return !is_unspecified(binary, sizeof(struct in6_addr));
-	}
-	return false;
-}
+struct draft {
+	struct arena arena;
+	struct candidate *items;
+	size_t n;
+	bool is_ipv6_first;
+	bool can_use_loopback;
+	const char *suffix;  /* of every server's name: the transport */
+	const char *refused; /* the first one in order of text, or NULL */
+};
 
 /* Without '_', which pods' names never have and names made from addresses always have: so the two
  * never meet. */
@@ -141,12 +126,50 @@ static char *name_from_address(struct arena *arena, const char *address)
 	return name;
 }
 
+/*
+ * A condition that is absent says nothing: of `ready` that means yes, of `serving` the same as
+ * `ready`, of `terminating` no. With publishNotReadyAddresses the cluster writes ready=true
+ * whatever the pod does.
+ */
+static enum state state_of(const struct slice_endpoint *endpoint)
+{
+	if (endpoint->ready != OBJ_FALSE) {
+		return READY;
+	}
+	return endpoint->serving == OBJ_TRUE && endpoint->terminating == OBJ_TRUE ? TERMINATING
+										  : UNUSABLE;
+}
+
+static void refuse(struct draft *draft, const char *address)
+{
+	if (draft->refused == NULL || strcmp(address, draft->refused) < 0) {
+		draft->refused = arena_strdup(&draft->arena, address);
+	}
+}
+
+static void collect_endpoint(struct draft *draft, const struct endpoint_slice *slice,
+	const struct slice_endpoint *endpoint, int32_t port)
+{
+	struct address address = address_parse(obj_str(slice, endpoint->address), port);
+
+	if (address.kind == ADDRESS_FORBIDDEN ||
+		(address.kind == ADDRESS_LOOPBACK && !draft->can_use_loopback)) {
+		refuse(draft, address.text);
+	} else if (address.kind != ADDRESS_NONE) {
+		draft->items[draft->n++] = (struct candidate){
+			.server = {arena_strdup(&draft->arena, obj_str(slice, endpoint->pod)),
+				arena_strdup(&draft->arena, address.text), false},
+			.state = (uint8_t)state_of(endpoint),
+			.is_second_family = address.is_ipv6 != draft->is_ipv6_first,
+		};
+	}
+}
+
 static void collect_slice(
 	struct draft *draft, const struct endpoint_slice *slice, const char *port_name)
 {
 	const struct slice_endpoint *endpoints = obj_items(slice, slice->endpoints);
 	int32_t port = slice_port_number(slice, port_name);
-	char address[MAX_ADDRESS];
 
 	if (port == 0 || slice->endpoints.n == 0) {
 		return;
@@ -154,38 +177,74 @@ static void collect_slice(
 	draft->items =
 		xreallocarray(draft->items, draft->n + slice->endpoints.n, sizeof(*draft->items));
 	for (uint32_t i = 0; i < slice->endpoints.n; i++) {
-		if (endpoints[i].ready != OBJ_FALSE &&
-			format_address(address, obj_str(slice, endpoints[i].address), port)) {
-			draft->items[draft->n++] = (struct model_server){
-				arena_strdup(&draft->arena, obj_str(slice, endpoints[i].pod)),
-				arena_strdup(&draft->arena, address)};
-		}
+		collect_endpoint(draft, slice, &endpoints[i], port);
 	}
 }
 
-static int compare_by_address(const void *a, const void *b)
+static int compare_by_pod(const void *a, const void *b)
 {
-	const struct model_server *left = a;
-	const struct model_server *right = b;
-	int order = strcmp(left->address, right->address);
+	const struct candidate *left = a;
+	const struct candidate *right = b;
+	int order = strcmp(left->server.name, right->server.name);
 
-	return order != 0 ? order : strcmp(left->name, right->name);
+	return order != 0 ? order : (int)left->is_second_family - (int)right->is_second_family;
 }
 
-static int compare_by_name(const void *a, const void *b)
+/* The better state first. */
+static int compare_by_address(const void *a, const void *b)
 {
-	const struct model_server *left = a;
-	const struct model_server *right = b;
+	const struct candidate *left = a;
+	const struct candidate *right = b;
+	int order = strcmp(left->server.address, right->server.address);
+
+	if (order == 0) {
+		order = (int)right->state - (int)left->state;
+	}
+	return order != 0 ? order : strcmp(left->server.name, right->server.name);
+}
+
+static int compare_servers(const struct model_server *left, const struct model_server *right)
+{
 	int order = strcmp(left->name, right->name);
 
 	return order != 0 ? order : strcmp(left->address, right->address);
 }
 
-static void sort_servers(struct draft *draft, int (*compare)(const void *, const void *))
+static int compare_by_name(const void *a, const void *b)
+{
+	return compare_servers(
+		&((const struct candidate *)a)->server, &((const struct candidate *)b)->server);
+}
+
+static void sort_draft(struct draft *draft, int (*compare)(const void *, const void *))
 {
 	if (draft->n > 1) {
 		qsort(draft->items, draft->n, sizeof(*draft->items), compare);
 	}
+}
+
+/*
+ * A pod of a dual-stack Service has an endpoint of each family: only that of the Service's first
+ * family counts, whatever its state, or the pod would get twice its share. Endpoints without a pod
+ * can't be told to be one, and pods that have no address of the first family are reached by the
+ * other one.
+ */
+static void drop_second_families(struct draft *draft)
+{
+	const char *pod = NULL;
+	size_t n = 0;
+
+	sort_draft(draft, compare_by_pod);
+	for (size_t i = 0; i < draft->n; i++) {
+		const struct candidate *item = &draft->items[i];
+		if (!item->is_second_family) {
+			pod = item->server.name;
+		} else if (pod != NULL && pod[0] != '\0' && strcmp(pod, item->server.name) == 0) {
+			continue;
+		}
+		draft->items[n++] = *item;
+	}
+	draft->n = n;
 }
 
 /* An endpoint may stand in two slices while they are rearranged. */
@@ -193,35 +252,67 @@ static void drop_duplicates(struct draft *draft)
 {
 	size_t n = 0;
 
-	sort_servers(draft, compare_by_address);
+	sort_draft(draft, compare_by_address);
 	for (size_t i = 0; i < draft->n; i++) {
-		if (n == 0 || strcmp(draft->items[n - 1].address, draft->items[i].address) != 0) {
+		if (n == 0 || strcmp(draft->items[n - 1].server.address,
+				      draft->items[i].server.address) != 0) {
 			draft->items[n++] = draft->items[i];
 		}
 	}
 	draft->n = n;
 }
 
+/* Terminating endpoints finish what they have; when nothing else is left, they are what there is.
+ */
+static void settle_states(struct draft *draft)
+{
+	bool has_ready = false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < draft->n; i++) {
+		has_ready = has_ready || draft->items[i].state == READY;
+	}
+	for (size_t i = 0; i < draft->n; i++) {
+		struct candidate item = draft->items[i];
+		item.server.is_draining = has_ready && item.state == TERMINATING;
+		if (item.state != UNUSABLE) {
+			draft->items[n++] = item;
+		}
+	}
+	draft->n = n;
+}
+
+static const char *with_suffix(struct draft *draft, const char *name)
+{
+	size_t name_len = strlen(name);
+	size_t suffix_size = strlen(draft->suffix) + 1;
+
+	if (suffix_size == 1) {
+		return name;
+	}
+	char *copy = arena_alloc(&draft->arena, name_len + suffix_size);
+	memcpy(copy, name, name_len);
+	memcpy(copy + name_len, draft->suffix, suffix_size);
+	return copy;
+}
+
 /* Pod names that are unfit or used twice give way to the address, which is unique. */
 static void settle_names(struct draft *draft)
 {
-	bool is_renamed = false;
 	const char *last = NULL;
 
-	sort_servers(draft, compare_by_name);
+	sort_draft(draft, compare_by_name);
 	for (size_t i = 0; i < draft->n; i++) {
-		struct model_server *server = &draft->items[i];
-		if (is_server_name(server->name) &&
-			(last == NULL || strcmp(last, server->name) != 0)) {
-			last = server->name;
-			continue;
+		struct model_server *server = &draft->items[i].server;
+		const char *name = server->name;
+		if (is_server_name(name) && (last == NULL || strcmp(last, name) != 0)) {
+			last = name;
+		} else {
+			name = name_from_address(&draft->arena, server->address);
 		}
-		server->name = name_from_address(&draft->arena, server->address);
-		is_renamed = true;
+		server->name = with_suffix(draft, name);
 	}
-	if (is_renamed) {
-		sort_servers(draft, compare_by_name);
-	}
+	sort_draft(draft, compare_by_name);
 }
 
 static const char *pack_text(char **end, const char *text)
@@ -236,28 +327,60 @@ static const char *pack_text(char **end, const char *text)
 /* All of a backend's servers are one block: there are many, and each is small. */
 static struct endpoints_servers pack(const struct draft *draft)
 {
-	size_t size = draft->n * sizeof(*draft->items);
+	struct endpoints_servers servers = {0};
+	size_t size = draft->n * sizeof(*servers.items);
 
+	servers.refused = draft->refused ? xstrdup(draft->refused) : NULL;
 	if (draft->n == 0) {
-		return (struct endpoints_servers){0};
+		return servers;
 	}
 	for (size_t i = 0; i < draft->n; i++) {
-		size += strlen(draft->items[i].name) + strlen(draft->items[i].address) + 2;
+		const struct model_server *server = &draft->items[i].server;
+		size += strlen(server->name) + strlen(server->address) + 2;
 	}
-	struct endpoints_servers servers = {xmalloc(size), draft->n};
+	servers.items = xmalloc(size);
+	servers.n = draft->n;
 	char *end = (char *)&servers.items[draft->n];
 	for (size_t i = 0; i < draft->n; i++) {
-		servers.items[i].name = pack_text(&end, draft->items[i].name);
-		servers.items[i].address = pack_text(&end, draft->items[i].address);
+		const struct model_server *server = &draft->items[i].server;
+		servers.items[i] = (struct model_server){
+			.name = pack_text(&end, server->name),
+			.address = pack_text(&end, server->address),
+			.is_draining = server->is_draining,
+		};
 	}
 	return servers;
 }
 
-struct endpoints_servers endpoints_collect(
-	const struct store *store, const struct service *service, int32_t number)
+static const char *transport_suffix(const char *protocol)
 {
-	struct draft draft = {0};
+	static const struct {
+		const char *protocol;
+		const char *suffix;
+	} rows[] = {
+		{"kubernetes.io/h2c", MODEL_SUFFIX_H2C},
+		{"kubernetes.io/wss", MODEL_SUFFIX_HTTPS},
+		{"https", MODEL_SUFFIX_HTTPS},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		/* Names of services, as IANA keeps them, have no case. */
+		if (strcasecmp(protocol, rows[i].protocol) == 0) {
+			return rows[i].suffix;
+		}
+	}
+	return "";
+}
+
+struct endpoints_servers endpoints_collect(const struct store *store, const struct service *service,
+	int32_t number, bool can_use_loopback)
+{
 	const struct service_port *port = find_by_number(service, number);
+	struct draft draft = {
+		.is_ipv6_first = strcmp(obj_str(service, service->primary_family), "IPv6") == 0,
+		.can_use_loopback = can_use_loopback,
+		.suffix = port ? transport_suffix(obj_str(service, port->app_protocol)) : "",
+	};
 	size_t n_slices;
 	const struct endpoint_slice *const *slices = store_slices(
 		store, object_namespace(&service->head), object_name(&service->head), &n_slices);
@@ -265,7 +388,9 @@ struct endpoints_servers endpoints_collect(
 	for (size_t i = 0; port != NULL && i < n_slices; i++) {
 		collect_slice(&draft, slices[i], obj_str(service, port->name));
 	}
+	drop_second_families(&draft);
 	drop_duplicates(&draft);
+	settle_states(&draft);
 	settle_names(&draft);
 	struct endpoints_servers servers = pack(&draft);
 	free(draft.items);
@@ -279,7 +404,8 @@ bool endpoints_equal(const struct endpoints_servers *a, const struct endpoints_s
 		return false;
 	}
 	for (size_t i = 0; i < a->n; i++) {
-		if (compare_by_name(&a->items[i], &b->items[i]) != 0) {
+		if (compare_servers(&a->items[i], &b->items[i]) != 0 ||
+			a->items[i].is_draining != b->items[i].is_draining) {
 			return false;
 		}
 	}
@@ -289,5 +415,6 @@ bool endpoints_equal(const struct endpoints_servers *a, const struct endpoints_s
 void endpoints_fini(struct endpoints_servers *servers)
 {
 	free(servers->items);
+	free(servers->refused);
 	*servers = (struct endpoints_servers){0};
 }

@@ -26,18 +26,27 @@ struct endpoints_servers {
 	struct model_server *items; /* one block, sorted by name, with the names and addresses
 				       behind; NULL when n is 0 */
 	size_t n;
+	char *refused; /* an address that was refused (address.h), the first in order of text; NULL
+			  = none */
 };
 
 /*
  * The servers for port `number` of a Service: the ready endpoints of all its EndpointSlices, each
- * address once.
+ * address once, and a pod with addresses of both families by the Service's first one (IPv4 when it
+ * does not say). Endpoints that are terminating and still serving drain, or take the requests when
+ * none is ready.
  *
  * A server is named after its pod; where that is no name for HAProxy, or another address has it
- * already, after its address. Source:
- * https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions.
+ * already, after its address. The transport that the port's appProtocol asks for is added
+ * (MODEL_SUFFIX_*). Release with endpoints_fini().
+ *
+ * Sources: https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions,
+ * KEP-1669 (terminating endpoints), KEP-3726 (appProtocol).
  */
-struct endpoints_servers endpoints_collect(
-	const struct store *store, const struct service *service, int32_t number) MUST_USE;
+struct endpoints_servers endpoints_collect(const struct store *store, const struct service *service,
+	int32_t number, bool can_use_loopback) MUST_USE;
+
+/* The same servers? What was refused does not count. */
 bool endpoints_equal(const struct endpoints_servers *a, const struct endpoints_servers *b) MUST_USE;
 void endpoints_fini(struct endpoints_servers *servers);
 

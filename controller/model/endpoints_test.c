@@ -29,16 +29,19 @@ static struct store *store_with(const char *service_ports)
 	return store;
 }
 
-/* "name=address name=address" */
+/* "name=address name=address", a "!" behind those that drain, and "refused address" */
 static void check(struct store *store, int32_t port, const char *expected)
 {
 	struct endpoints_servers servers =
-		endpoints_collect(store, store_service(store, "a", "web"), port);
+		endpoints_collect(store, store_service(store, "a", "web"), port, false);
 	struct buf text = BUF_INIT(0);
 
 	for (size_t i = 0; i < servers.n; i++) {
-		buf_printf(&text, "%s%s=%s", i ? " " : "", servers.items[i].name,
-			servers.items[i].address);
+		buf_printf(&text, "%s%s=%s%s", i ? " " : "", servers.items[i].name,
+			servers.items[i].address, servers.items[i].is_draining ? "!" : "");
+	}
+	if (servers.refused != NULL) {
+		buf_printf(&text, " refused %s", servers.refused);
 	}
 	assert_string_equal(buf_str(&text), expected);
 	buf_fini(&text);
@@ -123,7 +126,164 @@ static void test_readiness(void **state)
 		    "'targetRef':{'kind':'Pod','name':'p4'}},"
 		    "{'addresses':['10.0.0.5'],'conditions':{'ready':null},'targetRef':{'kind':'"
 		    "Pod','name':'p5'}}",
-		"p1=10.0.0.1:8080 p2=10.0.0.2:8080 p5=10.0.0.5:8080");
+		"p1=10.0.0.1:8080 p2=10.0.0.2:8080 p4=10.0.0.4:8080! p5=10.0.0.5:8080");
+}
+
+#define POD(name, address, conditions)                                                             \
+	"{'addresses':['" address "'],'conditions':{" conditions                                   \
+	"},'targetRef':{'kind':'Pod','name':'" name "'}}"
+#define IS_READY       "'ready':true,'serving':true,'terminating':false"
+#define IS_TERMINATING "'ready':false,'serving':true,'terminating':true"
+#define IS_GONE	       "'ready':false,'serving':false,'terminating':true"
+
+static void test_terminating(void **state)
+{
+	(void)state;
+	/* Nothing else is left. */
+	check_slice(POD("p1", "10.0.0.1", IS_TERMINATING) "," POD("p2", "10.0.0.2", IS_GONE),
+		"p1=10.0.0.1:8080");
+	check_slice(POD("p1", "10.0.0.1", IS_TERMINATING) "," POD("p2", "10.0.0.2", IS_READY),
+		"p1=10.0.0.1:8080! p2=10.0.0.2:8080");
+	/* Not ready, and not on its way out; serving unknown; terminating unknown. */
+	check_slice(
+		POD("p1", "10.0.0.1", "'ready':false,'serving':true,'terminating':false") "," POD(
+			"p2", "10.0.0.2", "'ready':false,'terminating':true") "," POD("p3",
+			"10.0.0.3", "'ready':false,'serving':true"),
+		"");
+	/* publishNotReadyAddresses: the cluster says ready whatever the pod does. */
+	check_slice(POD("p1", "10.0.0.1", "'ready':true,'serving':false,'terminating':true"),
+		"p1=10.0.0.1:8080");
+	/* In two slices at once: the better one counts. */
+	check_slice(POD("p1", "10.0.0.1", IS_TERMINATING) "," POD("p1", "10.0.0.1", IS_READY),
+		"p1=10.0.0.1:8080");
+}
+
+static void check_families(const char *families, const char *endpoints, const char *expected)
+{
+	struct store *store = store_new();
+
+	testing_put(store, KUBE_SERVICE,
+		"{'metadata':{'namespace':'a','name':'web'},'spec':{%s'ports':[{'port':80}]}}",
+		families);
+	put_slice(store, "s", "{'port':8080}", endpoints);
+	check(store, 80, expected);
+	store_free(store);
+}
+
+/* A pod with two addresses is one server. */
+static void test_dual_stack(void **state)
+{
+	const char *both = POD("p1", "fd00::1", IS_READY) "," POD("p1", "10.0.0.1", IS_READY);
+
+	(void)state;
+	check_families("", both, "p1=10.0.0.1:8080");
+	check_families("'ipFamilies':['IPv4','IPv6'],", both, "p1=10.0.0.1:8080");
+	check_families("'ipFamilies':['IPv6','IPv4'],", both, "p1=[fd00::1]:8080");
+	check_families("'ipFamilies':['IPv6'],", both, "p1=[fd00::1]:8080");
+	check_families("'ipFamilies':[],", both, "p1=10.0.0.1:8080");
+	/* The slices of the families change one after the other: the first family is the truth. */
+	check_families("", POD("p1", "fd00::1", IS_READY) "," POD("p1", "10.0.0.1", IS_GONE), "");
+	/* Pods that have only the other one are reached by it. */
+	check_families("", POD("p1", "fd00::1", IS_READY) "," POD("p2", "10.0.0.2", IS_READY),
+		"p1=[fd00::1]:8080 p2=10.0.0.2:8080");
+	/* Without pods nobody can say which are one. */
+	check_families("", "{'addresses':['fd00::1']},{'addresses':['10.0.0.1']}",
+		"10.0.0.1_8080=10.0.0.1:8080 fd00::1_8080=[fd00::1]:8080");
+}
+
+static void test_refused_addresses(void **state)
+{
+	static const char *const forbidden[] = {"127.0.0.1", "127.255.255.254", "169.254.169.254",
+		"224.0.0.1", "239.1.2.3", "240.0.0.1", "255.255.255.255", "0.0.0.0", "0.1.2.3",
+		"::1", "::", "fe80::1", "febf::1", "ff02::1", "::ffff:127.0.0.1",
+		"::ffff:169.254.169.254"};
+	static const char *const allowed[] = {
+		"126.255.255.255", "128.0.0.1", "169.253.0.1", "223.255.255.255", "fec0::1", "::2"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(forbidden) + ARRAY_LEN(allowed); i++) {
+		bool is_forbidden = i < ARRAY_LEN(forbidden);
+		const char *ip = is_forbidden ? forbidden[i] : allowed[i - ARRAY_LEN(forbidden)];
+		bool is_six = strchr(ip, ':') != NULL;
+		struct buf endpoint = BUF_INIT(0);
+		struct buf expected = BUF_INIT(0);
+		buf_printf(&endpoint, "{'addresses':['%s']}", ip);
+		if (is_forbidden) {
+			buf_append_str(&expected, " refused ");
+		} else {
+			buf_printf(&expected, "%s_8080=", ip);
+		}
+		buf_printf(&expected, is_six ? "[%s]:8080" : "%s:8080", ip);
+		check_slice(buf_str(&endpoint), buf_str(&expected));
+		buf_fini(&endpoint);
+		buf_fini(&expected);
+	}
+	/* The others work; which one is named does not depend on the order. */
+	check_slice("{'addresses':['169.254.1.1']},{'addresses':['10.0.0.1']},"
+		    "{'addresses':['127.0.0.1']}",
+		"10.0.0.1_8080=10.0.0.1:8080 refused 127.0.0.1:8080");
+}
+
+static void test_loopback_is_allowed(void **state)
+{
+	struct store *store = store_with("{'port':80}");
+
+	(void)state;
+	put_slice(store, "s", "{'port':8080}",
+		"{'addresses':['127.0.0.1']},{'addresses':['169.254.169.254']}");
+	struct endpoints_servers servers =
+		endpoints_collect(store, store_service(store, "a", "web"), 80, true);
+	assert_int_equal(servers.n, 1);
+	assert_string_equal(servers.items[0].address, "127.0.0.1:8080");
+	assert_string_equal(servers.refused, "169.254.169.254:8080");
+	endpoints_fini(&servers);
+	store_free(store);
+}
+
+static void test_transports(void **state)
+{
+	static const struct {
+		const char *protocol;
+		const char *expected;
+		enum model_transport transport;
+	} cases[] = {
+		{"", "10.0.0.2_8080=10.0.0.2:8080 p1=10.0.0.1:8080", MODEL_TRANSPORT_HTTP},
+		{"'appProtocol':'http',", "10.0.0.2_8080=10.0.0.2:8080 p1=10.0.0.1:8080",
+			MODEL_TRANSPORT_HTTP},
+		{"'appProtocol':'kubernetes.io/ws',",
+			"10.0.0.2_8080=10.0.0.2:8080 p1=10.0.0.1:8080", MODEL_TRANSPORT_HTTP},
+		{"'appProtocol':'kubernetes.io/h2c',",
+			"10.0.0.2_8080_h2c=10.0.0.2:8080 p1_h2c=10.0.0.1:8080",
+			MODEL_TRANSPORT_H2C},
+		{"'appProtocol':'https',",
+			"10.0.0.2_8080_https=10.0.0.2:8080 p1_https=10.0.0.1:8080",
+			MODEL_TRANSPORT_HTTPS},
+		{"'appProtocol':'HTTPS',",
+			"10.0.0.2_8080_https=10.0.0.2:8080 p1_https=10.0.0.1:8080",
+			MODEL_TRANSPORT_HTTPS},
+		{"'appProtocol':'kubernetes.io/wss',",
+			"10.0.0.2_8080_https=10.0.0.2:8080 p1_https=10.0.0.1:8080",
+			MODEL_TRANSPORT_HTTPS},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct store *store = store_new();
+		testing_put(store, KUBE_SERVICE,
+			"{'metadata':{'namespace':'a','name':'web'},'spec':{'ports':[{%s'port':80}]"
+			"}}",
+			cases[i].protocol);
+		put_slice(store, "s", "{'port':8080}",
+			POD("p1", "10.0.0.1", IS_READY) ",{'addresses':['10.0.0.2']}");
+		check(store, 80, cases[i].expected);
+		const char *name = strrchr(cases[i].expected, ' ') + 1;
+		CLEANUP(free_ptr) char *server = xstrndup(name, strcspn(name, "="));
+		assert_int_equal(model_server_transport(server), cases[i].transport);
+		store_free(store);
+	}
+	assert_int_equal(model_server_transport("_h2c"), MODEL_TRANSPORT_HTTP);
+	assert_int_equal(model_server_transport("h2c"), MODEL_TRANSPORT_HTTP);
+	assert_int_equal(model_server_transport("p_h2c_"), MODEL_TRANSPORT_HTTP);
 }
 
 static void test_addresses(void **state)
@@ -241,13 +401,13 @@ static void test_equal(void **state)
 	put_slice(store, "s1", "{'port':8080}",
 		"{'addresses':['10.0.0.1']},{'addresses':['10.0.0.2']}");
 	const struct service *service = store_service(store, "a", "web");
-	struct endpoints_servers a = endpoints_collect(store, service, 80);
+	struct endpoints_servers a = endpoints_collect(store, service, 80, false);
 	put_slice(store, "s1", "{'port':8080}",
 		"{'addresses':['10.0.0.2']},{'addresses':['10.0.0.1']}");
-	struct endpoints_servers b = endpoints_collect(store, service, 80);
+	struct endpoints_servers b = endpoints_collect(store, service, 80, false);
 	put_slice(store, "s1", "{'port':8080}",
 		"{'addresses':['10.0.0.2']},{'addresses':['10.0.0.3']}");
-	struct endpoints_servers c = endpoints_collect(store, service, 80);
+	struct endpoints_servers c = endpoints_collect(store, service, 80, false);
 	struct endpoints_servers none = {0};
 	assert_true(endpoints_equal(&a, &b));
 	assert_false(endpoints_equal(&a, &c));
@@ -266,6 +426,11 @@ int main(void)
 		cmocka_unit_test(test_find_port),
 		cmocka_unit_test(test_find_port_of_nothing),
 		cmocka_unit_test(test_readiness),
+		cmocka_unit_test(test_terminating),
+		cmocka_unit_test(test_dual_stack),
+		cmocka_unit_test(test_refused_addresses),
+		cmocka_unit_test(test_loopback_is_allowed),
+		cmocka_unit_test(test_transports),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_same_names),

@@ -61,6 +61,7 @@ struct model *model_new(const struct model_options *options)
 		.default_namespace = copy_or_null(options->default_namespace),
 		.default_service = copy_or_null(options->default_service),
 		.default_port = copy_or_null(options->default_port),
+		.can_use_loopback = options->can_use_loopback,
 	};
 	if (options->default_service != NULL) {
 		struct ingress_node *node = xcalloc(1, sizeof(*node));
@@ -95,6 +96,7 @@ static void free_service(struct service_node *node)
 static void free_backend(struct backend_node *backend)
 {
 	free((void *)backend->public.servers);
+	free(backend->refused);
 	free(backend);
 }
 
@@ -210,6 +212,23 @@ const struct model_backend *model_find_backend(const struct model *model, const 
 		table_find(&model->backends, hash_str(name), name, backend_has_name);
 
 	return backend ? &backend->public : NULL;
+}
+
+static bool has_suffix(const char *text, const char *suffix)
+{
+	size_t len = strlen(text);
+	size_t suffix_len = strlen(suffix);
+
+	return len > suffix_len && strcmp(text + len - suffix_len, suffix) == 0;
+}
+
+enum model_transport model_server_transport(const char *server)
+{
+	if (has_suffix(server, MODEL_SUFFIX_H2C)) {
+		return MODEL_TRANSPORT_H2C;
+	}
+	return has_suffix(server, MODEL_SUFFIX_HTTPS) ? MODEL_TRANSPORT_HTTPS
+						      : MODEL_TRANSPORT_HTTP;
 }
 
 static const char *slot_value(const struct slot *slot)

@@ -42,9 +42,24 @@ extern const char *const model_map_files[MODEL_MAP_COUNT];
 /* The named defaults section (haproxy-cfg/20-profiles.cfg) that backends come from. */
 #define MODEL_PROFILE_HTTP "http_profile"
 
+/* How requests go to a server. */
+enum model_transport { MODEL_TRANSPORT_HTTP, MODEL_TRANSPORT_H2C, MODEL_TRANSPORT_HTTPS };
+
+/* It is part of the server's name, and so read back like everything else: what is told of a server
+ * when it is added can't be changed, so another transport is another server. Names of pods have no
+ * '_'. */
+#define MODEL_SUFFIX_H2C   "_h2c"
+#define MODEL_SUFFIX_HTTPS "_https"
+
+enum model_transport model_server_transport(const char *server) MUST_USE;
+
 struct model_server {
-	const char *name;    /* unique in its backend: the pod's name, or the address */
+	const char *name; /* unique in its backend: the pod's name or the address, and the transport
+			   */
 	const char *address; /* "10.0.0.1:8080", "[fd00::1]:8080" */
+	/* Finishes its requests and gets no new ones. One that HAProxy does not have is not added.
+	 */
+	bool is_draining;
 };
 
 struct model_backend {
@@ -91,6 +106,9 @@ struct model_options {
 	const char *default_namespace; /* Service of the class-wide default backend; NULL = none */
 	const char *default_service;
 	const char *default_port; /* number or name */
+	/* Endpoints on 127.0.0.0/8 and ::1 are taken: for objects that the operator wrote himself.
+	 */
+	bool can_use_loopback;
 };
 
 struct model;

@@ -81,6 +81,7 @@ struct backend_node {
 				      */
 	struct service_node *service;
 	struct backend_node *next_of_service;
+	char *refused;	  /* owned: an endpoint's address that is not used; NULL = none */
 	uint32_t n_slots; /* slots that lead here; it goes with the last one */
 	int32_t port;
 	char name[];

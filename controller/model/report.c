@@ -65,13 +65,39 @@ static struct diag port_diag(const struct claim *claim)
 	return diag;
 }
 
+/* The route is right; is there something to send its requests to? */
+static bool backend_diag(const struct claim *claim, struct diag *ret_diag)
+{
+	const struct service_node *service = claim->service;
+	const struct backend_node *backend = claim->slot->backend;
+
+	if (backend->refused != NULL) {
+		*ret_diag = (struct diag){DIAG_ENDPOINT_REFUSED,
+			claim_field(claim, "backend.service.name"),
+			xasprintf("Service %s/%s has an endpoint at %s, a loopback, link-local, "
+				  "multicast or unspecified address, which gets no requests: use "
+				  "addresses of pods",
+				service->namespace, service->name, backend->refused)};
+		return true;
+	}
+	if (backend->public.n_servers == 0) {
+		*ret_diag = (struct diag){DIAG_NO_ENDPOINTS,
+			claim_field(claim, "backend.service.name"),
+			xasprintf("Service %s/%s has no ready endpoint: requests get 503 until it "
+				  "has; look at its selector and at its pods' readiness",
+				service->namespace, service->name)};
+		return true;
+	}
+	return false;
+}
+
 static bool claim_diag(const struct claim *claim, struct diag *ret_diag)
 {
 	const struct service_node *service = claim->service;
 
 	switch ((enum claim_status)claim->status) {
 	case CLAIM_OK:
-		return false;
+		return backend_diag(claim, ret_diag);
 	case CLAIM_TAKEN:
 		/* To stand behind rules, or behind an Ingress, is what these default backends are
 		 * for. */

@@ -85,18 +85,40 @@ static void host_release(struct model *model, struct host_node *host)
 	free(host);
 }
 
+/* The Ingresses whose requests go to this backend say something else about it now. */
+static void touch_claims_of(struct model *model, const struct backend_node *backend)
+{
+	for (const struct claim *claim = backend->service->claims; claim != NULL;
+		claim = claim->next_of_service) {
+		if (claim->slot != NULL && claim->slot->backend == backend &&
+			claim->slot->winner == claim) {
+			model_touch_ingress(model, claim->ingress->namespace, claim->ingress->name);
+		}
+	}
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
 void backend_refresh(struct model *model, const struct store *store, struct backend_node *backend)
 {
 	const struct service *service =
 		store_service(store, backend->service->namespace, backend->service->name);
 	struct model_backend *public = &backend->public;
 	struct endpoints_servers servers = {0};
-	struct endpoints_servers old = {(struct model_server *)public->servers, public->n_servers};
+	struct endpoints_servers old = {
+		(struct model_server *)public->servers, public->n_servers, backend->refused};
 
 	if (service != NULL) {
-		servers = endpoints_collect(store, service, backend->port);
+		servers = endpoints_collect(
+			store, service, backend->port, model->options.can_use_loopback);
 	}
-	if (endpoints_equal(&servers, &old)) {
+	if ((servers.n > 0) != (old.n > 0) || !same_text(servers.refused, old.refused)) {
+		touch_claims_of(model, backend);
+	}
+	if (endpoints_equal(&servers, &old) && same_text(servers.refused, old.refused)) {
 		endpoints_fini(&servers);
 		return;
 	}
@@ -104,6 +126,7 @@ void backend_refresh(struct model *model, const struct store *store, struct back
 	endpoints_fini(&old);
 	public->servers = servers.items;
 	public->n_servers = servers.n;
+	backend->refused = servers.refused;
 	model_touch_backend(model, public->name);
 }
 
@@ -149,6 +172,7 @@ static void backend_release(struct model *model, struct backend_node *backend)
 	model_touch_backend(model, name);
 	model->n_servers -= backend->public.n_servers;
 	free((void *)backend->public.servers);
+	free(backend->refused);
 	free(backend);
 }
 
@@ -197,6 +221,7 @@ void slot_decide(struct model *model, const struct store *store, struct slot *sl
 	slot->winner = winner;
 	if (backend != slot->backend) {
 		model_touch_entry(model, slot->map, slot->key);
+		model_touch_ingress(model, winner->ingress->namespace, winner->ingress->name);
 	}
 	/* Taken before released, so that a backend that stays is never dropped in between. */
 	backend_release(model, slot->backend);

@@ -63,8 +63,11 @@ static void copy_backends(struct applied *applied, const struct model *model)
 	while ((wanted = model_next_backend(model, &position)) != NULL) {
 		struct applied_backend *backend = applied_add_backend(applied, wanted->name);
 		for (size_t i = 0; i < wanted->n_servers; i++) {
-			applied_set_server(applied, backend, wanted->servers[i].name,
-				wanted->servers[i].address, APPLIED_READY);
+			const struct model_server *server = &wanted->servers[i];
+			if (!server->is_draining) {
+				applied_set_server(applied, backend, server->name, server->address,
+					APPLIED_READY);
+			}
 		}
 	}
 }
@@ -244,11 +247,14 @@ static int compare_entries(const void *a, const void *b)
 
 static void dump_backend(const struct applied_backend *backend, struct buf *buf)
 {
+	static const char *const words[] = {
+		[APPLIED_READY] = "", [APPLIED_DRAIN] = " drain", [APPLIED_MAINT] = " maint"};
+
 	buf_printf(buf, "backend %s\n", backend->name);
 	for (uint32_t i = 0; i < backend->n_servers; i++) {
 		const struct applied_server *server = &backend->servers[i];
 		buf_printf(buf, "  server %s %s%s\n", server->name, server->address,
-			server->admin == APPLIED_MAINT ? " maint" : "");
+			words[server->admin]);
 	}
 }
 

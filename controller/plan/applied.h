@@ -24,6 +24,7 @@
 
 enum applied_admin {
 	APPLIED_READY,
+	APPLIED_DRAIN, /* finishes its requests and gets no new ones */
 	APPLIED_MAINT, /* not in use: just added, or on its way out */
 };
 
@@ -55,7 +56,8 @@ struct applied {
 struct applied *applied_new(void) MUST_USE;
 void applied_free(struct applied *applied);
 
-/* What HAProxy will have after a reload with everything that the model wants. */
+/* What HAProxy will have after a reload with everything that the model wants: draining servers are
+ * not in it, as they get no new requests. */
 struct applied *applied_from_model(const struct model *model) MUST_USE;
 
 unsigned applied_shard(const char *backend) MUST_USE;

@@ -84,6 +84,9 @@ static void op_entry(struct planner *planner, enum plan_op_kind kind, enum model
 static void plan_new_server(
 	struct planner *planner, const char *backend, const struct model_server *server)
 {
+	if (server->is_draining) {
+		return;
+	}
 	op_server(planner, PLAN_OP_SERVER_ADD, backend, server->name, server->address);
 	op_server(planner, PLAN_OP_SERVER_ENABLE, backend, server->name, NULL);
 }
@@ -97,13 +100,28 @@ static void plan_old_server(
 	op_server(planner, PLAN_OP_SERVER_DEL, backend, server->name, NULL);
 }
 
+/* What it has to finish is at the address where it is. */
+static void plan_draining_server(struct planner *planner, const char *backend,
+	const struct model_server *wanted, const struct applied_server *have)
+{
+	if (have->admin == APPLIED_MAINT || strcmp(wanted->address, have->address) != 0) {
+		plan_old_server(planner, backend, have);
+	} else if (have->admin == APPLIED_READY) {
+		op_server(planner, PLAN_OP_SERVER_DRAIN, backend, wanted->name, NULL);
+	}
+}
+
 static void plan_kept_server(struct planner *planner, const char *backend,
 	const struct model_server *wanted, const struct applied_server *have)
 {
+	if (wanted->is_draining) {
+		plan_draining_server(planner, backend, wanted, have);
+		return;
+	}
 	if (strcmp(wanted->address, have->address) != 0) {
 		op_server(planner, PLAN_OP_SERVER_ADDRESS, backend, wanted->name, wanted->address);
 	}
-	if (have->admin == APPLIED_MAINT) {
+	if (have->admin != APPLIED_READY) {
 		op_server(planner, PLAN_OP_SERVER_ENABLE, backend, wanted->name, NULL);
 	}
 }

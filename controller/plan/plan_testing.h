@@ -184,6 +184,16 @@ static inline const char *simulator_do_old_backend(struct simulator *simulator, 
 	return NULL;
 }
 
+static inline bool simulator_has_ready_server(const struct applied_backend *backend)
+{
+	for (uint32_t i = 0; i < backend->n_servers; i++) {
+		if (backend->servers[i].admin == APPLIED_READY) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static inline const char *simulator_do_old_server(struct simulator *simulator, struct plan_op *op,
 	struct applied_backend *backend, struct applied_server *server)
 {
@@ -192,8 +202,15 @@ static inline const char *simulator_do_old_server(struct simulator *simulator, s
 		simulator_is_led_to(simulator, op->backend)) {
 		return "entries lead to the backend";
 	}
-	if (op->kind == PLAN_OP_SERVER_DISABLE) {
+	if (op->kind == PLAN_OP_SERVER_DRAIN) {
 		if (server->admin != APPLIED_READY) {
+			return "the server is not in use";
+		}
+		server->admin = APPLIED_DRAIN;
+		return simulator_has_ready_server(backend) ? NULL : "nothing is left to serve";
+	}
+	if (op->kind == PLAN_OP_SERVER_DISABLE) {
+		if (server->admin == APPLIED_MAINT) {
 			return "the server is in maintenance";
 		}
 		server->admin = APPLIED_MAINT;
@@ -231,7 +248,7 @@ static inline const char *simulator_do_server(struct simulator *simulator, struc
 			(enum applied_admin)server->admin);
 		return NULL;
 	case PLAN_OP_SERVER_ENABLE:
-		if (server->admin != APPLIED_MAINT) {
+		if (server->admin == APPLIED_READY) {
 			return "the server is in use already";
 		}
 		server->admin = APPLIED_READY;

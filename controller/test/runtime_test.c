@@ -47,7 +47,7 @@ static void test_observe_what_the_file_has(void **state)
 	runtime_observe(test);
 	const struct applied_backend *backend =
 		applied_find_backend(test->applied, "t_svc_file_80");
-	assert_int_equal(applied_find_server(backend, "s1")->admin, APPLIED_MAINT);
+	assert_int_equal(applied_find_server(backend, "s1")->admin, APPLIED_DRAIN);
 	assert_int_equal(applied_find_server(backend, "s2")->admin, APPLIED_READY);
 }
 
@@ -98,6 +98,14 @@ static void test_servers_and_entries(void **state)
 		SERVER(DEL, b, "pod-1"),
 		SERVER(DISABLE, b, "s1"),
 		SERVER(DEL, b, "s1"),
+		SERVER(DRAIN, b, "pod-2"),
+		SERVER(DRAIN, b, "s2"),
+	};
+	/* From draining back into use, and out of it. */
+	struct plan_op drained[] = {
+		SERVER(ENABLE, b, "pod-2"),
+		SERVER(DISABLE, b, "s2"),
+		SERVER(DEL, b, "s2"),
 	};
 
 	runtime_apply(test, ops, ARRAY_LEN(ops));
@@ -107,10 +115,15 @@ static void test_servers_and_entries(void **state)
 	runtime_apply(test, more, ARRAY_LEN(more));
 	runtime_assert_result(test, ARRAY_LEN(more), 0, 0, 0);
 	runtime_assert_applied(test);
+	CLEANUP(free_ptr) char *draining = runtime_dump(test->applied);
+	assert_non_null(strstr(draining, "  server pod-2 [fd00::102:304]:8080 drain\n"
+					 "  server s2 10.0.0.2:80 drain\n"));
+	runtime_apply(test, drained, ARRAY_LEN(drained));
+	runtime_assert_result(test, ARRAY_LEN(drained), 0, 0, 0);
+	runtime_assert_applied(test);
 	CLEANUP(free_ptr) char *seen = runtime_dump(test->applied);
 	assert_string_equal(seen, "backend t_svc_file_80\n"
 				  "  server pod-2 [fd00::102:304]:8080\n"
-				  "  server s2 10.0.0.2:80\n"
 				  "  server s3 10.0.0.10:65535\n"
 				  "  server s4 -:0\n"
 				  "backend t_svc_old_80\n"

@@ -16,7 +16,11 @@ func TestAccess(t *testing.T) {
 	r.c.Apply(t, class)
 	t.Cleanup(func() { r.c.Delete(t, class) })
 	r.start(t, 253, "--configmap="+harness.ControllerNamespace+"/headgate")
-	r.settle(t) // routes: Ingresses, classes, Services and EndpointSlices
+	// Routes: Ingresses, classes, Services and EndpointSlices.
+	objects := r.parse(t, "ingress access\n access.test Prefix / service1:80")
+	t.Cleanup(func() { r.remove(t, objects) })
+	r.apply(t, objects, nil)
+	r.want(t, r.requests(t, "GET http://access.test/ -> service1"))
 	granted := harness.GrantedAccess(t)
 	harness.Eventually(t, "granted and used access", func() error {
 		for _, err := range harness.CheckAccess(granted, r.c.UsedAccess(t)) {

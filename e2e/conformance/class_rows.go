@@ -102,6 +102,61 @@ var classRows = []Row{
 			GET http://annotated.test/ -> 404`,
 	},
 	{
+		Place: "API IngressSpec.ingressClassName", Says: "the annotation should be honoured where it is; decided: by option",
+		Options: []string{"--legacy-class-annotation"},
+		Objects: `
+			ingress by-annotation class=- kubernetes.io/ingress.class=headgate
+			  annotation.test Prefix / service1:80
+			ingress nobodys class=- kubernetes.io/ingress.class=nginx
+			  nginx.test Prefix / service1:80
+			ingress by-field
+			  field.test Prefix / service2:80`,
+		Requests: `
+			GET http://annotation.test/ -> service1
+			GET http://nginx.test/ -> 404
+			GET http://field.test/ -> service2`,
+	},
+	{
+		Place: "API IngressSpec.ingressClassName", Says: "new objects don't have both with different names",
+		Objects: `
+			ingress both kubernetes.io/ingress.class=other
+			  both.test Prefix / service1:80`,
+		Refused: "must match `ingressClassName` when both are specified",
+	},
+	{
+		Place: "API IngressClass", Says: "the default class has the annotation \"true\", and no other word",
+		Objects: `
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata:
+  name: nearly
+  annotations:
+    ingressclass.kubernetes.io/is-default-class: "yes"
+spec:
+  controller: headgate.dev/ingress-controller
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: nearly
+spec:
+  rules:
+    - host: nearly.test
+      http:
+        paths:
+          - path: /
+            pathType: Prefix
+            backend: {service: {name: service1, port: {number: 80}}}`,
+		Requests: `
+			GET http://nearly.test/ -> 404`,
+	},
+	{
+		Place: "API IngressClassSpec.controller", Says: "at most 250 characters",
+		Objects: `
+			class long example.com/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx`,
+		Refused: "Too long",
+	},
+	{
 		Place: "Ingress class, parameters", Says: "a class may have parameters; a kind that is not understood does no harm",
 		Objects: `
 apiVersion: networking.k8s.io/v1

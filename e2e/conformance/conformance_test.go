@@ -27,7 +27,13 @@ func TestConformance(t *testing.T) {
 		t.Run(table.name, func(t *testing.T) {
 			for i := range table.rows {
 				row := &table.rows[i]
-				t.Run(row.Place, func(t *testing.T) { requests += r.run(t, row) })
+				t.Run(row.Place, func(t *testing.T) {
+					at := *r
+					if len(row.Options) > 0 {
+						at.sites = nil // see apply
+					}
+					requests += at.run(t, row)
+				})
 			}
 		})
 	}
@@ -118,37 +124,22 @@ func (r *rig) run(t *testing.T, row *Row) (n int) {
 	t.Helper()
 	var made []runtime.Object
 	t.Cleanup(func() { r.remove(t, made) })
-	for i, step := range steps(row) {
+	for _, step := range steps(row) {
 		t.Logf("%s: %s", row.Place, step.Says)
-		objects, err := ParseObjects(step.Apply, home)
-		if err != nil {
-			t.Fatal(err)
-		}
-		gone, err := ParseObjects(step.Delete, home)
-		if err != nil {
-			t.Fatal(err)
-		}
-		requests, err := ParseRequests(step.Requests, home)
-		if err != nil {
-			t.Fatal(err)
-		}
+		objects := r.parse(t, step.Apply)
+		requests := r.requests(t, step.Requests)
 		if step.Younger {
 			r.nextSecond(t)
 		}
-		r.remove(t, gone)
+		r.remove(t, r.parse(t, step.Delete))
 		var last runtime.Object
 		if step.Refused != "" {
 			last, objects = objects[len(objects)-1], objects[:len(objects)-1]
 		}
-		r.prepare(t, objects)
-		r.c.Apply(t, objects...)
+		r.apply(t, objects, row.Options)
+		made = append(made, objects...)
 		if last != nil {
 			r.refused(t, last, step.Refused)
-		}
-		if i == 0 {
-			made = append(made, objects...)
-		} else {
-			made = append(objects, made...)
 		}
 		if len(requests) > 0 {
 			r.settle(t)
@@ -157,6 +148,35 @@ func (r *rig) run(t *testing.T, row *Row) (n int) {
 		n += len(requests)
 	}
 	return n
+}
+
+func (r *rig) parse(t *testing.T, text string) []runtime.Object {
+	t.Helper()
+	objects, err := ParseObjects(text, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
+func (r *rig) requests(t *testing.T, text string) []Request {
+	t.Helper()
+	requests, err := ParseRequests(text, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return requests
+}
+
+// apply applies objects and all that they need. Without sites it starts some, with
+// these options: they begin with everything.
+func (r *rig) apply(t *testing.T, objects []runtime.Object, options []string) {
+	t.Helper()
+	r.prepare(t, objects)
+	r.c.Apply(t, objects...)
+	if len(r.sites) == 0 {
+		r.start(t, 252, options...)
+	}
 }
 
 // nextSecond waits until an object that is made now has a later creation time than

@@ -49,26 +49,15 @@ func TestDocument(t *testing.T) {
 // show applies an example, sends its requests and looks for its reports.
 func (r *rig) show(t *testing.T, example *Example) {
 	t.Helper()
-	objects, err := ParseObjects(example.Objects, home)
-	if err != nil {
-		t.Fatal(err)
-	}
-	requests, err := ParseRequests(example.Requests, home)
-	if err != nil {
-		t.Fatal(err)
-	}
+	objects := r.parse(t, example.Objects)
+	requests := r.requests(t, example.Requests)
 	logs := map[*site]int{}
 	for _, s := range r.sites {
 		logs[s] = len(s.g.Log())
 	}
 	t.Cleanup(func() { r.remove(t, objects) })
-	r.prepare(t, objects)
-	r.c.Apply(t, objects...)
-	if len(r.sites) == 0 { // they begin with everything
-		r.start(t, 252, example.Options...)
-	} else {
-		r.settle(t)
-	}
+	r.apply(t, objects, example.Options)
+	r.settle(t)
 	r.want(t, requests)
 	for _, s := range r.sites {
 		for _, report := range example.Reports {

@@ -138,6 +138,18 @@ var hostRows = []Row{
 			GET http://*/ -> 404`,
 	},
 	{
+		Place: "API IngressRule.host", Says: "what is no host name is no host that a rule names (and a bad request to some HAProxy)",
+		Objects: `
+			ingress odd
+			  odd.test Prefix / service1:80`,
+		Requests: `
+			GET http://odd.test../ -> 404|400
+			GET http://odd..test/ -> 404|400
+			GET http://user@odd.test/ -> 404|400
+			GET http://odd.test@elsewhere.test/ -> 404|400
+			GET http://odd.test,elsewhere.test/ -> 404|400`,
+	},
+	{
 		Place: "API IngressRule.host", Says: "the absolute form of a target names the host (RFC 9112, 3.2.2)",
 		Objects: `
 			ingress absolute

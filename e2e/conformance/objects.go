@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"headgate.dev/e2e/harness"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -25,10 +26,12 @@ const (
 //	  default SERVICE:PORT
 //	  tls SECRET HOST …
 //	service NAME [namespace=NAME] PORT …  a port is 80:8080 or name=80:8080
+//	secret NAME [namespace=NAME] HOST …   of type kubernetes.io/tls, for these hosts
 //	class NAME CONTROLLER [default]
 //
-// "class=-" leaves the class out. PATH may be quoted by nothing: it has no space.
-// Objects without a namespace get this one.
+// "class=-" leaves the class out. Objects without a namespace get this one. The
+// certificate of a Secret is issued later; in YAML, `<certificate for HOST …>` as
+// tls.crt asks for it.
 func ParseObjects(text, namespace string) ([]runtime.Object, error) {
 	text = strings.TrimSpace(text)
 	if strings.HasPrefix(text, "apiVersion:") || strings.HasPrefix(text, "---") {
@@ -47,6 +50,8 @@ func ParseObjects(text, namespace string) ([]runtime.Object, error) {
 			objects = append(objects, ingress)
 		case "service":
 			objects = append(objects, newService(words[1:], namespace))
+		case "secret":
+			objects = append(objects, newSecret(words[1:], namespace))
 		case "class":
 			class := harness.IngressClass(words[1], words[2])
 			if len(words) > 3 && words[3] == "default" {
@@ -110,6 +115,49 @@ func newService(words []string, namespace string) runtime.Object {
 		namespace, ports = value, ports[1:]
 	}
 	return harness.Service(namespace, words[0], ports...)
+}
+
+// wantedHosts is the annotation of a Secret that asks for a certificate.
+const wantedHosts = "conformance/hosts"
+
+func newSecret(words []string, namespace string) runtime.Object {
+	hosts := words[1:]
+	if value, ok := strings.CutPrefix(hosts[0], "namespace="); ok {
+		namespace, hosts = value, hosts[1:]
+	}
+	secret := harness.TLSSecret(namespace, words[0], harness.KeyPair{})
+	secret.Annotations = map[string]string{wantedHosts: strings.Join(hosts, " ")}
+	return secret
+}
+
+// issue fills in the certificate and the key that a Secret asks for.
+func issue(ca *harness.CA, object runtime.Object) error {
+	hosts := ""
+	switch secret := object.(type) {
+	case *corev1.Secret:
+		hosts = secret.Annotations[wantedHosts]
+	case *unstructured.Unstructured:
+		text, _, _ := unstructured.NestedString(secret.Object, "stringData", corev1.TLSCertKey)
+		if text, ok := strings.CutPrefix(strings.TrimSpace(text), "<certificate for "); ok {
+			hosts = strings.TrimSuffix(text, ">")
+		}
+	}
+	if hosts == "" {
+		return nil
+	}
+	pair, err := ca.Issue(strings.Fields(hosts)...)
+	if err != nil {
+		return err
+	}
+	switch secret := object.(type) {
+	case *corev1.Secret:
+		secret.Data = map[string][]byte{corev1.TLSCertKey: pair.Cert, corev1.TLSPrivateKeyKey: pair.Key}
+	case *unstructured.Unstructured:
+		err = unstructured.SetNestedStringMap(secret.Object, map[string]string{
+			corev1.TLSCertKey: string(pair.Cert), corev1.TLSPrivateKeyKey: string(pair.Key),
+		}, "stringData")
+	}
+	return err
 }
 
 // addLine adds a line of an Ingress. Rules of one host follow each other.

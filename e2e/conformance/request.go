@@ -27,7 +27,8 @@ import (
 //
 // The right side is a Service, one of whose pods has to answer 200 and to have
 // seen method, path, query and Host as they were sent; or a status that
-// Headgate answers itself, with the Location if it is a redirect.
+// Headgate answers itself, with the Location if it is a redirect; "400|404" is one
+// of two.
 type Request struct {
 	Text string // as written
 
@@ -40,8 +41,8 @@ type Request struct {
 	Version string // "1.1", "1.0"
 	SNI     string
 
-	Service     string // namespace/name, or "" when Status is wanted
-	Status      int
+	Service     string // namespace/name, or "" when a status is wanted
+	Statuses    []int
 	Location    string
 	EveryPod    bool
 	Headers     []string // that the answer has to have
@@ -143,7 +144,13 @@ func (r *Request) parseAnswer(text, namespace string) error {
 	case len(words) == 0:
 		return fmt.Errorf("nothing after '->'")
 	case isStatus(words[0]):
-		r.Status, _ = strconv.Atoi(words[0])
+		for _, word := range strings.Split(words[0], "|") {
+			status, err := strconv.Atoi(word)
+			if err != nil {
+				return fmt.Errorf("%q is no status", word)
+			}
+			r.Statuses = append(r.Statuses, status)
+		}
 		if len(words) > 1 {
 			r.Location = words[1]
 		}
@@ -169,6 +176,5 @@ func (r *Request) parseAnswer(text, namespace string) error {
 }
 
 func isStatus(word string) bool {
-	n, err := strconv.Atoi(word)
-	return err == nil && len(word) == 3 && n >= 100
+	return len(word) >= 3 && strings.Trim(word, "0123456789|") == ""
 }

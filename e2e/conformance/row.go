@@ -3,12 +3,13 @@ package conformance
 // A Row is a sentence of the specification, objects that it speaks of, and the
 // answers that follow from it.
 type Row struct {
-	Place    string // where the specification says so; "API" stands for the API reference
-	Says     string // what it says, in our words
-	Objects  string // see ParseObjects
-	Requests string // see Request
-	Refused  string // the API server takes all objects but the last, of which it says this
-	Then     []Step // what happens next
+	Place    string   // where the specification says so; "API" stands for the API reference
+	Says     string   // what it says, in our words
+	Options  []string // of controllers that are started for this row
+	Objects  string   // see ParseObjects
+	Requests string   // see Request
+	Refused  string   // the API server takes all objects but the last, of which it says this
+	Then     []Step   // what happens next
 }
 
 // A Step changes what a row has made.

@@ -18,7 +18,8 @@ const PodPort = 8080
 // PodNetwork, and says in each answer which address was asked.
 //
 // A request can ask for behaviour: ?sleep=MS waits first, ?status=N answers
-// with that status, ?size=N sends a plain body of N bytes instead of Echo.
+// with that status, ?size=N sends a plain body of N bytes instead of Echo; for
+// what takes longer see serveStream.
 type Pods struct {
 	mu       sync.Mutex
 	servers  map[int]*http.Server
@@ -123,6 +124,9 @@ func (p *Pods) serve(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.requests[name]++
 	p.mu.Unlock()
+	if p.serveStream(w, r, name) {
+		return
+	}
 
 	query := r.URL.Query()
 	if ms, err := strconv.Atoi(query.Get("sleep")); err == nil {

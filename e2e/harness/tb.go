@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"fmt"
 	"os"
 	"time"
 )
@@ -36,6 +37,14 @@ func Eventually(t TB, what string, check func() error) {
 	if err := eventually(check); err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}
+}
+
+// Wait is Eventually for checks that report by an error.
+func Wait(what string, check func() error) error {
+	if err := eventually(check); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
 }
 
 // eventually is Eventually for code that has no test at hand.

@@ -177,8 +177,13 @@ static int set_up(void **state)
 	testing_put(f->store, KUBE_INGRESS_CLASS,
 		"{'metadata':{'name':'c'},'spec':{'controller':'ours'}}");
 	for (size_t i = 0; i < N_CLAIMANTS; i++) {
-		testing_put_service(
-			f->store, claimants[i].namespace, claimants[i].name, "{'port':80}");
+		const struct claimant *c = &claimants[i];
+		testing_put_service(f->store, c->namespace, c->name, "{'port':80}");
+		testing_put(f->store, KUBE_ENDPOINT_SLICE,
+			"{'metadata':{'namespace':'%s','name':'%s','labels':{'kubernetes.io/"
+			"service-name':'%s'}},'addressType':'IPv4','ports':[{'port':8080}],"
+			"'endpoints':[{'addresses':['10.0.0.1']}]}",
+			c->namespace, c->name, c->name);
 	}
 	*state = f;
 	return 0;

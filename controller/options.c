@@ -190,17 +190,37 @@ static bool read_default_backend(struct options *options, struct err *err)
 	       refuse_form(OPTION_DEFAULT_BACKEND, text, err);
 }
 
+/* What the pod says about itself (the downward API) is no option. */
+static bool read_pod_namespace(struct options *options, struct err *err)
+{
+	const char *namespace = getenv("POD_NAMESPACE");
+
+	if (namespace == NULL || namespace[0] == '\0') {
+		return true;
+	}
+	if (!is_object_name(namespace)) {
+		return err_set(err, ERR_INPUT,
+			"POD_NAMESPACE in the environment: '%s' is not the name of a namespace",
+			namespace);
+	}
+	options->own_namespace = xstrdup(namespace);
+	return true;
+}
+
 static bool read_config_map(struct options *options, struct err *err)
 {
 	const char *text = options_get(options, OPTION_CONFIG_MAP);
 
 	if (text == NULL) {
-		return true;
+		return read_pod_namespace(options, err);
 	}
-	return split_name(OPTION_CONFIG_MAP, text, &options->config_map_namespace,
-		       &options->config_map_name, err) &&
-	       (is_object_name(options->config_map_name) ||
-		       refuse_form(OPTION_CONFIG_MAP, text, err));
+	if (!split_name(OPTION_CONFIG_MAP, text, &options->config_map_namespace,
+		    &options->config_map_name, err) ||
+		!is_object_name(options->config_map_name)) {
+		return refuse_form(OPTION_CONFIG_MAP, text, err);
+	}
+	options->own_namespace = xstrdup(options->config_map_namespace);
+	return true;
 }
 
 static bool watches(const struct options *options, const char *namespace)
@@ -370,6 +390,7 @@ void options_fini(struct options *options)
 	free(options->default_namespace);
 	free(options->default_service);
 	free(options->default_port);
+	free(options->own_namespace);
 	free(options->config_map_namespace);
 	free(options->config_map_name);
 	*options = (struct options){0};

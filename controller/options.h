@@ -37,6 +37,7 @@ struct options {
 	char *default_namespace; /* parts of --default-backend; NULL = not set */
 	char *default_service;
 	char *default_port;
+	char *own_namespace;	    /* that of --configmap, else $POD_NAMESPACE; NULL = not known */
 	char *config_map_namespace; /* parts of --configmap; NULL = not set */
 	char *config_map_name;
 };

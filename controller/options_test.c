@@ -186,6 +186,7 @@ static void test_meanings(void **state)
 	assert_string_equal(options.default_port, "8http");
 	assert_string_equal(options.config_map_namespace, "infra");
 	assert_string_equal(options.config_map_name, "head.gate");
+	assert_string_equal(options.own_namespace, "infra");
 	options_fini(&options);
 	options_fini(&options);
 
@@ -229,6 +230,31 @@ static void test_watch(void **state)
 	assert_string_equal(err.text,
 		"--manifests and --ingress-selector exclude each other: give one of them");
 	options_fini(&options);
+}
+
+static void test_own_namespace(void **state)
+{
+	struct options options;
+	struct err err;
+
+	(void)state;
+	unsetenv("POD_NAMESPACE");
+	assert_int_equal(parse(&options, &err, NULL), OPTIONS_RUN);
+	assert_null(options.own_namespace);
+	options_fini(&options);
+	setenv("POD_NAMESPACE", "system", 1);
+	assert_int_equal(parse(&options, &err, NULL), OPTIONS_RUN);
+	assert_string_equal(options.own_namespace, "system");
+	options_fini(&options);
+	assert_int_equal(parse(&options, &err, "--configmap=infra/x", NULL), OPTIONS_RUN);
+	assert_string_equal(options.own_namespace, "infra");
+	options_fini(&options);
+	setenv("POD_NAMESPACE", "No Name", 1);
+	assert_int_equal(parse(&options, &err, NULL), OPTIONS_ERROR);
+	assert_string_equal(err.text,
+		"POD_NAMESPACE in the environment: 'No Name' is not the name of a namespace");
+	options_fini(&options);
+	unsetenv("POD_NAMESPACE");
 }
 
 static void test_watch_limit(void **state)
@@ -386,6 +412,7 @@ int main(void)
 		TEST(test_meanings),
 		TEST(test_watch),
 		TEST(test_watch_limit),
+		TEST(test_own_namespace),
 		TEST(test_paths_become_absolute),
 		TEST(test_mistakes),
 		TEST(test_mistakes_in_the_environment),

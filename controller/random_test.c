@@ -339,6 +339,7 @@ static void world_init(struct world *world, uint64_t seed)
 	*world = (struct world){.dice.random = seed * 0x9e3779b97f4a7c15u | 1};
 	snprintf(world->note, sizeof(world->note), "HEADGATE_SEED=%llu", (unsigned long long)seed);
 	world->options.controller_name = "ours";
+	world->options.parameters_namespace = "n0";
 	if (one_in(&world->dice, 4)) {
 		world->options.ingress_class = "c0";
 	}

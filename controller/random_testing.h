@@ -13,6 +13,7 @@
 #define N_INGRESSES  7
 #define N_SLICES     8
 #define N_CLASSES    3
+#define N_MAPS	     2
 
 /* Of a Service, as only manifests can have it. */
 #define HOSTILE_NAME "x y;z"
@@ -186,12 +187,26 @@ static inline void put_class(struct dice *dice)
 {
 	static const char *const controllers[] = {"ours", "ours", "theirs"};
 	static const char *const defaults[] = {"true", "false"};
+	static const char *const parameters[] = {"null", "{'kind':'ConfigMap','name':'m0'}",
+		"{'kind':'ConfigMap','name':'m1','scope':'Namespace','namespace':'n0'}",
+		"{'kind':'ConfigMap','name':'m1','scope':'Namespace','namespace':'n1'}"};
 
 	testing_put(dice->store, KUBE_INGRESS_CLASS,
-		"{'metadata':{'name':'c%u','annotations':{'ingressclass.kubernetes.io/"
-		"is-default-class':'%s'}},"
-		"'spec':{'controller':'%s'}}",
-		pick(dice, N_CLASSES), PICK_TEXT(dice, defaults), PICK_TEXT(dice, controllers));
+		"{'metadata':{'name':'c%u','creationTimestamp':'2024-01-01T00:00:0%uZ',"
+		"'annotations':{'ingressclass.kubernetes.io/is-default-class':'%s'}},"
+		"'spec':{'controller':'%s','parameters':%s}}",
+		pick(dice, N_CLASSES), pick(dice, 2), PICK_TEXT(dice, defaults),
+		PICK_TEXT(dice, controllers), PICK_TEXT(dice, parameters));
+}
+
+static inline void put_config_map(struct dice *dice)
+{
+	static const char *const data[] = {"", "'ssl-redirect':'true'", "'ssl-redirect':'false'",
+		"'ssl-redirect':'no'", "'x':'y'"};
+
+	testing_put(dice->store, KUBE_CONFIG_MAP,
+		"{'metadata':{'namespace':'n0','name':'m%u'},'data':{%s}}", pick(dice, N_MAPS),
+		PICK_TEXT(dice, data));
 }
 
 static inline void remove_one(struct dice *dice, enum kube_kind kind)
@@ -236,10 +251,10 @@ static inline void relist(struct dice *dice, enum kube_kind kind)
 
 static inline void happen(struct dice *dice)
 {
-	static const enum kube_kind kinds[] = {
-		KUBE_INGRESS, KUBE_SERVICE, KUBE_ENDPOINT_SLICE, KUBE_INGRESS_CLASS};
+	static const enum kube_kind kinds[] = {KUBE_INGRESS, KUBE_SERVICE, KUBE_ENDPOINT_SLICE,
+		KUBE_INGRESS_CLASS, KUBE_CONFIG_MAP};
 
-	switch (pick(dice, 16)) {
+	switch (pick(dice, 17)) {
 	case 0:
 	case 1:
 	case 2:
@@ -259,6 +274,9 @@ static inline void happen(struct dice *dice)
 		break;
 	case 11:
 		put_class(dice);
+		break;
+	case 16:
+		put_config_map(dice);
 		break;
 	case 12:
 		relist(dice, kinds[pick(dice, ARRAY_LEN(kinds))]);

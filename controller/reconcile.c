@@ -398,16 +398,25 @@ static void self_check(struct reconcile *reconcile)
 	buf_fini(&should);
 }
 
+static bool has_settings(const struct store_changes *changes)
+{
+	for (size_t i = 0; i < changes->n; i++) {
+		if (changes->items[i].kind == KUBE_CONFIG_MAP ||
+			changes->items[i].kind == KUBE_INGRESS_CLASS) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Takes up what was touched: store to model to keys that the plan looks at. */
 static void take_changes(struct reconcile *reconcile)
 {
 	struct store_changes changes = store_take_changes(reconcile->store);
 
 	model_update(reconcile->model, reconcile->store, &changes);
-	for (size_t i = 0; i < changes.n; i++) {
-		if (changes.items[i].kind == KUBE_CONFIG_MAP && reconcile->on_settings != NULL) {
-			reconcile->on_settings(reconcile->settings_ctx);
-		}
+	if (reconcile->on_settings != NULL && has_settings(&changes)) {
+		reconcile->on_settings(reconcile->settings_ctx);
 	}
 	reconcile->n_changes = changes.n;
 	store_changes_fini(&changes);

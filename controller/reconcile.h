@@ -26,7 +26,7 @@
 
 struct reconcile;
 
-/* The controller's ConfigMap may have changed. */
+/* A ConfigMap or an IngressClass has changed. Called in a pass; it may change the store. */
 typedef void (*reconcile_settings_fn)(void *ctx);
 
 struct reconcile_options {

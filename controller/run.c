@@ -19,6 +19,7 @@
 #include "base/lockfile.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "class_settings.h"
 #include "haproxy/encode.h"
 #include "haproxy/process.h"
 #include "haproxy/state.h"
@@ -46,6 +47,9 @@ struct run {
 	struct kube_client *client;
 	struct reflector **reflectors;
 	size_t n_reflectors;
+	struct reflector *config_maps;	    /* lists anew when a class refers to another one */
+	struct model_options model_options; /* borrows from the options */
+	struct class_settings *class_settings;
 	struct manifests *manifests;
 	struct reconcile *reconcile;
 	struct process *process;
@@ -120,6 +124,8 @@ static void on_process(void *ctx, enum process_event event, long pid, const char
 	reconcile_on_process(run->reconcile, event, pid, text);
 }
 
+static void watch_config_maps(struct run *run);
+
 static void on_settings(void *ctx)
 {
 	struct run *run = ctx;
@@ -129,6 +135,15 @@ static void on_settings(void *ctx)
 		settings_apply((const struct config_map *)store_find(run->store, KUBE_CONFIG_MAP,
 				       options->config_map_namespace, options->config_map_name),
 			options->log_level);
+	}
+	bool must_list = class_settings_refresh(run->class_settings);
+	if (run->config_maps == NULL) {
+		return;
+	}
+	class_settings_forget(run->class_settings);
+	if (must_list) {
+		reflector_free(run->config_maps);
+		watch_config_maps(run);
 	}
 }
 
@@ -211,20 +226,23 @@ static void make_reconcile(struct run *run)
 {
 	const struct options *options = run->options;
 
+	run->model_options = (struct model_options){
+		.ingress_class = options_get(options, OPTION_INGRESS_CLASS),
+		.controller_name = options_get(options, OPTION_CONTROLLER_NAME),
+		.parameters_namespace = options->own_namespace,
+		.has_legacy_class = options->has_legacy_class,
+		.default_namespace = options->default_namespace,
+		.default_service = options->default_service,
+		.default_port = options->default_port,
+		.can_use_loopback = options_get(options, OPTION_MANIFESTS) != NULL,
+	};
 	run->store = store_new();
+	run->class_settings =
+		class_settings_new(&run->model_options, run->store, options->config_map_name);
 	run->reconcile = reconcile_new(&(struct reconcile_options){
 		.base = run->base,
 		.store = run->store,
-		.model =
-			{
-				.ingress_class = options_get(options, OPTION_INGRESS_CLASS),
-				.controller_name = options_get(options, OPTION_CONTROLLER_NAME),
-				.has_legacy_class = options->has_legacy_class,
-				.default_namespace = options->default_namespace,
-				.default_service = options->default_service,
-				.default_port = options->default_port,
-				.can_use_loopback = options_get(options, OPTION_MANIFESTS) != NULL,
-			},
+		.model = run->model_options,
 		.state = run->state,
 		.runtime_socket = options_get(options, OPTION_RUNTIME_SOCKET),
 		.is_self_check = options->is_self_check,
@@ -269,30 +287,37 @@ static bool start_haproxy(struct run *run)
 	return process_start(run->process, &err) || fail(run, EXIT_STATUS_HAPROXY, &err);
 }
 
-static void start_reflector(struct run *run, const struct reflector_target *target)
+static struct reflector *make_reflector(struct run *run, const struct reflector_target *target)
 {
 	struct reflector *reflector = reflector_new(run->base, run->client, run->store, target);
+
+	reflector_on_denied(reflector, on_denied, run);
+	return reflector;
+}
+
+static void start_reflector(struct run *run, const struct reflector_target *target)
+{
+	struct reflector *reflector = make_reflector(run, target);
 
 	run->reflectors =
 		xreallocarray(run->reflectors, run->n_reflectors + 1, sizeof(struct reflector *));
 	run->reflectors[run->n_reflectors++] = reflector;
-	reflector_on_denied(reflector, on_denied, run);
 	reflector_start(reflector);
 }
 
-static void watch_config_map(struct run *run)
+/* The controller's own one and those that classes refer to, all in one namespace. */
+static void watch_config_maps(struct run *run)
 {
-	const struct options *options = run->options;
+	const char *namespace = run->options->own_namespace;
 
-	if (options->config_map_name == NULL) {
+	if (namespace == NULL) {
 		store_set_known(run->store, KUBE_CONFIG_MAP);
 		return;
 	}
-	CLEANUP(free_ptr)
-	char *selector = xasprintf("metadata.name=%s", options->config_map_name);
-	start_reflector(run, &(struct reflector_target){.kind = KUBE_CONFIG_MAP,
-				     .namespace = options->config_map_namespace,
-				     .field_selector = selector});
+	run->config_maps = make_reflector(
+		run, &(struct reflector_target){.kind = KUBE_CONFIG_MAP, .namespace = namespace});
+	reflector_set_need(run->config_maps, class_settings_need, run->class_settings);
+	reflector_start(run->config_maps);
 }
 
 /* In all namespaces, or in those of --watch-namespace. */
@@ -321,7 +346,7 @@ static void start_reflectors(struct run *run)
 	start_reflector(run, &(struct reflector_target){.kind = KUBE_INGRESS_CLASS});
 	watch_namespaced(run, (struct reflector_target){.kind = KUBE_SERVICE});
 	watch_namespaced(run, (struct reflector_target){.kind = KUBE_ENDPOINT_SLICE});
-	watch_config_map(run);
+	watch_config_maps(run);
 }
 
 static bool start_source(struct run *run)
@@ -364,12 +389,14 @@ static void tear_down(struct run *run)
 		reflector_free(run->reflectors[i]);
 	}
 	free(run->reflectors);
+	reflector_free(run->config_maps);
 	kube_client_free(run->client);
 	kube_config_free(run->kube_config);
 	manifests_close(run->manifests);
 	admin_close(run->admin);
 	reconcile_free(run->reconcile);
 	process_free(run->process);
+	class_settings_free(run->class_settings);
 	store_free(run->store);
 	state_close(run->state);
 	if (run->lock_fd >= 0) {

@@ -141,11 +141,41 @@ static const struct field ingress_fields[] = {
 		.rows = &balancer_address_table},
 };
 
+static const struct field class_parameters_fields[] = {
+	{.path = {"apiGroup"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct class_parameters, api_group),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"kind"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct class_parameters, kind),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"name"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct class_parameters, name),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"scope"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct class_parameters, scope),
+		.max_len = NAME_MAX_LEN},
+	{.path = {"namespace"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct class_parameters, namespace),
+		.max_len = NAME_MAX_LEN},
+};
+
+static const struct field_table class_parameters_table =
+	TABLE(class_parameters_fields, struct class_parameters);
+
 static const struct field ingress_class_fields[] = {
 	{.path = {"spec", "controller"},
 		.type = FIELD_TEXT,
 		.offset = offsetof(struct ingress_class, controller),
 		.max_len = NAME_MAX_LEN},
+	{.path = {"spec", "parameters"},
+		.type = FIELD_GROUP,
+		.offset = offsetof(struct ingress_class, parameters),
+		.rows = &class_parameters_table},
 	{.path = {"metadata", "annotations", "ingressclass.kubernetes.io/is-default-class"},
 		.type = FIELD_TEXT,
 		.offset = offsetof(struct ingress_class, is_default)},

@@ -101,9 +101,19 @@ struct ingress {
 	struct obj_list addresses; /* struct balancer_address */
 };
 
+/* IngressClassParametersReference: what options of the class are in. */
+struct class_parameters {
+	struct obj_text api_group;
+	struct obj_text kind;
+	struct obj_text name;
+	struct obj_text scope; /* "Cluster" when absent, as the API defines */
+	struct obj_text namespace;
+};
+
 struct ingress_class {
 	struct object head;
 	struct obj_text controller;
+	struct class_parameters parameters;
 	struct obj_text is_default; /* annotation ingressclass.kubernetes.io/is-default-class */
 };
 

@@ -30,6 +30,8 @@ struct reflector {
 	struct selector *selector;	/* target.label_selector, to look again; NULL = none */
 	reflector_denied_fn denied;
 	void *denied_ctx;
+	reflector_need_fn need; /* NULL = all */
+	void *need_ctx;
 
 	struct reflect_state state;
 	struct turn turn; /* at listing */
@@ -107,6 +109,12 @@ void reflector_on_denied(struct reflector *reflector, reflector_denied_fn denied
 {
 	reflector->denied = denied;
 	reflector->denied_ctx = ctx;
+}
+
+void reflector_set_need(struct reflector *reflector, reflector_need_fn need, void *ctx)
+{
+	reflector->need = need;
+	reflector->need_ctx = ctx;
 }
 
 void reflector_set_backoff(struct reflector *reflector, uint32_t first_ms, uint32_t max_ms)
@@ -329,11 +337,18 @@ static void remove_object(struct reflector *reflector, struct json_object *json)
 	}
 }
 
-/* The same for the label selector. */
+/* The same for the label selector, and for what nobody wants to know. */
 static bool is_unselected(const struct reflector *reflector, struct json_object *json)
 {
-	return reflector->selector != NULL &&
-	       !selector_matches(reflector->selector, member(member(json, "metadata"), "labels"));
+	struct json_object *metadata = member(json, "metadata");
+
+	if (reflector->selector != NULL &&
+		!selector_matches(reflector->selector, member(metadata, "labels"))) {
+		return true;
+	}
+	return reflector->need != NULL &&
+	       !reflector->need(reflector->need_ctx, or_empty(member_text(metadata, "namespace")),
+		       or_empty(member_text(metadata, "name")));
 }
 
 static void put_object(struct reflector *reflector, struct json_object *json)

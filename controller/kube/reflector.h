@@ -52,10 +52,17 @@ struct reflector_target {
 typedef void (*reflector_denied_fn)(
 	void *ctx, const struct reflector_target *target, long status, const char *text);
 
+/* Is this object wanted? Asked before an object is taken; one that is not is treated as deleted. It
+ * must not free the reflector. */
+typedef bool (*reflector_need_fn)(void *ctx, const char *namespace, const char *name);
+
 /* Client and store are borrowed and must outlive the reflector. Never NULL. */
 struct reflector *reflector_new(struct event_base *base, struct kube_client *client,
 	struct store *store, const struct reflector_target *target) MUST_USE;
 void reflector_on_denied(struct reflector *reflector, reflector_denied_fn denied, void *ctx);
+
+/* Before the start; without it every object of the target is wanted. */
+void reflector_set_need(struct reflector *reflector, reflector_need_fn need, void *ctx);
 
 /* Other waits than base/backoff.h's for the API server, before the start: tests haven't the time.
  */

@@ -34,6 +34,7 @@ struct fixture {
 	struct kube_client *client;
 	struct store *store;
 	struct reflector *reflector;
+	reflector_need_fn need;
 	const struct row *rows;
 	size_t n_rows;
 	size_t position;
@@ -183,6 +184,7 @@ static void play_target(struct fixture *fixture, const struct reflector_target *
 		reflector_new(fixture->server.base, fixture->client, fixture->store, target);
 	reflector_set_backoff(fixture->reflector, 10, 20);
 	reflector_on_denied(fixture->reflector, on_denied, fixture);
+	reflector_set_need(fixture->reflector, fixture->need, NULL);
 	reflector_start(fixture->reflector);
 	stub_server_run_until(&fixture->server, &fixture->is_done);
 }
@@ -376,6 +378,28 @@ static void test_target_and_foreign_objects(void **state)
 	play_target(*state, &target, rows, ARRAY_LEN(rows));
 }
 
+static bool is_not_b(void *ctx, const char *namespace, const char *name)
+{
+	(void)ctx;
+	assert_string_equal(namespace, "ns");
+	return strcmp(name, "b") != 0;
+}
+
+/* What nobody wants to know is not kept, and not even looked into. */
+static void test_need(void **state)
+{
+	static const struct row rows[] = {
+		{{LIST_ANY}, NULL, 200, LIST("10", "", SERVICE("a", "3") "," BAD_SERVICE("b", "4")),
+			REPLY, ""},
+		{{WATCH("10")}, NULL, 200, EVENT("ADDED", SERVICE("b", "11")), REPLY, "a"},
+		SILENT("11", "a"),
+	};
+	struct fixture *fixture = *state;
+
+	fixture->need = is_not_b;
+	play(fixture, rows, ARRAY_LEN(rows));
+}
+
 /* Each namespace is listed and watched for itself, and a list of one leaves the others alone. */
 static void test_namespaces(void **state)
 {
@@ -530,6 +554,7 @@ int main(void)
 		CASE(test_denied),
 		CASE(test_target_and_foreign_objects),
 		CASE(test_namespaces),
+		CASE(test_need),
 		cmocka_unit_test(test_one_list_at_a_time),
 		cmocka_unit_test(test_free_hands_the_turn_on),
 	};

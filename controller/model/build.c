@@ -296,6 +296,13 @@ static void drop_ingress(struct model *model, const struct store *store, struct 
 	node_free(node);
 }
 
+static struct class_options read_class_options(
+	const struct model *model, const struct store *store, const struct ingress *ingress)
+{
+	return parameters_read(
+		&model->options, store, class_of(&model->options, store, ingress), NULL, NULL);
+}
+
 /*
  * The old claims go after the new ones have come: what both ask for stays as it is, and nothing is
  * torn down only to be built again.
@@ -322,6 +329,7 @@ static void update_ingress(
 		*node = (struct ingress_node){.namespace = old.namespace, .name = old.name};
 	}
 	node->created_seconds = ingress->head.created_seconds;
+	node->class_options = read_class_options(model, store, ingress);
 	for (size_t i = 0; i < old.n_claims; i++) {
 		old.claims[i].ingress = &old;
 	}
@@ -329,19 +337,31 @@ static void update_ingress(
 	drop_claims(model, store, &old);
 }
 
-/* Classes are the operator's and change rarely: every Ingress is asked again. */
+/* Would it be read otherwise now? */
+static bool has_class_change(
+	const struct model *model, const struct store *store, const struct ingress *ingress)
+{
+	const struct ingress_node *node = model_find_ingress(
+		model, object_namespace(&ingress->head), object_name(&ingress->head));
+	bool is_ours = class_is_ours(&model->options, store, ingress);
+
+	if (node == NULL || !is_ours) {
+		return is_ours != (node != NULL);
+	}
+	struct class_options now = read_class_options(model, store, ingress);
+	return memcmp(&now, &node->class_options, sizeof(now)) != 0;
+}
+
+/* Classes and their ConfigMaps are the operator's and change rarely: every Ingress is asked again.
+ */
 static void update_class(struct model *model, const struct store *store)
 {
 	const struct object *object;
 	uint32_t position = 0;
 
 	while ((object = store_next(store, KUBE_INGRESS, &position)) != NULL) {
-		const struct ingress *ingress = (const struct ingress *)object;
-		const char *namespace = object_namespace(object);
-		const char *name = object_name(object);
-		bool was_ours = model_find_ingress(model, namespace, name) != NULL;
-		if (class_is_ours(&model->options, store, ingress) != was_ours) {
-			update_ingress(model, store, namespace, name);
+		if (has_class_change(model, store, (const struct ingress *)object)) {
+			update_ingress(model, store, object_namespace(object), object_name(object));
 		}
 	}
 }
@@ -400,10 +420,17 @@ static void add_operator_default(struct model *model, const struct store *store)
 	slot_enter(model, store, &node->claims[0], MODEL_MAP_DEFAULTS, ROUTE_ANY_HOST);
 }
 
+/* The controller's own ConfigMap is none of the model's. */
+static bool is_of_class(
+	const struct model *model, const struct store *store, const struct store_change *change)
+{
+	return parameters_refer_to(&model->options, store, change->namespace, change->name);
+}
+
 void model_update(
 	struct model *model, const struct store *store, const struct store_changes *changes)
 {
-	bool has_class_change = false;
+	bool must_ask_again = false;
 
 	add_operator_default(model, store);
 	for (size_t i = 0; i < changes->n; i++) {
@@ -413,7 +440,10 @@ void model_update(
 			update_ingress(model, store, change->namespace, change->name);
 			break;
 		case KUBE_INGRESS_CLASS:
-			has_class_change = true;
+			must_ask_again = true;
+			break;
+		case KUBE_CONFIG_MAP:
+			must_ask_again |= is_of_class(model, store, change);
 			break;
 		case KUBE_SERVICE:
 		case KUBE_ENDPOINT_SLICE:
@@ -423,7 +453,7 @@ void model_update(
 			break;
 		}
 	}
-	if (has_class_change) {
+	if (must_ask_again) {
 		update_class(model, store);
 	}
 }

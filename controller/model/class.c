@@ -8,26 +8,38 @@ static bool is_chosen(const struct model_options *options, const char *name)
 	return options->ingress_class == NULL || strcmp(options->ingress_class, name) == 0;
 }
 
-static bool has_our_controller(
+bool class_has_our_controller(
 	const struct model_options *options, const struct ingress_class *class)
 {
 	return strcmp(obj_str(class, class->controller), options->controller_name) == 0 &&
 	       is_chosen(options, object_name(&class->head));
 }
 
-static bool default_is_ours(const struct model_options *options, const struct store *store)
+static bool goes_before(const struct object *a, const struct object *b)
 {
+	if (a->created_seconds != b->created_seconds) {
+		return a->created_seconds > b->created_seconds;
+	}
+	return strcmp(object_name(a), object_name(b)) < 0;
+}
+
+/* The default class of ours; NULL = none. */
+static const struct ingress_class *find_default(
+	const struct model_options *options, const struct store *store)
+{
+	const struct object *found = NULL;
 	const struct object *object;
 	uint32_t position = 0;
 
 	while ((object = store_next(store, KUBE_INGRESS_CLASS, &position)) != NULL) {
 		const struct ingress_class *class = (const struct ingress_class *)object;
 		if (strcmp(obj_str(class, class->is_default), "true") == 0 &&
-			has_our_controller(options, class)) {
-			return true;
+			class_has_our_controller(options, class) &&
+			(found == NULL || goes_before(object, found))) {
+			found = object;
 		}
 	}
-	return false;
+	return (const struct ingress_class *)found;
 }
 
 /* NULL = it names none. Borrowed from the Ingress. */
@@ -46,13 +58,18 @@ bool class_is_ours(const struct model_options *options, const struct store *stor
 	const struct ingress *ingress)
 {
 	const char *name = named_class(options, ingress);
+	const struct ingress_class *class = class_of(options, store, ingress);
 
-	if (name == NULL) {
-		return default_is_ours(options, store);
-	}
-	const struct ingress_class *class = store_ingress_class(store, name);
 	if (class == NULL) {
-		return options->ingress_class != NULL && is_chosen(options, name);
+		return name != NULL && options->ingress_class != NULL && is_chosen(options, name);
 	}
-	return has_our_controller(options, class);
+	return class_has_our_controller(options, class);
+}
+
+const struct ingress_class *class_of(const struct model_options *options, const struct store *store,
+	const struct ingress *ingress)
+{
+	const char *name = named_class(options, ingress);
+
+	return name != NULL ? store_ingress_class(store, name) : find_default(options, store);
 }

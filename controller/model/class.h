@@ -36,4 +36,16 @@
 bool class_is_ours(const struct model_options *options, const struct store *store,
 	const struct ingress *ingress) MUST_USE;
 
+/*
+ * The IngressClass of an Ingress, whoever's it is; NULL = there is no such object. Of several
+ * default classes of ours it is the one that the API server would write into a new Ingress: the
+ * youngest, then the first by name. Borrowed from the store.
+ */
+const struct ingress_class *class_of(const struct model_options *options, const struct store *store,
+	const struct ingress *ingress) MUST_USE;
+
+/* Is this class served, when an Ingress is of it? */
+bool class_has_our_controller(
+	const struct model_options *options, const struct ingress_class *class) MUST_USE;
+
 #endif

@@ -57,6 +57,7 @@ struct model *model_new(const struct model_options *options)
 	model->options = (struct model_options){
 		.ingress_class = copy_or_null(options->ingress_class),
 		.controller_name = copy_or_null(options->controller_name),
+		.parameters_namespace = copy_or_null(options->parameters_namespace),
 		.has_legacy_class = options->has_legacy_class,
 		.default_namespace = copy_or_null(options->default_namespace),
 		.default_service = copy_or_null(options->default_service),
@@ -114,6 +115,7 @@ static void free_options(struct model_options *options)
 {
 	free((char *)options->ingress_class);
 	free((char *)options->controller_name);
+	free((char *)options->parameters_namespace);
 	free((char *)options->default_namespace);
 	free((char *)options->default_service);
 	free((char *)options->default_port);

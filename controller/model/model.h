@@ -100,8 +100,9 @@ struct model_certificate {
 #define MODEL_CERTIFICATE_MAX_HOSTS 12000
 
 struct model_options {
-	const char *ingress_class;     /* NULL = every class whose controller is ours */
-	const char *controller_name;   /* IngressClass spec.controller */
+	const char *ingress_class;	  /* NULL = every class whose controller is ours */
+	const char *controller_name;	  /* IngressClass spec.controller */
+	const char *parameters_namespace; /* where ConfigMaps of classes are; NULL = nowhere */
 	bool has_legacy_class;	       /* the annotation kubernetes.io/ingress.class is read too */
 	const char *default_namespace; /* Service of the class-wide default backend; NULL = none */
 	const char *default_service;

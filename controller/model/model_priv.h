@@ -21,6 +21,7 @@
 #include "model/diag.h"
 #include "model/endpoints.h"
 #include "model/model.h"
+#include "model/parameters.h"
 
 /* Claims of spec.defaultBackend carry this instead of a rule's number. */
 #define CLAIM_DEFAULT_RULE UINT32_MAX
@@ -54,7 +55,8 @@ struct ingress_node {
 	char *namespace; /* owned */
 	char *name;	 /* in the block of the namespace */
 	int64_t created_seconds;
-	struct claim *claims; /* array; its address is fixed while the node lives */
+	struct class_options class_options; /* of its class */
+	struct claim *claims;		    /* array; its address is fixed while the node lives */
 	size_t n_claims;
 	struct diag *faults; /* found while reading the object; the claims' status adds to them */
 	size_t n_faults;

@@ -40,6 +40,12 @@
 #define IGNORED_MAX_SIZE (64u * 1024)
 #define HEADERS_MAX_SIZE (64u * 1024)
 
+/* libcurl 7.88 reads up to 32 KiB of a shared connection at once. When it serves one transfer and
+ * finds more for another than that one's buffer takes (16 KiB by default), it stops, and may never
+ * go on: the answer stays in its memory until idle_seconds. So the buffer holds whatever a read can
+ * bring. */
+#define RECEIVE_BUFFER_SIZE (64u * 1024)
+
 #define WARN_INTERVAL_MS 60000
 
 /* One generation of connections. The client has one current pool; older ones end with their last
@@ -515,6 +521,7 @@ static void set_options(struct kube_request *request)
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)KUBE_CONNECT_TIMEOUT_MS);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "headgate/" HEADGATE_VERSION);
 	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_created);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER_SIZE);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);

@@ -361,6 +361,8 @@ static bool interpret(struct options *options, struct err *err)
 	return read_log(options, err) &&
 	       read_switch(options, OPTION_SELF_CHECK, &options->is_self_check, err) &&
 	       read_switch(
+		       options, OPTION_ALLOW_EXTERNAL_NAME, &options->allows_external_name, err) &&
+	       read_switch(
 		       options, OPTION_LEGACY_CLASS_ANNOTATION, &options->has_legacy_class, err) &&
 	       read_default_backend(options, err) && read_config_map(options, err) &&
 	       read_watch(options, err) && check_conflicts(options, err);

@@ -43,6 +43,7 @@ static const char *sample(int which)
 	case OPTION_INGRESS_SELECTOR:
 		return "team in (shop,blog),!internal";
 	case OPTION_LEGACY_CLASS_ANNOTATION:
+	case OPTION_ALLOW_EXTERNAL_NAME:
 	case OPTION_SELF_CHECK:
 		return "true";
 	default:

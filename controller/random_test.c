@@ -344,6 +344,7 @@ static void world_init(struct world *world, uint64_t seed)
 		world->options.ingress_class = "c0";
 	}
 	world->options.has_legacy_class = one_in(&world->dice, 2);
+	world->options.can_use_external = one_in(&world->dice, 2);
 	if (one_in(&world->dice, 3)) {
 		world->options.default_namespace = "n0";
 		world->options.default_service = "s0";

@@ -49,6 +49,7 @@ static inline void put_service(struct dice *dice)
 {
 	static const char *const families[] = {
 		"", "", "'ipFamilies':['IPv6','IPv4'],", "'ipFamilies':['IPv4'],"};
+	static const char *const externals[] = {"x.test", "x.test", "y.test", "bad name"};
 	static const char *const ports[] = {
 		"{'name':'http','port':80}",
 		"{'name':'http','port':80,'appProtocol':'kubernetes.io/h2c'}",
@@ -67,9 +68,11 @@ static inline void put_service(struct dice *dice)
 		return;
 	}
 	testing_put(dice->store, KUBE_SERVICE,
-		"{'metadata':{'namespace':'n%u','name':'s%u'},'spec':{%s'type':'%s','ports':[%s]}}",
+		"{'metadata':{'namespace':'n%u','name':'s%u'},'spec':{%s'type':'%s','externalName':"
+		"'%s','ports':[%s]}}",
 		i % N_NAMESPACES, i, PICK_TEXT(dice, families),
-		one_in(dice, 10) ? "ExternalName" : "ClusterIP", PICK_TEXT(dice, ports));
+		one_in(dice, 4) ? "ExternalName" : "ClusterIP", PICK_TEXT(dice, externals),
+		PICK_TEXT(dice, ports));
 }
 
 static inline void add_endpoint(struct dice *dice, struct buf *text)

@@ -234,6 +234,7 @@ static void make_reconcile(struct run *run)
 		.default_namespace = options->default_namespace,
 		.default_service = options->default_service,
 		.default_port = options->default_port,
+		.can_use_external = options->allows_external_name,
 		.can_use_loopback = options_get(options, OPTION_MANIFESTS) != NULL,
 	};
 	run->store = store_new();

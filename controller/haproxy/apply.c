@@ -32,6 +32,7 @@ enum step {
 	ADD,
 	FILL,
 	ENABLE,
+	EXTERNALS,
 	PATHS,
 	HOSTS,
 	DEL_ENTRY,
@@ -153,6 +154,9 @@ static enum step step_of(const struct plan_op *op)
 {
 	enum step step = rules[op->kind].step;
 
+	if (step == PATHS && op->map == MODEL_MAP_EXTERNAL) {
+		return EXTERNALS;
+	}
 	return step == PATHS && op->map == MODEL_MAP_HOSTS ? HOSTS : step;
 }
 
@@ -264,7 +268,9 @@ static enum plan_result judge(const struct apply *apply, const struct plan_op *o
 		return op->kind == PLAN_OP_BACKEND_DEL && (bits & BUSY) ? PLAN_BUSY : PLAN_PENDING;
 	}
 	if (op->value == NULL) {
-		return PLAN_PENDING;
+		bool is_kept = op->map == MODEL_MAP_EXTERNAL &&
+			       (marks_on(apply, op->key, "") & (BROKEN | KEPT));
+		return is_kept ? PLAN_SKIPPED : PLAN_PENDING;
 	}
 	if (op->map == MODEL_MAP_HOSTS) {
 		return marks_on(apply, "", op->value) ? PLAN_SKIPPED : PLAN_PENDING;
@@ -386,6 +392,11 @@ static void spread_entry(struct apply *apply, const struct plan_op *op)
 	const char *value = applied_find_entry(apply->applied, op->map, op->key);
 
 	if (op->map == MODEL_MAP_HOSTS) {
+		return;
+	}
+	if (op->map == MODEL_MAP_EXTERNAL) {
+		/* Its key stands for a backend. */
+		put_marks(apply, op->key, "", BROKEN);
 		return;
 	}
 	if (value != NULL) {

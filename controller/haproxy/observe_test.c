@@ -42,6 +42,7 @@ static const struct script good[] = {
 		"0x7fed32021362 a.test/> > \n0x7fed32021363 empty \n"},
 	{"show map " DIR "/prefix.map", ""},
 	{"show map " DIR "/defaults.map", "0x1 * b_svc_2\n"},
+	{"show map " DIR "/external.map", "0x1 a_ext_b_80 x.test:80\n"},
 };
 
 static const char good_dump[] = "backend a_svc_1\n"
@@ -53,7 +54,8 @@ static const char good_dump[] = "backend a_svc_1\n"
 				"exact.map a.test/> > \n"
 				"exact.map a.test/x a_svc_1\n"
 				"exact.map empty \n"
-				"defaults.map * b_svc_2\n";
+				"defaults.map * b_svc_2\n"
+				"external.map a_ext_b_80 x.test:80\n";
 
 struct test {
 	struct event_base *base;

@@ -132,6 +132,7 @@ struct service_port {
 struct service {
 	struct object head;
 	struct obj_text type;
+	struct obj_text external_name;	/* of type ExternalName */
 	struct obj_text primary_family; /* ipFamilies[0]: IPv4, IPv6 */
 	struct obj_text cluster_ip;
 	struct obj_list external_ips; /* struct obj_text */

@@ -2,13 +2,16 @@
 #include "model/endpoints.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/buf.h"
 #include "model/address.h"
+#include "model/route.h"
 
 /* HAProxy accepts longer names; a pod's name has at most 253 characters. */
 #define MAX_POD_NAME 253
@@ -38,23 +41,78 @@ static const struct service_port *find_by_name(const struct service *service, co
 	return NULL;
 }
 
-enum endpoints_port endpoints_find_port(
-	const struct service *service, int32_t number, const char *name, int32_t *ret_number)
+bool endpoints_is_external(const struct service *service)
 {
+	return service != NULL && strcmp(obj_str(service, service->type), "ExternalName") == 0;
+}
+
+/* A name that DNS can be asked for: no wildcard, nothing that means something to HAProxy. */
+static bool has_external_name(const struct service *service)
+{
+	const char *name = obj_str(service, service->external_name);
+	struct buf host = BUF_INIT(0);
+	bool is_host = name[0] != '\0' && name[0] != '*' && route_add_host(&host, name) == NULL;
+
+	buf_fini(&host);
+	return is_host;
+}
+
+enum endpoints_port endpoints_find_port(const struct service *service,
+	struct endpoints_reference reference, bool can_be_external, int32_t *ret_number)
+{
+	bool is_external = endpoints_is_external(service);
 	const struct service_port *port;
 
 	if (service == NULL) {
 		return ENDPOINTS_NO_SERVICE;
 	}
-	if (strcmp(obj_str(service, service->type), "ExternalName") == 0) {
+	if (is_external && !can_be_external) {
 		return ENDPOINTS_SERVICE_TYPE;
 	}
-	port = number != 0 ? find_by_number(service, number) : find_by_name(service, name);
+	if (is_external && !has_external_name(service)) {
+		return ENDPOINTS_EXTERNAL_NAME;
+	}
+	if (is_external && service->ports.n == 0 && reference.number != 0) {
+		*ret_number = reference.number;
+		return ENDPOINTS_OK;
+	}
+	port = reference.number != 0 ? find_by_number(service, reference.number)
+				     : find_by_name(service, reference.name);
 	if (port == NULL) {
 		return ENDPOINTS_NO_PORT;
 	}
 	*ret_number = port->port;
 	return ENDPOINTS_OK;
+}
+
+static const char *transport_suffix(const char *protocol)
+{
+	static const struct {
+		const char *protocol;
+		const char *suffix;
+	} rows[] = {
+		{"kubernetes.io/h2c", MODEL_SUFFIX_H2C},
+		{"kubernetes.io/wss", MODEL_SUFFIX_HTTPS},
+		{"https", MODEL_SUFFIX_HTTPS},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		/* Names of services, as IANA keeps them, have no case. */
+		if (strcasecmp(protocol, rows[i].protocol) == 0) {
+			return rows[i].suffix;
+		}
+	}
+	return "";
+}
+
+char *endpoints_external(const struct service *service, int32_t number)
+{
+	const struct service_port *port = find_by_number(service, number);
+	const char *suffix = transport_suffix(port ? obj_str(service, port->app_protocol) : "");
+
+	/* "_https" becomes ":https". */
+	return xasprintf("%s:%" PRId32 "%s%s", obj_str(service, service->external_name), number,
+		suffix[0] ? ":" : "", suffix[0] ? suffix + 1 : "");
 }
 
 /* The slice's own number for the Service's port: they are joined by the port's name. 0 = none. */
@@ -350,26 +408,6 @@ static struct endpoints_servers pack(const struct draft *draft)
 		};
 	}
 	return servers;
-}
-
-static const char *transport_suffix(const char *protocol)
-{
-	static const struct {
-		const char *protocol;
-		const char *suffix;
-	} rows[] = {
-		{"kubernetes.io/h2c", MODEL_SUFFIX_H2C},
-		{"kubernetes.io/wss", MODEL_SUFFIX_HTTPS},
-		{"https", MODEL_SUFFIX_HTTPS},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		/* Names of services, as IANA keeps them, have no case. */
-		if (strcasecmp(protocol, rows[i].protocol) == 0) {
-			return rows[i].suffix;
-		}
-	}
-	return "";
 }
 
 struct endpoints_servers endpoints_collect(const struct store *store, const struct service *service,

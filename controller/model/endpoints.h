@@ -14,13 +14,28 @@
 enum endpoints_port {
 	ENDPOINTS_OK,
 	ENDPOINTS_NO_SERVICE,
-	ENDPOINTS_SERVICE_TYPE,
+	ENDPOINTS_SERVICE_TYPE,	 /* ExternalName, which is not allowed */
+	ENDPOINTS_EXTERNAL_NAME, /* ExternalName, of a name that is no host name */
 	ENDPOINTS_NO_PORT
 };
 
-/* `service` may be NULL. By number when `number` is not 0, else by name. TCP ports only. */
-enum endpoints_port endpoints_find_port(const struct service *service, int32_t number,
-	const char *name, int32_t *ret_number) MUST_USE;
+/* A port by number when `number` is not 0, else by name. */
+struct endpoints_reference {
+	int32_t number;
+	const char *name;
+};
+
+/* `service` may be NULL. TCP ports only. A Service of type ExternalName need not list its ports: a
+ * number then stands for itself. */
+enum endpoints_port endpoints_find_port(const struct service *service,
+	struct endpoints_reference reference, bool can_be_external, int32_t *ret_number) MUST_USE;
+
+/* May be called with NULL. */
+bool endpoints_is_external(const struct service *service) MUST_USE;
+
+/* "host:port", and ":https" or ":h2c" as appProtocol says, for a port that endpoints_find_port()
+ * found. To be freed. */
+char *endpoints_external(const struct service *service, int32_t number) MUST_USE;
 
 struct endpoints_servers {
 	struct model_server *items; /* one block, sorted by name, with the names and addresses

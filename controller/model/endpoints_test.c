@@ -88,8 +88,10 @@ static void test_find_port(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct store *store = store_with(cases[i].ports);
 		int32_t port = -1;
-		assert_int_equal(endpoints_find_port(store_service(store, "a", "web"),
-					 cases[i].number, cases[i].name, &port),
+		assert_int_equal(
+			endpoints_find_port(store_service(store, "a", "web"),
+				(struct endpoints_reference){cases[i].number, cases[i].name}, false,
+				&port),
 			cases[i].result);
 		assert_int_equal(port, cases[i].expected);
 		store_free(store);
@@ -102,15 +104,62 @@ static void test_find_port_of_nothing(void **state)
 	int32_t port = -1;
 
 	(void)state;
-	assert_int_equal(endpoints_find_port(NULL, 80, "", &port), ENDPOINTS_NO_SERVICE);
+	const struct endpoints_reference reference = {80, ""};
+	assert_int_equal(endpoints_find_port(NULL, reference, true, &port), ENDPOINTS_NO_SERVICE);
 	testing_put(store, KUBE_SERVICE,
 		"{'metadata':{'namespace':'a','name':'web'},"
 		"'spec':{'type':'ExternalName','externalName':'metadata.internal','ports':[{'port':"
 		"80}]}}");
-	assert_int_equal(endpoints_find_port(store_service(store, "a", "web"), 80, "", &port),
+	assert_int_equal(
+		endpoints_find_port(store_service(store, "a", "web"), reference, false, &port),
 		ENDPOINTS_SERVICE_TYPE);
 	assert_int_equal(port, -1);
 	store_free(store);
+}
+
+static void test_external(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *ports;
+		struct endpoints_reference reference;
+		enum endpoints_port result;
+		const char *expected;
+	} cases[] = {
+		{"x.test", "", {80, ""}, ENDPOINTS_OK, "x.test:80"},
+		{"x.test", "", {0, "web"}, ENDPOINTS_NO_PORT, NULL},
+		{"x.test", "{'port':80}", {81, ""}, ENDPOINTS_NO_PORT, NULL},
+		{"x.test", "{'name':'web','port':8443,'appProtocol':'https'}", {0, "web"},
+			ENDPOINTS_OK, "x.test:8443:https"},
+		{"x.test", "{'port':80,'appProtocol':'kubernetes.io/h2c'}", {80, ""}, ENDPOINTS_OK,
+			"x.test:80:h2c"},
+		{"", "", {80, ""}, ENDPOINTS_EXTERNAL_NAME, NULL},
+		{"*.x.test", "", {80, ""}, ENDPOINTS_EXTERNAL_NAME, NULL},
+		{"x.test:81", "", {80, ""}, ENDPOINTS_EXTERNAL_NAME, NULL},
+		{"x.test weight", "", {80, ""}, ENDPOINTS_EXTERNAL_NAME, NULL},
+		{"x;y", "", {80, ""}, ENDPOINTS_EXTERNAL_NAME, NULL},
+		{"::1", "", {80, ""}, ENDPOINTS_EXTERNAL_NAME, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct store *store = store_new();
+		int32_t port = -1;
+		testing_put(store, KUBE_SERVICE,
+			"{'metadata':{'namespace':'a','name':'web'},'spec':{'type':'ExternalName',"
+			"'externalName':'%s','ports':[%s]}}",
+			cases[i].name, cases[i].ports);
+		const struct service *service = store_service(store, "a", "web");
+		assert_true(endpoints_is_external(service));
+		assert_int_equal(endpoints_find_port(service, cases[i].reference, true, &port),
+			cases[i].result);
+		if (cases[i].expected != NULL) {
+			CLEANUP(free_ptr) char *external = endpoints_external(service, port);
+			assert_string_equal(external, cases[i].expected);
+		}
+		store_free(store);
+	}
+	assert_false(endpoints_is_external(NULL));
 }
 
 static void test_readiness(void **state)
@@ -425,6 +474,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_find_port),
 		cmocka_unit_test(test_find_port_of_nothing),
+		cmocka_unit_test(test_external),
 		cmocka_unit_test(test_readiness),
 		cmocka_unit_test(test_terminating),
 		cmocka_unit_test(test_dual_stack),

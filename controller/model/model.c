@@ -63,6 +63,7 @@ struct model *model_new(const struct model_options *options)
 		.default_service = copy_or_null(options->default_service),
 		.default_port = copy_or_null(options->default_port),
 		.can_use_loopback = options->can_use_loopback,
+		.can_use_external = options->can_use_external,
 	};
 	if (options->default_service != NULL) {
 		struct ingress_node *node = xcalloc(1, sizeof(*node));
@@ -98,6 +99,7 @@ static void free_backend(struct backend_node *backend)
 {
 	free((void *)backend->public.servers);
 	free(backend->refused);
+	free(backend->external);
 	free(backend);
 }
 
@@ -143,6 +145,10 @@ void model_free(struct model *model)
 		free_backend(backend);
 	}
 	table_fini(&model->backends);
+	TABLE_FOREACH (&model->externals, backend) {
+		free_backend(backend);
+	}
+	table_fini(&model->externals);
 	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
 		free_items(&model->slots[map]);
 	}
@@ -245,6 +251,11 @@ const char *model_find_entry(const struct model *model, enum model_map map, cons
 			table_find(&model->hosts, hash_str(key), key, host_has_key);
 		return host ? host->key : NULL;
 	}
+	if (map == MODEL_MAP_EXTERNAL) {
+		const struct backend_node *backend =
+			table_find(&model->externals, hash_str(key), key, backend_has_name);
+		return backend ? backend->external : NULL;
+	}
 	const struct slot *slot = table_find(&model->slots[map], hash_str(key), key, slot_has_key);
 	return slot ? slot_value(slot) : NULL;
 }
@@ -266,6 +277,14 @@ bool model_next_entry(const struct model *model, enum model_map map, uint32_t *p
 			*ret_value = host->key;
 		}
 		return host != NULL;
+	}
+	if (map == MODEL_MAP_EXTERNAL) {
+		const struct backend_node *backend = table_next(&model->externals, position);
+		if (backend != NULL) {
+			*ret_key = backend->public.name;
+			*ret_value = backend->external;
+		}
+		return backend != NULL;
 	}
 	const struct slot *slot = table_next(&model->slots[map], position);
 	if (slot != NULL) {
@@ -335,4 +354,5 @@ void model_count(const struct model *model, struct model_counts *ret_counts)
 		ret_counts->n_entries[map] = model->slots[map].n_items;
 	}
 	ret_counts->n_entries[MODEL_MAP_HOSTS] = model->hosts.n_items;
+	ret_counts->n_entries[MODEL_MAP_EXTERNAL] = model->externals.n_items;
 }

@@ -39,6 +39,10 @@ extern const char *const model_map_files[MODEL_MAP_COUNT];
  * do. */
 #define MODEL_BACKEND_INFIX "_svc_"
 
+/* The "backends" of Services of type ExternalName contain this: they are only keys of external.map,
+ * which says where a constant backend (haproxy-cfg/40-fixed-backends.cfg) sends their requests. */
+#define MODEL_EXTERNAL_INFIX "_ext_"
+
 /* The named defaults section (haproxy-cfg/20-profiles.cfg) that backends come from. */
 #define MODEL_PROFILE_HTTP "http_profile"
 
@@ -110,6 +114,7 @@ struct model_options {
 	/* Endpoints on 127.0.0.0/8 and ::1 are taken: for objects that the operator wrote himself.
 	 */
 	bool can_use_loopback;
+	bool can_use_external; /* Services of type ExternalName */
 };
 
 struct model;

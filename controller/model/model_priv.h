@@ -32,6 +32,7 @@ enum claim_status {
 	CLAIM_NO_SERVICE,
 	CLAIM_SERVICE_TYPE,
 	CLAIM_NO_PORT,
+	CLAIM_EXTERNAL_NAME,
 };
 
 /* One path of one Ingress asks for one key of a map. */
@@ -83,6 +84,7 @@ struct backend_node {
 				      */
 	struct service_node *service;
 	struct backend_node *next_of_service;
+	char *external;	  /* owned: value in external.map; NULL = a backend with servers */
 	char *refused;	  /* owned: an endpoint's address that is not used; NULL = none */
 	uint32_t n_slots; /* slots that lead here; it goes with the last one */
 	int32_t port;
@@ -107,6 +109,7 @@ struct model {
 	struct table ingresses;		       /* struct ingress_node, by namespace and name */
 	struct table services;		       /* struct service_node, by namespace and name */
 	struct table backends;		       /* struct backend_node, by name */
+	struct table externals;		       /* the same, for those without servers */
 	struct table slots[MODEL_MAP_COUNT];   /* struct slot, by key; none for MODEL_MAP_HOSTS */
 	struct table hosts;		       /* struct host_node, by key */
 	struct ingress_node *operator_default; /* --default-backend, as an Ingress behind all

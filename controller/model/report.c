@@ -71,6 +71,9 @@ static bool backend_diag(const struct claim *claim, struct diag *ret_diag)
 	const struct service_node *service = claim->service;
 	const struct backend_node *backend = claim->slot->backend;
 
+	if (backend->external != NULL) {
+		return false;
+	}
 	if (backend->refused != NULL) {
 		*ret_diag = (struct diag){DIAG_ENDPOINT_REFUSED,
 			claim_field(claim, "backend.service.name"),
@@ -89,6 +92,24 @@ static bool backend_diag(const struct claim *claim, struct diag *ret_diag)
 		return true;
 	}
 	return false;
+}
+
+static struct diag external_diag(const struct claim *claim)
+{
+	const struct service_node *service = claim->service;
+	char *field = claim_field(claim, "backend.service.name");
+
+	if (claim->status == CLAIM_EXTERNAL_NAME) {
+		return (struct diag){DIAG_EXTERNAL_NAME, field,
+			xasprintf("Service %s/%s has an externalName that is not a host name: "
+				  "requests get 503 until it has; use lower-case letters, digits, "
+				  "'-' and '.'",
+				service->namespace, service->name)};
+	}
+	return (struct diag){DIAG_SERVICE_TYPE, field,
+		xasprintf("Service %s/%s is of type ExternalName, which is not served: use a "
+			  "Service with endpoints, or ask the operator for --allow-external-name",
+			service->namespace, service->name)};
 }
 
 static bool claim_diag(const struct claim *claim, struct diag *ret_diag)
@@ -114,11 +135,8 @@ static bool claim_diag(const struct claim *claim, struct diag *ret_diag)
 				service->namespace, service->name)};
 		return true;
 	case CLAIM_SERVICE_TYPE:
-		*ret_diag =
-			(struct diag){DIAG_SERVICE_TYPE, claim_field(claim, "backend.service.name"),
-				xasprintf("Service %s/%s is of type ExternalName, which is not "
-					  "served: use a Service with endpoints",
-					service->namespace, service->name)};
+	case CLAIM_EXTERNAL_NAME:
+		*ret_diag = external_diag(claim);
 		return true;
 	case CLAIM_NO_PORT:
 		*ret_diag = port_diag(claim);

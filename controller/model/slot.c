@@ -102,6 +102,23 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+/* "shop_svc_web_80", or "shop_ext_web_80": what changes between the two changes its name, so that
+ * the order of a change is the usual one. */
+static void external_refresh(
+	struct model *model, const struct service *service, struct backend_node *backend)
+{
+	/* Of another type by now: its slots are about to leave it. */
+	if (!endpoints_is_external(service)) {
+		return;
+	}
+	char *external = endpoints_external(service, backend->port);
+	if (strcmp(external, backend->external) != 0) {
+		model_touch_entry(model, MODEL_MAP_EXTERNAL, backend->public.name);
+	}
+	free(backend->external);
+	backend->external = external;
+}
+
 void backend_refresh(struct model *model, const struct store *store, struct backend_node *backend)
 {
 	const struct service *service =
@@ -111,6 +128,10 @@ void backend_refresh(struct model *model, const struct store *store, struct back
 	struct endpoints_servers old = {
 		(struct model_server *)public->servers, public->n_servers, backend->refused};
 
+	if (backend->external != NULL) {
+		external_refresh(model, service, backend);
+		return;
+	}
 	if (service != NULL) {
 		servers = endpoints_collect(
 			store, service, backend->port, model->options.can_use_loopback);
@@ -130,27 +151,50 @@ void backend_refresh(struct model *model, const struct store *store, struct back
 	model_touch_backend(model, public->name);
 }
 
-static struct backend_node *backend_take(
-	struct model *model, const struct store *store, struct service_node *service, int32_t port)
+static struct backend_node *backend_add(
+	struct model *model, struct service_node *service, int32_t port, char *external)
 {
-	struct backend_node *backend = service->backends;
+	CLEANUP(free_ptr)
+	char *name = xasprintf("%s%s%s_%d", service->namespace,
+		external ? MODEL_EXTERNAL_INFIX : MODEL_BACKEND_INFIX, service->name, port);
+	size_t name_size = strlen(name) + 1;
+	struct backend_node *backend = xcalloc(1, sizeof(*backend) + name_size);
 
-	while (backend != NULL && backend->port != port) {
+	backend->public.name = memcpy(backend->name, name, name_size);
+	backend->service = service;
+	backend->port = port;
+	backend->external = external;
+	backend->next_of_service = service->backends;
+	service->backends = backend;
+	table_insert(external ? &model->externals : &model->backends,
+		hash_str(backend->public.name), backend);
+	return backend;
+}
+
+static void touch_backend(struct model *model, const struct backend_node *backend)
+{
+	if (backend->external != NULL) {
+		model_touch_entry(model, MODEL_MAP_EXTERNAL, backend->public.name);
+	} else {
+		model_touch_backend(model, backend->public.name);
+	}
+}
+
+static struct backend_node *backend_take(
+	struct model *model, const struct store *store, struct service_node *node, int32_t port)
+{
+	const struct service *service = store_service(store, node->namespace, node->name);
+	bool is_external = endpoints_is_external(service);
+	struct backend_node *backend = node->backends;
+
+	while (backend != NULL &&
+		(backend->port != port || (backend->external != NULL) != is_external)) {
 		backend = backend->next_of_service;
 	}
 	if (backend == NULL) {
-		CLEANUP(free_ptr)
-		char *name = xasprintf(
-			"%s" MODEL_BACKEND_INFIX "%s_%d", service->namespace, service->name, port);
-		size_t name_size = strlen(name) + 1;
-		backend = xcalloc(1, sizeof(*backend) + name_size);
-		backend->public.name = memcpy(backend->name, name, name_size);
-		backend->service = service;
-		backend->port = port;
-		backend->next_of_service = service->backends;
-		service->backends = backend;
-		table_insert(&model->backends, hash_str(backend->public.name), backend);
-		model_touch_backend(model, backend->public.name);
+		backend = backend_add(
+			model, node, port, is_external ? endpoints_external(service, port) : NULL);
+		touch_backend(model, backend);
 		backend_refresh(model, store, backend);
 	}
 	backend->n_slots++;
@@ -168,11 +212,13 @@ static void backend_release(struct model *model, struct backend_node *backend)
 		link = &(*link)->next_of_service;
 	}
 	*link = backend->next_of_service;
-	table_remove(&model->backends, hash_str(name), name, backend_has_name);
-	model_touch_backend(model, name);
+	table_remove(backend->external ? &model->externals : &model->backends, hash_str(name), name,
+		backend_has_name);
+	touch_backend(model, backend);
 	model->n_servers -= backend->public.n_servers;
 	free((void *)backend->public.servers);
 	free(backend->refused);
+	free(backend->external);
 	free(backend);
 }
 
@@ -186,20 +232,22 @@ static void set_status(struct model *model, struct claim *claim, enum claim_stat
 	}
 }
 
-static enum claim_status resolve(
-	const struct store *store, const struct claim *claim, int32_t *ret_port)
+static enum claim_status resolve(const struct model *model, const struct store *store,
+	const struct claim *claim, int32_t *ret_port)
 {
 	static const enum claim_status statuses[] = {
 		[ENDPOINTS_OK] = CLAIM_OK,
 		[ENDPOINTS_NO_SERVICE] = CLAIM_NO_SERVICE,
 		[ENDPOINTS_SERVICE_TYPE] = CLAIM_SERVICE_TYPE,
 		[ENDPOINTS_NO_PORT] = CLAIM_NO_PORT,
+		[ENDPOINTS_EXTERNAL_NAME] = CLAIM_EXTERNAL_NAME,
 	};
 	const struct service *service =
 		store_service(store, claim->service->namespace, claim->service->name);
 
-	return statuses[endpoints_find_port(
-		service, claim->port_number, claim->port_name, ret_port)];
+	return statuses[endpoints_find_port(service,
+		(struct endpoints_reference){claim->port_number, claim->port_name},
+		model->options.can_use_external, ret_port)];
 }
 
 void slot_decide(struct model *model, const struct store *store, struct slot *slot)
@@ -207,7 +255,7 @@ void slot_decide(struct model *model, const struct store *store, struct slot *sl
 	struct claim *winner = slot->claims;
 	struct backend_node *backend = NULL;
 	int32_t port;
-	enum claim_status status = resolve(store, winner, &port);
+	enum claim_status status = resolve(model, store, winner, &port);
 
 	if (status == CLAIM_OK) {
 		backend = backend_take(model, store, winner->service, port);

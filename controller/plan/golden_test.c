@@ -108,6 +108,8 @@ static void read_options(struct golden *golden)
 		*value++ = '\0';
 		if (strcmp(line, "ingress-class") == 0) {
 			options->ingress_class = value;
+		} else if (strcmp(line, "allow-external-name") == 0) {
+			options->can_use_external = strcmp(value, "true") == 0;
 		} else if (strcmp(line, "controller-name") == 0) {
 			options->controller_name = value;
 		} else if (strcmp(line, "legacy-class-annotation") == 0) {

@@ -289,7 +289,8 @@ static void plan_entry(struct planner *planner, enum model_map map, const char *
 	const char *have = applied_find_entry(planner->applied, map, key);
 
 	if (wanted == NULL) {
-		if (have != NULL) {
+		bool is_led_to = map == MODEL_MAP_EXTERNAL && set_has(&planner->held_backends, key);
+		if (have != NULL && !is_led_to) {
 			op_entry(planner, PLAN_OP_MAP_DEL, map, key, NULL);
 		}
 	} else if (needs_reload(planner, map, wanted)) {
@@ -396,10 +397,12 @@ static void plan_map(struct planner *planner, enum model_map map, const struct m
 
 enum {
 	RANK_PREPARE,
+	RANK_EXTERNALS,
 	RANK_PATHS,
 	RANK_HOSTS,
 	RANK_HOSTS_GO,
 	RANK_PATHS_GO,
+	RANK_EXTERNALS_GO,
 	RANK_RETIRE,
 	RANK_COUNT
 };
@@ -407,7 +410,8 @@ enum {
 /*
  * Inside SWITCH, a host appears after its paths and goes before them. So a request never finds a
  * host whose paths are not there yet, and meanwhile meets what answered before (a wildcard, the
- * rules without host).
+ * rules without host). Where an external Service is, is known before a path leads to it and as long
+ * as one does.
  */
 static unsigned rank(const struct plan_op *op)
 {
@@ -415,6 +419,9 @@ static unsigned rank(const struct plan_op *op)
 
 	if (phase != PLAN_SWITCH) {
 		return phase == PLAN_PREPARE ? RANK_PREPARE : RANK_RETIRE;
+	}
+	if (op->map == MODEL_MAP_EXTERNAL) {
+		return op->kind == PLAN_OP_MAP_DEL ? RANK_EXTERNALS_GO : RANK_EXTERNALS;
 	}
 	if (op->kind == PLAN_OP_MAP_DEL) {
 		return op->map == MODEL_MAP_HOSTS ? RANK_HOSTS_GO : RANK_PATHS_GO;
@@ -447,14 +454,15 @@ void plan_make(struct plan *plan, const struct model *model, const struct applie
 	struct planner planner = {.plan = plan, .model = model, .applied = applied, .caps = caps};
 	struct keys backends = backend_keys(&planner, delta);
 
-	/* Hosts and backends last: which of them have to wait is known when the paths have been
-	 * decided. */
+	/* Hosts, external Services and backends last: which of them have to wait is known when the
+	 * paths have been decided. */
 	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
-		if (map != MODEL_MAP_HOSTS) {
+		if (map != MODEL_MAP_HOSTS && map != MODEL_MAP_EXTERNAL) {
 			plan_map(&planner, (enum model_map)map, delta);
 		}
 	}
 	plan_map(&planner, MODEL_MAP_HOSTS, delta);
+	plan_map(&planner, MODEL_MAP_EXTERNAL, delta);
 	for (size_t i = 0; i < backends.n; i++) {
 		plan_backend(&planner, backends.items[i]);
 	}

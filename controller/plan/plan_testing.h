@@ -49,6 +49,7 @@ static inline bool simulator_is_published(const struct simulator *simulator, con
 static inline bool simulator_can_lead_to(const struct simulator *simulator, const char *value)
 {
 	return strcmp(value, MODEL_BACKEND_UNAVAILABLE) == 0 ||
+	       applied_find_entry(simulator->applied, MODEL_MAP_EXTERNAL, value) != NULL ||
 	       (simulator_has_backend(simulator, value) &&
 		       simulator_is_published(simulator, value));
 }
@@ -114,8 +115,12 @@ static inline const char *simulator_do_entry(struct simulator *simulator, const 
 	if ((op->kind == PLAN_OP_MAP_ADD) == (have != NULL)) {
 		return have ? "the entry is there" : "the entry is not there";
 	}
+	if (op->kind == PLAN_OP_MAP_DEL && op->map == MODEL_MAP_EXTERNAL &&
+		simulator_is_led_to(simulator, op->key)) {
+		return "entries lead to the external Service";
+	}
 	if (op->kind == PLAN_OP_MAP_DEL) {
-		if (!simulator_may_leave(simulator, op)) {
+		if (op->map != MODEL_MAP_EXTERNAL && !simulator_may_leave(simulator, op)) {
 			return "the path goes before its host";
 		}
 		applied_remove_entry(simulator->applied, op->map, op->key);
@@ -124,7 +129,8 @@ static inline const char *simulator_do_entry(struct simulator *simulator, const 
 	if (op->map == MODEL_MAP_HOSTS && !simulator_is_host_ready(simulator, op->key)) {
 		return "the host appears before its paths";
 	}
-	if (op->map != MODEL_MAP_HOSTS && !simulator_can_lead_to(simulator, op->value)) {
+	if (op->map != MODEL_MAP_HOSTS && op->map != MODEL_MAP_EXTERNAL &&
+		!simulator_can_lead_to(simulator, op->value)) {
 		return "the entry leads to nothing";
 	}
 	applied_set_entry(simulator->applied, op->map, op->key, op->value);

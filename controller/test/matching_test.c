@@ -455,7 +455,8 @@ static int set_up(void **test)
 
 	running_init(&f->running);
 	f->store = store_new();
-	f->model = model_new(&(struct model_options){.controller_name = "ours"});
+	f->model = model_new(
+		&(struct model_options){.controller_name = "ours", .can_use_loopback = true});
 	f->web = web_start(services, ARRAY_LEN(services), addresses);
 	for (size_t i = 0; i < ARRAY_LEN(services); i++) {
 		put_service(f, services[i], addresses[i]);

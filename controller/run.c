@@ -57,6 +57,7 @@ struct run {
 	struct event *signals[N_SIGNALS];
 	unsigned n_refusals;
 	bool is_stopping;
+	bool is_stopped; /* HAProxy has ended, or was never ours to end */
 	enum exit_status status;
 };
 
@@ -71,6 +72,7 @@ static void on_stopped(void *ctx)
 {
 	struct run *run = ctx;
 
+	run->is_stopped = true;
 	event_base_loopbreak(run->base);
 }
 
@@ -434,6 +436,11 @@ enum exit_status run(const struct options *options)
 	if (is_ready && !start_source(&run)) {
 		/* HAProxy may have been started for nothing. */
 		stop(&run);
+		is_ready = false;
+		/* A loop can't be broken before it runs. */
+		if (!run.is_stopped) {
+			event_base_dispatch(run.base);
+		}
 	}
 	if (is_ready) {
 		bool is_ours = options_get(options, OPTION_HAPROXY) != NULL;

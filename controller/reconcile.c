@@ -640,6 +640,9 @@ void reconcile_on_process(
 	case PROCESS_RELOAD_FAILED:
 		reload_failed(reconcile, text);
 		break;
+	case PROCESS_OUT_OF_REACH:
+		log_line(LOG_ERROR, "HAProxy can't be asked", "reason", text, NULL);
+		break;
 	}
 }
 

@@ -73,18 +73,24 @@ void ask_cancel(struct ask *ask)
 	free(ask);
 }
 
+bool ask_is_path(const char *path, struct err *err)
+{
+	size_t max_len = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+
+	return strlen(path) <= max_len ||
+	       err_set(err, ERR_INPUT,
+		       "socket %s: the path is longer than %zu characters; choose a shorter one",
+		       path, max_len);
+}
+
 static int connect_to(const char *path, struct err *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	size_t len = strlen(path);
 
-	if (len >= sizeof(address.sun_path)) {
-		err_set(err, ERR_INPUT,
-			"socket %s: the path is longer than %zu characters; choose a shorter one",
-			path, sizeof(address.sun_path) - 1);
+	if (!ask_is_path(path, err)) {
 		return -1;
 	}
-	memcpy(address.sun_path, path, len + 1);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0) {
 		return fd;

@@ -38,6 +38,9 @@ typedef void (*ask_done_fn)(void *ctx, const char *text, const struct err *err);
 struct ask *ask_start(struct event_base *base, const struct ask_question *question,
 	ask_done_fn on_done, void *ctx, struct err *err) MUST_USE;
 
+/* Does it fit into a socket's address? ERR_INPUT when not. */
+bool ask_is_path(const char *path, struct err *err) MUST_USE;
+
 /* Stops without calling on_done. NULL is fine. */
 void ask_cancel(struct ask *ask);
 

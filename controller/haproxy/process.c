@@ -64,6 +64,7 @@ struct process {
 	uint64_t adopt_end_ms; /* until then a master may be missing while its worker answers */
 	bool is_expected;      /* announce whoever answers, the one announced last included */
 	bool is_reloaded;      /* the reload worked; its worker has yet to answer */
+	bool is_out_of_reach;  /* PROCESS_OUT_OF_REACH was said */
 	uint64_t stop_ms;      /* when the master was told to end */
 	void (*on_stopped)(void *ctx);
 	void *stop_ctx;
@@ -248,6 +249,7 @@ static void announce(struct process *process, long pid)
 	process->announced_ms = clock_now_ms();
 	process->is_expected = false;
 	process->is_reloaded = false;
+	process->is_out_of_reach = false;
 	if (is_ours(process)) {
 		pidwatch_free(process->worker);
 		process->worker = pidwatch_start(process->base, (pid_t)pid, on_worker_end, process);
@@ -293,8 +295,15 @@ static void look_now(struct process *process)
 	if (process->ask != NULL) {
 		return;
 	}
-	if (!ask(process, process->options.runtime_socket, "show info", on_worker_answer, &err)) {
-		look_again(process);
+	if (ask(process, process->options.runtime_socket, "show info", on_worker_answer, &err)) {
+		return;
+	}
+	look_again(process);
+	/* A socket that isn't there yet is what is waited for; one that was made for another user
+	 * is not. */
+	if (err.kind != ERR_RETRY && !process->is_out_of_reach) {
+		process->is_out_of_reach = true;
+		notify(process, PROCESS_OUT_OF_REACH, 0, err.text);
 	}
 }
 
@@ -315,6 +324,9 @@ static void on_reload(void *arg, bool is_ok, const char *text)
 
 static bool check_socket(const char *path, struct err *err)
 {
+	if (path != NULL && !ask_is_path(path, err)) {
+		return false;
+	}
 	if (path == NULL || access(path, F_OK) != 0 || access(path, R_OK | W_OK) == 0) {
 		return true;
 	}

@@ -34,12 +34,15 @@ enum process_event {
 	PROCESS_RELOADED, /* the reload that was asked for has a new worker, which answers;
 			     PROCESS_UP follows at once */
 	PROCESS_RELOAD_FAILED, /* the old worker goes on */
+	PROCESS_OUT_OF_REACH,  /* the runtime socket will not be usable by waiting, as it is; said
+				  once until a worker answers */
 };
 
 /*
  * `text`: for people (exit status, HAProxy's words), "" when there is nothing to say; borrowed for
- * the call. `pid`: the worker's, 0 = unknown. Called from the event loop only; process_free() must
- * not be called from it, everything else may.
+ * the call. `pid`: the worker's, 0 = unknown. Called from the event loop only, but for
+ * PROCESS_OUT_OF_REACH, which process_start() may say; process_free() must not be called from it,
+ * everything else may.
  */
 typedef void (*process_event_fn)(void *ctx, enum process_event event, long pid, const char *text);
 
@@ -53,7 +56,8 @@ void process_free(struct process *process);
  * block; it happens before the loop runs). ERR_INPUT: no such program, not executable, not
  * HAProxy 2.6 or later, configuration refused (first ALERT line). A master is started in a session
  * of its own and outlives us; when it ends, its worker is ended and another one started. Not ours:
- * checks the sockets and returns at once; ERR_DENIED when a socket is there and may not be used.
+ * checks the sockets and returns at once; ERR_DENIED when a socket is there and may not be used,
+ * ERR_INPUT when its path is too long for one.
  */
 bool process_start(struct process *process, struct err *err) MUST_USE;
 

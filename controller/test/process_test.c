@@ -302,6 +302,41 @@ static void test_attached_without_master_socket(void **test)
 	assert_non_null(strstr(err.text, "--master-socket"));
 }
 
+/* Waiting is right while there is no socket, and would be for ever when it can't be opened: that is
+ * said, once. Root may open everything, so it is somebody else who tries. */
+static void test_attached_without_permission(void **test)
+{
+	struct running *r = *test;
+	uid_t user = geteuid();
+
+	assert_int_equal(chmod(r->directory, 0), 0);
+	assert_int_equal(seteuid(user == 0 ? 65534 : user), 0);
+	running_start(r, false);
+	running_wait(r, PROCESS_OUT_OF_REACH, 1);
+	assert_int_equal(seteuid(user), 0);
+	assert_non_null(strstr(r->text, "Permission denied; run the controller and HAProxy as"));
+	assert_int_equal(chmod(r->directory, 0700), 0);
+	start_and_die(r);
+	running_wait(r, PROCESS_UP, 1);
+	assert_int_equal(r->n_events[PROCESS_OUT_OF_REACH], 1);
+}
+
+static void test_attached_with_a_path_too_long(void **test)
+{
+	struct running *r = *test;
+	struct err err = {0};
+	char path[200];
+
+	memset(path, 'x', sizeof(path) - 1);
+	path[0] = '/';
+	path[sizeof(path) - 1] = '\0';
+	r->options.runtime_socket = path;
+	running_make(r, false);
+	assert_false(process_start(r->process, &err));
+	assert_int_equal(err.kind, ERR_INPUT);
+	assert_non_null(strstr(err.text, "choose a shorter one"));
+}
+
 /* Starting must fail with this in the text. */
 static void assert_refused(struct running *r, const char *word)
 {
@@ -362,6 +397,8 @@ int main(void)
 		PROCESS_TEST(test_stop),
 		PROCESS_TEST(test_attached),
 		PROCESS_TEST(test_attached_without_master_socket),
+		PROCESS_TEST(test_attached_without_permission),
+		PROCESS_TEST(test_attached_with_a_path_too_long),
 		PROCESS_TEST(test_program_that_cannot_be_used),
 		PROCESS_TEST(test_refused_configuration),
 	};

@@ -15,7 +15,7 @@
 #include "haproxy/process.h"
 #include "haproxy/state.h"
 
-#define RUNNING_EVENT_COUNT (PROCESS_RELOAD_FAILED + 1)
+#define RUNNING_EVENT_COUNT (PROCESS_OUT_OF_REACH + 1)
 
 struct running {
 	char directory[64];

@@ -422,9 +422,10 @@ void options_print_help(FILE *out)
 		print_row(out, i);
 	}
 	fputs("  --help                           show this text\n\n"
-	      "Signals: SIGTERM and SIGINT stop HAProxy in order and end the program; SIGHUP reads "
-	      "back\n"
-	      "HAProxy's maps, backends and servers and repairs what differs.\n\n"
+	      "Signals: SIGTERM and SIGINT end the program, after the HAProxy that it supervises "
+	      "(--haproxy) has\n"
+	      "ended in order; SIGHUP reads back HAProxy's maps, backends and servers and repairs "
+	      "what differs.\n\n"
 	      "Exit status: 0 ended in order, 1 failed while running, 2 wrong usage, 3 unusable "
 	      "input\n"
 	      "(kubeconfig, manifests, directories), 4 the API server refuses the credentials, 5 "

@@ -190,7 +190,9 @@ static bool open_run_directory(struct run *run, struct err *err)
 static bool check_state_directory(const struct state *state, struct err *err)
 {
 	struct buf name = BUF_INIT(0);
-	bool is_ok = encode_cli_map(&name, MODEL_MAP_HOSTS, state_map_dir(state));
+	/* In haproxy-cfg it is an argument, in parentheses, of a quoted text. */
+	bool is_ok = encode_cli_map(&name, MODEL_MAP_HOSTS, state_map_dir(state)) &&
+		     strpbrk(state_map_dir(state), ",()'\"") == NULL;
 
 	buf_fini(&name);
 	return is_ok || err_set(err, ERR_INPUT,
@@ -199,12 +201,23 @@ static bool check_state_directory(const struct state *state, struct err *err)
 				state_map_dir(state));
 }
 
+static bool check_config_directory(const char *path, struct err *err)
+{
+	return access(path, R_OK | X_OK) == 0 ||
+	       err_set(err, ERR_INPUT,
+		       "HAProxy's configuration %s: %s: run `make install`, or name the directory "
+		       "(haproxy-cfg in Headgate's sources) with --config-dir",
+		       path, strerror(errno));
+}
+
 static bool open_directories(struct run *run)
 {
 	const struct options *options = run->options;
 	struct err err = {0};
 
-	if (options_get(options, OPTION_HAPROXY) != NULL && !open_run_directory(run, &err)) {
+	if (options_get(options, OPTION_HAPROXY) != NULL &&
+		(!check_config_directory(options_get(options, OPTION_CONFIG_DIR), &err) ||
+			!open_run_directory(run, &err))) {
 		return fail(run, EXIT_STATUS_INPUT, &err);
 	}
 	run->state = state_open(options_get(options, OPTION_STATE_DIR), &err);

@@ -83,7 +83,10 @@ func TestInput(t *testing.T) {
 		{"missing HAProxy", []string{"--haproxy=" + dir + "/haproxy", manifests}, statusHAProxy, []string{dir + "/haproxy", "No such file", "--haproxy"}},
 		{"no HAProxy on PATH", []string{"--haproxy=haproxy-is-not-here", manifests}, statusHAProxy, []string{"haproxy-is-not-here", "install HAProxy", "--haproxy"}},
 		{"not HAProxy", []string{"--haproxy=/bin/true", manifests}, statusHAProxy, []string{"/bin/true is not HAProxy", "--haproxy"}},
-		{"missing configuration", []string{haproxy, manifests, "--config-dir=" + dir + "/absent"}, statusHAProxy, []string{dir + "/absent", "-c -f"}},
+		{"missing configuration", []string{haproxy, manifests, "--config-dir=" + dir + "/absent"}, statusInput, []string{dir + "/absent", "No such file", "--config-dir"}},
+		{"bind address", []string{haproxy, manifests, "--http-bind=nonsense"}, statusHAProxy, []string{"'nonsense'", "--http-bind"}},
+		{"state directory HAProxy can't be told", []string{haproxy, manifests, "--state-dir=" + dir + "/a,b"}, statusInput, []string{dir + "/a,b", "--state-dir"}},
+		{"runtime socket", []string{manifests, "--runtime-socket=" + dir + "/" + strings.Repeat("x", 120)}, statusHAProxy, []string{"choose a shorter one"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			checkInput(t, test, headgateCommand(t, nil, append([]string{"run"}, test.args...)...))

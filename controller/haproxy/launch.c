@@ -74,8 +74,10 @@ static bool check_config(const struct process_options *options, struct err *err)
 				alert, sizeof(alert), "it says no reason (exit status %d)", status);
 		}
 		is_ok = err_set(err, ERR_INPUT,
-			"HAProxy refuses the configuration: %s; run `%s -c -f %s -f %s`", alert,
-			options->haproxy, options->config_dir, options->backends_dir);
+			"HAProxy refuses the configuration: %s; mend --http-bind or --stats-bind "
+			"where the line takes its value from them, else the files in %s "
+			"(--config-dir)",
+			alert, options->config_dir);
 	}
 	buf_fini(&output);
 	return is_ok;

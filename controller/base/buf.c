@@ -40,7 +40,7 @@ void buf_clear(struct buf *buf)
 	}
 }
 
-/* Like realloc(3), but a secret leaves no copy where it was. */
+/* Like realloc, but a secret leaves no copy where it was. */
 static void resize(struct buf *buf, size_t size)
 {
 	if (buf->is_secret && buf->data != NULL) {

@@ -89,6 +89,9 @@ func (p *Pods) Requests(ip string) int {
 // PodAddr is the value of X-Pod for the pod at ip on PodPort.
 func PodAddr(ip string) string { return net.JoinHostPort(ip, strconv.Itoa(PodPort)) }
 
+// Handler is what every pod answers with, for servers of a test's own.
+func (p *Pods) Handler() http.Handler { return http.HandlerFunc(p.serve) }
+
 func (p *Pods) listen(port int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 )
@@ -16,6 +17,7 @@ import (
 //	GET https://a.test/ sni=b.test          -> service1, certificate b.test
 //	100 x GET http://foo.bar.com/           -> service1, every pod
 //	GET http://foo.bar.com/                 -> service1, headers Content-Type Date
+//	GET http://foo.bar.com/                 -> 10.244.9.1
 //
 // The left side is what is sent: method, path and Host header byte for byte as
 // they are written. Options stand between the URL and the arrow:
@@ -26,7 +28,8 @@ import (
 //	sni=NAME      this name in the TLS handshake; an empty one sends none
 //
 // The right side is a Service, one of whose pods has to answer 200 and to have
-// seen method, path, query and Host as they were sent; or a status that
+// seen method, path, query and Host as they were sent; or the address of a pod, where
+// a row writes the EndpointSlices itself; or a status that
 // Headgate answers itself, with the Location if it is a redirect; "400|404" is one
 // of two.
 type Request struct {
@@ -42,9 +45,11 @@ type Request struct {
 	SNI     string
 
 	Service     string // namespace/name, or "" when a status is wanted
+	Pod         string // the address of the one pod that may answer, or ""
 	Statuses    []int
 	Location    string
 	EveryPod    bool
+	Protocol    string   // that the pod has to have been asked in, "HTTP/2.0"
 	Headers     []string // that the answer has to have
 	Certificate string   // a name that the certificate has to be for; "" = the host, verified
 }
@@ -154,6 +159,8 @@ func (r *Request) parseAnswer(text, namespace string) error {
 		if len(words) > 1 {
 			r.Location = words[1]
 		}
+	case net.ParseIP(words[0]) != nil:
+		r.Service, r.Pod = "pod", words[0]
 	case strings.Contains(words[0], "/"):
 		r.Service = words[0]
 	default:
@@ -166,6 +173,8 @@ func (r *Request) parseAnswer(text, namespace string) error {
 			r.EveryPod = true
 		case len(words) == 2 && words[0] == "certificate":
 			r.Certificate = words[1]
+		case len(words) == 2 && words[0] == "protocol":
+			r.Protocol = words[1]
 		case len(words) > 1 && words[0] == "headers":
 			r.Headers = words[1:]
 		default:

@@ -12,8 +12,10 @@ import (
 
 	"headgate.dev/e2e/harness"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -99,7 +101,9 @@ func (r *rig) prepare(t *testing.T, objects []runtime.Object) {
 		}
 	}
 	for key, service := range own {
-		r.givePods(t, key, service)
+		if !hasSlices(objects, service) {
+			r.givePods(t, key, service)
+		}
 	}
 	for _, object := range objects {
 		for _, b := range backendsOf(object) {
@@ -133,6 +137,18 @@ func (r *rig) makeNamespace(t *testing.T, name string) {
 		r.c.Apply(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
 		r.spaces[name] = true
 	}
+}
+
+// hasSlices says whether the EndpointSlices of a Service are among the objects.
+func hasSlices(objects []runtime.Object, service *corev1.Service) bool {
+	for _, object := range objects {
+		u, ok := object.(*unstructured.Unstructured)
+		if ok && u.GetKind() == "EndpointSlice" && u.GetNamespace() == service.Namespace &&
+			u.GetLabels()[discoveryv1.LabelServiceName] == service.Name {
+			return true
+		}
+	}
+	return service.Spec.Type == corev1.ServiceTypeExternalName
 }
 
 // makeService makes a Service with this port, or adds the port to it.
@@ -220,6 +236,9 @@ func (r *rig) ask(s *site, request *Request) error {
 		addr = net.JoinHostPort(s.ip, "443")
 	}
 	pods, seen := r.ips[request.Service], map[string]bool{}
+	if request.Pod != "" {
+		pods = []string{request.Pod}
+	}
 	for range request.Times {
 		a, err := request.send(addr, r.roots)
 		if err == nil {

@@ -104,6 +104,9 @@ func (r *Request) check(a answer, pods []string) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
+	if r.Protocol != "" && a.Echo.Proto != r.Protocol {
+		return fmt.Errorf("the pod was asked in %s, want %s", a.Echo.Proto, r.Protocol)
+	}
 	for _, field := range []struct{ name, got, want string }{
 		{"method", a.Echo.Method, r.Method}, {"target", originForm(a.Echo.URI), originForm(r.Target)},
 		{"Host", a.Echo.Host, r.Host},

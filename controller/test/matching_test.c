@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <curl/curl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -529,6 +530,59 @@ static void test_requests(void **test)
 	check_requests(*test, requests, ARRAY_LEN(requests));
 }
 
+static size_t on_body(char *data, size_t size, size_t n, void *ctx)
+{
+	(void)size;
+	buf_append(ctx, data, n);
+	return n;
+}
+
+/* The same request over HTTP/2, where the host is the pseudo-header :authority. The caller frees
+ * the answer: a service or a status. */
+static char *ask_http2(CURL *curl, const struct fixture *f, const struct request *request)
+{
+	CLEANUP(free_ptr) char *host = xasprintf("Host: %s", request->host);
+	struct curl_slist *headers = curl_slist_append(NULL, host);
+	struct buf body = BUF_INIT(1 << 20);
+	long status = 0;
+
+	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, f->running.http_socket);
+	curl_easy_setopt(curl, CURLOPT_URL, "http://unused/");
+	curl_easy_setopt(curl, CURLOPT_REQUEST_TARGET, request->target);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
+	curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, 20L);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
+	CURLcode code = curl_easy_perform(curl);
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_slist_free_all(headers);
+	if (code == CURLE_OK && status == 200) {
+		return buf_take(&body);
+	}
+	buf_fini(&body);
+	return code == CURLE_OK ? xasprintf("%ld", status) : xstrdup(curl_easy_strerror(code));
+}
+
+static void test_http2(void **test)
+{
+	CURL *curl = curl_easy_init();
+	size_t n_wrong = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+		const struct request *request = &requests[i];
+		CLEANUP(free_ptr) char *got = ask_http2(curl, *test, request);
+		if (!is_expected(request->expected, got)) {
+			print_error("HTTP/2, host %s, %s: expected %s, got %s\n", request->host,
+				request->target, request->expected, got);
+			n_wrong++;
+		}
+	}
+	curl_easy_cleanup(curl);
+	assert_int_equal(n_wrong, 0);
+}
+
 static void test_heads(void **test)
 {
 	size_t n_wrong = 0;
@@ -573,6 +627,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_diagnostics),
 		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_http2),
 		cmocka_unit_test(test_heads),
 		cmocka_unit_test(test_open_rules),
 	};

@@ -109,6 +109,35 @@ static void test_ingress_class(void **state)
 	assert_string_equal(object_namespace(object), "");
 	assert_string_equal(obj_str(object, class->controller), "headgate.dev/ingress-controller");
 	assert_string_equal(obj_str(object, class->is_default), "true");
+	assert_false(obj_has(class->parameters.name));
+	free(object);
+}
+
+static void test_class_parameters(void **state)
+{
+	(void)state;
+	struct object *object = decode(KUBE_INGRESS_CLASS,
+		"{'metadata':{'name':'c'},'spec':{'controller':'x','parameters':{'apiGroup':'g',"
+		"'kind':'ConfigMap','name':'o','scope':'Namespace','namespace':'n'}}}");
+	const struct class_parameters *parameters =
+		&((const struct ingress_class *)object)->parameters;
+	assert_string_equal(obj_str(object, parameters->api_group), "g");
+	assert_string_equal(obj_str(object, parameters->kind), "ConfigMap");
+	assert_string_equal(obj_str(object, parameters->name), "o");
+	assert_string_equal(obj_str(object, parameters->scope), "Namespace");
+	assert_string_equal(obj_str(object, parameters->namespace), "n");
+	free(object);
+}
+
+/* A NUL in an annotation spoils the annotation, not the object. */
+static void test_legacy_class(void **state)
+{
+	(void)state;
+	struct object *object = decode(KUBE_INGRESS, "{'metadata':{'name':'i','annotations':{'"
+						     "kubernetes.io/ingress.class':'a\\u0000'}}}");
+	const struct ingress *ingress = (const struct ingress *)object;
+	assert_string_equal(obj_str(object, ingress->legacy_class), "a\x01");
+	assert_false(obj_has(ingress->class_name));
 	free(object);
 }
 
@@ -607,6 +636,8 @@ int main(void)
 		cmocka_unit_test(test_ingress),
 		cmocka_unit_test(test_nul_in_path),
 		cmocka_unit_test(test_ingress_class),
+		cmocka_unit_test(test_class_parameters),
+		cmocka_unit_test(test_legacy_class),
 		cmocka_unit_test(test_service),
 		cmocka_unit_test(test_endpoint_slice),
 		cmocka_unit_test(test_config_map),

@@ -8,11 +8,15 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "status/addresses.h"
+#include "status/lease.h"
 #include "kube/selector.h"
 #include "version.h"
 
 #define MAX_ENV_NAME 64
 #define HELP_COLUMN  34
+
+#define LEASE_DEFAULT_NAME "headgate-leader"
 
 static const struct {
 	const char *name;
@@ -296,6 +300,69 @@ static bool check_manifests(const struct options *options, struct err *err)
 	return true;
 }
 
+/* Manifests have no status that anybody could write. */
+static bool read_lease(struct options *options, struct err *err)
+{
+	const char *text = options_get(options, OPTION_LEASE);
+	const char *namespace = getenv("POD_NAMESPACE");
+	const char *seconds = options_get(options, OPTION_LEASE_DURATION);
+	char *end;
+
+	long number = strtol(seconds, &end, 10);
+	if (*end != '\0' || number < LEASE_MIN_DURATION_SECONDS ||
+		number > LEASE_MAX_DURATION_SECONDS) {
+		return err_set(err, ERR_INPUT,
+			"--lease-duration: '%s' is not a number from %d to %d", seconds,
+			LEASE_MIN_DURATION_SECONDS, LEASE_MAX_DURATION_SECONDS);
+	}
+	options->lease_seconds = (unsigned)number;
+	if (options_get(options, OPTION_MANIFESTS) != NULL) {
+		return text == NULL || err_set(err, ERR_INPUT,
+					       "--manifests and --lease exclude each other: give "
+					       "one of them");
+	}
+	if (text == NULL && namespace != NULL && is_object_name(namespace)) {
+		options->lease_namespace = xstrdup(namespace);
+		options->lease_name = xstrdup(LEASE_DEFAULT_NAME);
+	}
+	return text == NULL || (split_name(OPTION_LEASE, text, &options->lease_namespace,
+					&options->lease_name, err) &&
+				       (is_object_name(options->lease_name) ||
+					       refuse_form(OPTION_LEASE, text, err)));
+}
+
+static bool read_publish(struct options *options, struct err *err)
+{
+	const char *service = options_get(options, OPTION_PUBLISH_SERVICE);
+	const char *text = options_get(options, OPTION_PUBLISH_ADDRESS);
+	struct addresses addresses;
+
+	if (service == NULL && text == NULL) {
+		return true;
+	}
+	if (service != NULL && text != NULL) {
+		return err_set(err, ERR_INPUT,
+			"--publish-service and --publish-address exclude each other: give one of "
+			"them");
+	}
+	if (options->lease_name == NULL) {
+		return err_set(err, ERR_INPUT,
+			"--%s needs a Lease: give --lease, or set POD_NAMESPACE in the environment",
+			rows[service ? OPTION_PUBLISH_SERVICE : OPTION_PUBLISH_ADDRESS].name);
+	}
+	if (text != NULL) {
+		if (!addresses_parse(&addresses, text, err)) {
+			return err_wrap(err, "--publish-address");
+		}
+		addresses_fini(&addresses);
+	}
+	return service == NULL ||
+	       (split_name(OPTION_PUBLISH_SERVICE, service, &options->publish_namespace,
+			&options->publish_name, err) &&
+		       (is_object_name(options->publish_name) ||
+			       refuse_form(OPTION_PUBLISH_SERVICE, service, err)));
+}
+
 static bool check_conflicts(const struct options *options, struct err *err)
 {
 	return options_get(options, OPTION_MANIFESTS) == NULL || check_manifests(options, err);
@@ -365,7 +432,8 @@ static bool interpret(struct options *options, struct err *err)
 	       read_switch(
 		       options, OPTION_LEGACY_CLASS_ANNOTATION, &options->has_legacy_class, err) &&
 	       read_default_backend(options, err) && read_config_map(options, err) &&
-	       read_watch(options, err) && check_conflicts(options, err);
+	       read_watch(options, err) && read_lease(options, err) && read_publish(options, err) &&
+	       check_conflicts(options, err);
 }
 
 enum options_outcome options_parse(
@@ -395,6 +463,10 @@ void options_fini(struct options *options)
 	free(options->own_namespace);
 	free(options->config_map_namespace);
 	free(options->config_map_name);
+	free(options->lease_namespace);
+	free(options->lease_name);
+	free(options->publish_namespace);
+	free(options->publish_name);
 	*options = (struct options){0};
 }
 

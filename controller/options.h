@@ -41,6 +41,11 @@ struct options {
 	char *own_namespace;	    /* that of --configmap, else $POD_NAMESPACE; NULL = not known */
 	char *config_map_namespace; /* parts of --configmap; NULL = not set */
 	char *config_map_name;
+	char *lease_namespace; /* parts of --lease, or of its default; NULL = there is none */
+	char *lease_name;
+	unsigned lease_seconds;
+	char *publish_namespace; /* parts of --publish-service; NULL = not set */
+	char *publish_name;
 };
 
 /* Each namespace costs a list and a watch a kind. */

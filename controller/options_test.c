@@ -42,6 +42,13 @@ static const char *sample(int which)
 		return "shop,blog";
 	case OPTION_INGRESS_SELECTOR:
 		return "team in (shop,blog),!internal";
+	case OPTION_LEASE:
+	case OPTION_PUBLISH_SERVICE:
+		return "infra/headgate";
+	case OPTION_LEASE_DURATION:
+		return "6";
+	case OPTION_PUBLISH_ADDRESS:
+		return "192.0.2.1,lb.example";
 	case OPTION_LEGACY_CLASS_ANNOTATION:
 	case OPTION_ALLOW_EXTERNAL_NAME:
 	case OPTION_SELF_CHECK:
@@ -68,6 +75,7 @@ static int clear_environment(void **state)
 		CLEANUP(free_ptr) char *name = env_name(rows[i].name);
 		unsetenv(name);
 	}
+	unsetenv("POD_NAMESPACE");
 	return 0;
 }
 
@@ -129,6 +137,7 @@ static void check_value(const struct options *options, int which, const char *ex
 static void test_every_option(void **state)
 {
 	(void)state;
+	setenv("POD_NAMESPACE", "infra", 1); /* some need a Lease */
 	for (int i = 0; i < OPTION_COUNT; i++) {
 		bool is_switch = rows[i].argument[0] == '\0';
 		CLEANUP(free_ptr) char *alone = xasprintf("--%s", rows[i].name);
@@ -203,6 +212,51 @@ static void test_meanings(void **state)
 	assert_int_equal(
 		parse(&options, &err, "--log-level=error", "--log-level=warn", NULL), OPTIONS_RUN);
 	assert_int_equal(options.log_level, LOG_WARN);
+	options_fini(&options);
+}
+
+static void test_lease(void **state)
+{
+	struct options options;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(parse(&options, &err, NULL), OPTIONS_RUN);
+	assert_null(options.lease_name);
+	assert_int_equal(options.lease_seconds, 15);
+	options_fini(&options);
+	setenv("POD_NAMESPACE", "infra", 1);
+	assert_int_equal(parse(&options, &err, "--publish-service=a/lb", NULL), OPTIONS_RUN);
+	assert_string_equal(options.lease_namespace, "infra");
+	assert_string_equal(options.lease_name, "headgate-leader");
+	assert_string_equal(options.publish_namespace, "a");
+	assert_string_equal(options.publish_name, "lb");
+	options_fini(&options);
+	assert_int_equal(
+		parse(&options, &err, "--lease=a/b", "--lease-duration=6", NULL), OPTIONS_RUN);
+	assert_string_equal(options.lease_namespace, "a");
+	assert_string_equal(options.lease_name, "b");
+	assert_int_equal(options.lease_seconds, 6);
+	options_fini(&options);
+	assert_int_equal(parse(&options, &err, "--manifests=/m", NULL), OPTIONS_RUN);
+	assert_null(options.lease_name);
+	options_fini(&options);
+	unsetenv("POD_NAMESPACE");
+	assert_int_equal(
+		parse(&options, &err, "--manifests=/m", "--lease=a/b", NULL), OPTIONS_ERROR);
+	assert_string_equal(
+		err.text, "--manifests and --lease exclude each other: give one of them");
+	options_fini(&options);
+	assert_int_equal(parse(&options, &err, "--lease=a/b", "--publish-service=a/b",
+				 "--publish-address=192.0.2.1", NULL),
+		OPTIONS_ERROR);
+	assert_string_equal(err.text, "--publish-service and --publish-address exclude each other: "
+				      "give one of them");
+	options_fini(&options);
+	assert_int_equal(
+		parse(&options, &err, "--lease=a/b", "--publish-address=a,B", NULL), OPTIONS_ERROR);
+	assert_string_equal(err.text, "--publish-address: 'B' is neither an IP address nor a host "
+				      "name in lower case");
 	options_fini(&options);
 }
 
@@ -327,6 +381,12 @@ static void test_mistakes(void **state)
 		"--log-level: 'loud' is not a level: use debug, info, warn or error");
 	check_refused(
 		"--log-format=xml", "--log-format: 'xml' is not a format: use logfmt or json");
+	check_refused("--publish-address=a",
+		"--publish-address needs a Lease: give --lease, or set POD_NAMESPACE in the "
+		"environment");
+	check_refused("--lease=a", "--lease: 'a' is not of the form NAMESPACE/NAME");
+	check_refused("--lease-duration=0", "--lease-duration: '0' is not a number from 1 to 3600");
+	check_refused("--lease-duration=x", "--lease-duration: 'x' is not a number from 1 to 3600");
 	check_refused(
 		"--watch-namespace=a,,b", "--watch-namespace: '' is not the name of a namespace");
 	check_refused(
@@ -411,6 +471,7 @@ int main(void)
 		TEST(test_defaults),
 		TEST(test_every_option),
 		TEST(test_meanings),
+		TEST(test_lease),
 		TEST(test_watch),
 		TEST(test_watch_limit),
 		TEST(test_own_namespace),

@@ -13,7 +13,6 @@
 #include "haproxy/apply.h"
 #include "haproxy/cli.h"
 #include "haproxy/observe.h"
-#include "model/diag.h"
 #include "gauges.h"
 #include "pending.h"
 #include "plan/plan.h"
@@ -54,6 +53,7 @@ struct reconcile {
 	bool is_self_check;
 	reconcile_settings_fn on_settings;
 	void *settings_ctx;
+	struct listener listener;
 
 	enum reconcile_phase phase;
 	struct observe *observe; /* PHASE_READING */
@@ -361,22 +361,6 @@ static void on_reloaded(struct reconcile *reconcile)
 
 /* ---- passes ---- */
 
-static void log_diags(void *ctx, const char *namespace, const char *name, const struct diag *diags,
-	size_t n_diags)
-{
-	char *object = xasprintf("%s/%s", namespace, name);
-
-	(void)ctx;
-	if (n_diags == 0) {
-		log_line(LOG_INFO, "nothing is wrong any more", "ingress", object, NULL);
-	}
-	for (size_t i = 0; i < n_diags; i++) {
-		log_line(LOG_WARN, diags[i].text, "ingress", object, "reason",
-			diag_reason_names[diags[i].reason], "field", diags[i].field, NULL);
-	}
-	free(object);
-}
-
 static void self_check(struct reconcile *reconcile)
 {
 	struct model *fresh = model_new(&reconcile->model_options);
@@ -419,8 +403,8 @@ static void take_changes(struct reconcile *reconcile)
 		reconcile->on_settings(reconcile->settings_ctx);
 	}
 	reconcile->n_changes = changes.n;
+	listener_tell(&reconcile->listener, reconcile->model, &changes);
 	store_changes_fini(&changes);
-	model_report_diags(reconcile->model, log_diags, reconcile);
 	if (reconcile->is_self_check && !store_is_held(reconcile->store)) {
 		self_check(reconcile);
 	}
@@ -583,6 +567,7 @@ struct reconcile *reconcile_new(const struct reconcile_options *options)
 	reconcile->is_self_check = options->is_self_check;
 	reconcile->on_settings = options->on_settings;
 	reconcile->settings_ctx = options->settings_ctx;
+	reconcile->listener = options->listener;
 	reconcile->pending.is_everything = true;
 	reconcile->cli = cli_new(options->base, on_lost, reconcile);
 	reconcile->pass_event = evtimer_new(options->base, on_pass_event, reconcile);
@@ -682,6 +667,11 @@ const char *reconcile_missing(const struct reconcile *reconcile)
 	}
 	return reconcile->is_converged ? NULL
 				       : "HAProxy has not been read back equal to what is wanted";
+}
+
+const struct model *reconcile_model(const struct reconcile *reconcile)
+{
+	return reconcile->model;
 }
 
 void reconcile_refresh_metrics(const struct reconcile *reconcile)

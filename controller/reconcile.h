@@ -21,6 +21,7 @@
 #include "base/attr.h"
 #include "haproxy/process.h"
 #include "haproxy/state.h"
+#include "listener.h"
 #include "model/model.h"
 #include "store/store.h"
 
@@ -38,6 +39,7 @@ struct reconcile_options {
 	bool is_self_check;
 	reconcile_settings_fn on_settings; /* may be NULL */
 	void *settings_ctx;
+	struct listener listener; /* zeroed = none */
 };
 
 struct reconcile *reconcile_new(const struct reconcile_options *options) MUST_USE;
@@ -58,6 +60,9 @@ void reconcile_stop(struct reconcile *reconcile);
 
 /* NULL = traffic may come; else what is missing. */
 const char *reconcile_missing(const struct reconcile *reconcile) MUST_USE;
+
+/* What is wanted now; borrowed for the life of `reconcile`. */
+const struct model *reconcile_model(const struct reconcile *reconcile) MUST_USE;
 
 /* Brings the gauges of store and model up to date. */
 void reconcile_refresh_metrics(const struct reconcile *reconcile);

@@ -29,6 +29,8 @@
 #include "manifest/manifest.h"
 #include "reconcile.h"
 #include "settings.h"
+#include "status/status.h"
+#include "status/verdict.h"
 #include "store/store.h"
 #include "version.h"
 
@@ -51,13 +53,15 @@ struct run {
 	struct model_options model_options; /* borrows from the options */
 	struct class_settings *class_settings;
 	struct manifests *manifests;
+	struct status *publisher; /* NULL = nothing is written to the API server */
 	struct reconcile *reconcile;
 	struct process *process;
 	struct admin *admin;
 	struct event *signals[N_SIGNALS];
 	unsigned n_refusals;
 	bool is_stopping;
-	bool is_stopped; /* HAProxy has ended, or was never ours to end */
+	unsigned n_stopping; /* parts that are still to end: HAProxy, the Lease */
+	bool is_stopped;     /* all have ended, or were never ours to end */
 	enum exit_status status;
 };
 
@@ -72,8 +76,10 @@ static void on_stopped(void *ctx)
 {
 	struct run *run = ctx;
 
-	run->is_stopped = true;
-	event_base_loopbreak(run->base);
+	if (--run->n_stopping == 0) {
+		run->is_stopped = true;
+		event_base_loopbreak(run->base);
+	}
 }
 
 static void stop(struct run *run)
@@ -84,6 +90,10 @@ static void stop(struct run *run)
 		return;
 	}
 	run->is_stopping = true;
+	run->n_stopping = run->publisher ? 2 : 1;
+	if (run->publisher != NULL) {
+		status_stop(run->publisher, on_stopped, run);
+	}
 	reconcile_stop(run->reconcile);
 	process_stop(run->process, on_stopped, run);
 }
@@ -147,6 +157,43 @@ static void on_settings(void *ctx)
 		reflector_free(run->config_maps);
 		watch_config_maps(run);
 	}
+}
+
+static void on_changes(void *ctx, const struct store_changes *changes)
+{
+	struct run *run = ctx;
+
+	if (run->publisher != NULL) {
+		status_on_changes(run->publisher, changes);
+	}
+}
+
+static void on_let_go(void *ctx, const char *namespace, const char *name)
+{
+	struct run *run = ctx;
+
+	if (run->publisher != NULL) {
+		status_on_let_go(run->publisher, namespace, name);
+	}
+}
+
+static void on_diags(void *ctx, const char *namespace, const char *name, const struct diag *diags,
+	size_t n_diags)
+{
+	struct run *run = ctx;
+
+	if (run->publisher != NULL) {
+		status_on_diags(run->publisher, namespace, name, diags, n_diags);
+	}
+}
+
+static bool write_verdict(void *ctx, const char *namespace, const char *name, struct buf *json)
+{
+	const struct run *run = ctx;
+	const struct verdict_sources sources = {run->store, reconcile_model(run->reconcile),
+		run->publisher ? status_published(run->publisher) : NULL};
+
+	return verdict_write(json, &sources, namespace, name);
 }
 
 static const char *get_missing(void *ctx)
@@ -264,12 +311,13 @@ static void make_reconcile(struct run *run)
 		.is_self_check = options->is_self_check,
 		.on_settings = on_settings,
 		.settings_ctx = run,
+		.listener = {on_changes, on_let_go, on_diags, run},
 	});
 }
 
 static bool open_admin(struct run *run)
 {
-	struct admin_callbacks callbacks = {get_missing, refresh_metrics, run};
+	struct admin_callbacks callbacks = {get_missing, refresh_metrics, write_verdict, run};
 	struct err err = {0};
 
 	run->admin = admin_open(
@@ -365,6 +413,27 @@ static void start_reflectors(struct run *run)
 	watch_config_maps(run);
 }
 
+static void start_publisher(struct run *run)
+{
+	const struct options *options = run->options;
+
+	if (options->lease_name == NULL) {
+		return;
+	}
+	run->publisher = status_new(&(struct status_options){
+		.base = run->base,
+		.client = run->client,
+		.store = run->store,
+		.model = reconcile_model(run->reconcile),
+		.lease_namespace = options->lease_namespace,
+		.lease_name = options->lease_name,
+		.lease_seconds = options->lease_seconds,
+		.service_namespace = options->publish_namespace,
+		.service_name = options->publish_name,
+		.addresses = options_get(options, OPTION_PUBLISH_ADDRESS),
+	});
+}
+
 static bool start_source(struct run *run)
 {
 	const char *directory = options_get(run->options, OPTION_MANIFESTS);
@@ -380,6 +449,7 @@ static bool start_source(struct run *run)
 		return fail(run, EXIT_STATUS_INPUT, &err);
 	}
 	start_reflectors(run);
+	start_publisher(run);
 	return true;
 }
 
@@ -406,6 +476,7 @@ static void tear_down(struct run *run)
 	}
 	free(run->reflectors);
 	reflector_free(run->config_maps);
+	status_free(run->publisher);
 	kube_client_free(run->client);
 	kube_config_free(run->kube_config);
 	manifests_close(run->manifests);

@@ -13,6 +13,7 @@
 
 #define MAX_HEADERS_SIZE 8192
 #define TIMEOUT_SECONDS	 10
+#define INGRESSES	 "/ingresses/"
 
 struct admin {
 	struct evhttp *http;
@@ -62,11 +63,49 @@ static void on_metrics(struct evhttp_request *request, void *ctx)
 	buf_fini(&text);
 }
 
+/* The two names of a path behind INGRESSES; names of Kubernetes need no percent-encoding. */
+static bool split_names(const char *rest, char **ret_namespace, char **ret_name)
+{
+	const char *slash = strchr(rest, '/');
+
+	if (slash == NULL || slash == rest || slash[1] == '\0' || strchr(slash + 1, '/') != NULL) {
+		return false;
+	}
+	*ret_namespace = xstrndup(rest, (size_t)(slash - rest));
+	*ret_name = xstrdup(slash + 1);
+	return true;
+}
+
+static void on_ingress(struct evhttp_request *request, const struct admin *admin, const char *rest)
+{
+	CLEANUP(free_ptr) char *namespace = NULL;
+	CLEANUP(free_ptr) char *name = NULL;
+	struct buf json = BUF_INIT(0);
+	bool is_known = false;
+
+	if (split_names(rest, &namespace, &name)) {
+		is_known = admin->callbacks.ingress(admin->callbacks.ctx, namespace, name, &json);
+	} else {
+		buf_append_str(&json, "{\"error\":\"ask for " INGRESSES "NAMESPACE/NAME\"}");
+	}
+	buf_append_char(&json, '\n');
+	reply(request, is_known ? HTTP_OK : HTTP_NOTFOUND, "application/json", buf_str(&json));
+	buf_fini(&json);
+}
+
 static void on_other(struct evhttp_request *request, void *ctx)
 {
-	(void)ctx;
+	const struct admin *admin = ctx;
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
+
+	if (path != NULL && strncmp(path, INGRESSES, strlen(INGRESSES)) == 0) {
+		on_ingress(request, admin, path + strlen(INGRESSES));
+		return;
+	}
 	reply(request, HTTP_NOTFOUND, "text/plain; charset=utf-8",
-		"not found; there are /healthz, /readyz and /metrics\n");
+		"not found; there are /healthz, /readyz, /metrics and " INGRESSES
+		"NAMESPACE/NAME\n");
 }
 
 /* "ADDRESS:PORT" with the address optional; brackets around IPv6 are taken off. */

@@ -1,13 +1,17 @@
 /*
  * The operator's HTTP server: /healthz (the loop runs), /readyz (traffic may come), /metrics
- * (Prometheus text format). Read-only.
+ * (Prometheus text format), /ingresses/NAMESPACE/NAME (what we make of one Ingress, as JSON).
+ * Read-only.
  */
 #ifndef HG_ADMIN_ADMIN_H
 #define HG_ADMIN_ADMIN_H
 
 #include <event2/event.h>
 
+#include <stdbool.h>
+
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/err.h"
 
 struct admin;
@@ -18,9 +22,15 @@ typedef const char *(*admin_ready_fn)(void *ctx);
 /* Called before metrics are written, to bring gauges up to date. */
 typedef void (*admin_refresh_fn)(void *ctx);
 
+/* Appends what there is to say about one Ingress as one JSON object; false = it is not known, and
+ * the object says so. */
+typedef bool (*admin_ingress_fn)(
+	void *ctx, const char *namespace, const char *name, struct buf *json);
+
 struct admin_callbacks {
 	admin_ready_fn ready;
 	admin_refresh_fn refresh;
+	admin_ingress_fn ingress;
 	void *ctx;
 };
 

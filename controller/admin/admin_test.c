@@ -44,6 +44,17 @@ static void on_refresh(void *ctx)
 	metrics_set(METRIC_BACKENDS, NULL, 42);
 }
 
+static bool on_ingress(void *ctx, const char *namespace, const char *name, struct buf *json)
+{
+	(void)ctx;
+	if (strcmp(namespace, "a") != 0) {
+		buf_append_str(json, "{\"error\":\"none\"}");
+		return false;
+	}
+	buf_printf(json, "{\"of\":\"%s %s\"}", namespace, name);
+	return true;
+}
+
 /* A socket bound to a port of 127.0.0.1 that the kernel chose. */
 static int bind_any(uint16_t *ret_port)
 {
@@ -61,7 +72,7 @@ static int bind_any(uint16_t *ret_port)
 
 static struct admin *open_at(struct bench *bench, const char *bind_text, struct err *err)
 {
-	const struct admin_callbacks callbacks = {on_ready, on_refresh, bench};
+	const struct admin_callbacks callbacks = {on_ready, on_refresh, on_ingress, bench};
 
 	*err = (struct err){0};
 	return admin_open(bench->base, bind_text, &callbacks, err);
@@ -181,7 +192,35 @@ static void test_other_paths(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		check(*state, paths[i], "404",
-			"not found; there are /healthz, /readyz and /metrics\n");
+			"not found; there are /healthz, /readyz, /metrics and "
+			"/ingresses/NAMESPACE/NAME\n");
+	}
+}
+
+static void check_json(struct bench *bench, const char *path, const char *status, const char *body)
+{
+	CLEANUP(free_ptr) char *answer = get(bench, "GET", path);
+	CLEANUP(free_ptr) char *first = xasprintf("HTTP/1.1 %s ", status);
+	const char *content = strstr(answer, "\r\n\r\n");
+
+	assert_int_equal(strncmp(answer, first, strlen(first)), 0);
+	assert_non_null(strstr(answer, "Content-Type: application/json\r\n"));
+	assert_non_null(content);
+	assert_string_equal(content + 4, body);
+}
+
+static void test_ingresses(void **state)
+{
+	static const char *const wrong[] = {"/ingresses/", "/ingresses/a", "/ingresses/a/",
+		"/ingresses//i", "/ingresses/a/i/x"};
+
+	check_json(*state, "/ingresses/a/i", "200", "{\"of\":\"a i\"}\n");
+	check_json(*state, "/ingresses/a/i?x=/y", "200", "{\"of\":\"a i\"}\n");
+	check_json(*state, "/ingresses/b/i", "404", "{\"error\":\"none\"}\n");
+	check_json(*state, "/ingresses/a%2Fi/j", "404", "{\"error\":\"none\"}\n");
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		check_json(*state, wrong[i], "404",
+			"{\"error\":\"ask for /ingresses/NAMESPACE/NAME\"}\n");
 	}
 }
 
@@ -306,6 +345,7 @@ int main(void)
 		TEST(test_health),
 		TEST(test_readiness),
 		TEST(test_other_paths),
+		TEST(test_ingresses),
 		TEST(test_metrics),
 		TEST(test_head),
 		TEST(test_other_methods),

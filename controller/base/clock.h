@@ -9,4 +9,7 @@
 uint64_t clock_now_ms(void);
 uint64_t clock_now_us(void);
 
+/* Microseconds of Unix time, for what others read. */
+int64_t clock_wall_us(void);
+
 #endif

@@ -2,6 +2,7 @@
 #include "kube/time.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -66,4 +67,15 @@ bool kube_time_parse(const char *text, int64_t *ret_seconds)
 	}
 	*ret_seconds = seconds - zone;
 	return true;
+}
+
+void kube_time_write(int64_t unix_us, char text[KUBE_TIME_SIZE])
+{
+	time_t seconds = (time_t)(unix_us / 1000000);
+	char date[24];
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text, KUBE_TIME_SIZE, "%s.%06dZ", date, (int)(unix_us % 1000000));
 }

@@ -13,4 +13,10 @@
  */
 bool kube_time_parse(const char *text, int64_t *ret_seconds) MUST_USE;
 
+/* Room for "2024-05-01T10:00:00.000000Z". */
+#define KUBE_TIME_SIZE 40
+
+/* The API's MicroTime: RFC 3339 in UTC with six decimals, from Unix microseconds. */
+void kube_time_write(int64_t unix_us, char text[KUBE_TIME_SIZE]);
+
 #endif

@@ -315,6 +315,9 @@ static void update_ingress(
 
 	model_touch_ingress(model, namespace, name);
 	if (ingress == NULL || !class_is_ours(&model->options, store, ingress)) {
+		if (node != NULL && ingress != NULL) {
+			model_note_let_go(model, namespace, name);
+		}
 		if (node != NULL) {
 			drop_ingress(model, store, node);
 		}

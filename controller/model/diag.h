@@ -1,6 +1,6 @@
 /*
  * Diagnostics: what is wrong with an object, as data. They belong to the model, are rebuilt with
- * it, and are shown on the object (log line and metric now, Kubernetes Event later).
+ * it, and are shown on the object: log line, metric, Kubernetes Event, and the answer to who asks.
  */
 #ifndef HG_MODEL_DIAG_H
 #define HG_MODEL_DIAG_H
@@ -34,6 +34,12 @@ typedef void (*diag_fn)(void *ctx, const char *namespace, const char *name,
  * for the call.
  */
 void model_report_diags(struct model *model, diag_fn report, void *ctx);
+
+/* What is wrong with one Ingress now, in spec order: *ret_n new diags, to be freed with
+ * model_free_diags(). None for one that is not ours. */
+struct diag *model_ingress_diags(
+	const struct model *model, const char *namespace, const char *name, size_t *ret_n) MUST_USE;
+void model_free_diags(struct diag *diags, size_t n);
 
 /* How many of each reason the last reports named, all Ingresses together. */
 void model_count_diags(const struct model *model, size_t ret_counts[DIAG_REASON_COUNT]);

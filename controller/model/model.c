@@ -202,16 +202,32 @@ void model_touch_certificate(struct model *model, const char *name)
 	buf_fini(&text);
 }
 
-void model_touch_ingress(struct model *model, const char *namespace, const char *name)
+/* Adds a key to a set of keys; the set owns its copies. */
+static void add_key(struct table *set, const char *namespace, const char *name)
 {
 	struct ingress_key key = {(char *)namespace, (char *)name};
 	uint32_t hash = model_hash_pair(namespace, name);
 
-	if (table_find(&model->unreported, hash, &key, ingress_key_equals) == NULL) {
+	if (table_find(set, hash, &key, ingress_key_equals) == NULL) {
 		struct ingress_key *copy = xmalloc(sizeof(*copy));
 		*copy = (struct ingress_key){xstrdup(namespace), xstrdup(name)};
-		table_insert(&model->unreported, hash, copy);
+		table_insert(set, hash, copy);
 	}
+}
+
+void model_touch_ingress(struct model *model, const char *namespace, const char *name)
+{
+	add_key(&model->unreported, namespace, name);
+}
+
+void model_note_let_go(struct model *model, const char *namespace, const char *name)
+{
+	add_key(&model->let_go, namespace, name);
+}
+
+bool model_is_ours(const struct model *model, const char *namespace, const char *name)
+{
+	return model_find_ingress(model, namespace, name) != NULL;
 }
 
 const struct model_backend *model_find_backend(const struct model *model, const char *name)

@@ -181,6 +181,16 @@ struct model_delta {
 struct model_delta model_take_delta(struct model *model) MUST_USE;
 void model_delta_fini(struct model_delta *delta);
 
+/* Is this Ingress one of those that the model is made from? */
+bool model_is_ours(const struct model *model, const char *namespace, const char *name) MUST_USE;
+
+/*
+ * Calls `report` once for each Ingress that was ours at the last call or since, is still in the
+ * store, and is no longer ours; sorted by namespace and name. Arguments are borrowed for the call.
+ */
+typedef void (*model_ingress_fn)(void *ctx, const char *namespace, const char *name);
+void model_report_let_go(struct model *model, model_ingress_fn report, void *ctx);
+
 /* Counts for metrics and the log. */
 struct model_counts {
 	size_t n_backends;

@@ -118,7 +118,8 @@ struct model {
 	struct table delta; /* char *: "m" + map digit + key, "b" + backend name, or "c" +
 			       certificate name */
 	struct table
-		unreported; /* struct ingress_key: Ingresses whose diagnostics may have changed */
+		unreported;  /* struct ingress_key: Ingresses whose diagnostics may have changed */
+	struct table let_go; /* struct ingress_key: there, once ours, and not yet told of */
 	struct table reported; /* struct report: what model_report_diags() last said, where it was
 				  not "nothing" */
 	size_t n_servers;
@@ -143,12 +144,12 @@ struct ingress_node *model_find_ingress(
 void model_touch_entry(struct model *model, enum model_map map, const char *key);
 void model_touch_backend(struct model *model, const char *name);
 void model_touch_certificate(struct model *model, const char *name);
+void model_note_let_go(struct model *model, const char *namespace, const char *name);
 void model_touch_ingress(struct model *model, const char *namespace, const char *name);
 
 /* report.c: everything that is wrong with an Ingress now: *ret_n new diags in spec order; free with
  * model_free_diags(). */
 struct diag *model_collect_diags(const struct ingress_node *node, size_t *ret_n) MUST_USE;
-void model_free_diags(struct diag *diags, size_t n);
 
 /* report.c: everything that it keeps in the model. */
 void model_free_reports(struct model *model);

@@ -204,6 +204,10 @@ void model_free_reports(struct model *model)
 		free_key(key);
 	}
 	table_fini(&model->unreported);
+	TABLE_FOREACH (&model->let_go, key) {
+		free_key(key);
+	}
+	table_fini(&model->let_go);
 }
 
 static bool report_has_key(const void *item, const void *key_ptr)
@@ -228,6 +232,15 @@ static bool same_diags(const struct report *report, const struct diag *diags, si
 		}
 	}
 	return true;
+}
+
+struct diag *model_ingress_diags(
+	const struct model *model, const char *namespace, const char *name, size_t *ret_n)
+{
+	const struct ingress_node *node = model_find_ingress(model, namespace, name);
+
+	*ret_n = 0;
+	return node != NULL ? model_collect_diags(node, ret_n) : NULL;
 }
 
 static struct diag *current_diags(
@@ -302,6 +315,23 @@ void model_report_diags(struct model *model, diag_fn report, void *ctx)
 	table_fini(&model->unreported);
 	for (size_t i = 0; i < n; i++) {
 		report_one(model, keys[i], report, ctx);
+		free_key(keys[i]);
+	}
+	free(keys);
+}
+
+void model_report_let_go(struct model *model, model_ingress_fn report, void *ctx)
+{
+	struct ingress_key **keys =
+		(struct ingress_key **)table_sorted(&model->let_go, compare_keys);
+	size_t n = model->let_go.n_items;
+
+	table_fini(&model->let_go);
+	for (size_t i = 0; i < n; i++) {
+		/* It may have come back meanwhile. */
+		if (!model_is_ours(model, keys[i]->namespace, keys[i]->name)) {
+			report(ctx, keys[i]->namespace, keys[i]->name);
+		}
 		free_key(keys[i]);
 	}
 	free(keys);

@@ -15,9 +15,11 @@ func TestAccess(t *testing.T) {
 	class := harness.IngressClass(className, classController)
 	r.c.Apply(t, class)
 	t.Cleanup(func() { r.c.Delete(t, class) })
-	r.start(t, 253, "--configmap="+harness.ControllerNamespace+"/headgate")
-	// Routes: Ingresses, classes, Services and EndpointSlices.
-	objects := r.parse(t, "ingress access\n access.test Prefix / service1:80")
+	r.start(t, 253, "--configmap="+harness.ControllerNamespace+"/headgate",
+		"--lease="+harness.ControllerNamespace+"/access", "--publish-address=192.0.2.1")
+	// Routes: Ingresses, classes, Services and EndpointSlices. A status, and an Event for
+	// the Service that is missing.
+	objects := r.parse(t, "ingress access\n access.test Prefix / service1:80\n access.test Prefix /missing missing:80")
 	t.Cleanup(func() { r.remove(t, objects) })
 	r.apply(t, objects, nil)
 	r.want(t, r.requests(t, "GET http://access.test/ -> service1"))

@@ -1,0 +1,44 @@
+/* See listener.h. Called by reconcile.c. */
+#include "listener.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+
+static void on_diags(void *ctx, const char *namespace, const char *name, const struct diag *diags,
+	size_t n_diags)
+{
+	const struct listener *listener = ctx;
+	CLEANUP(free_ptr) char *object = xasprintf("%s/%s", namespace, name);
+
+	if (n_diags == 0) {
+		log_line(LOG_INFO, "nothing is wrong any more", "ingress", object, NULL);
+	}
+	for (size_t i = 0; i < n_diags; i++) {
+		log_line(LOG_WARN, diags[i].text, "ingress", object, "reason",
+			diag_reason_names[diags[i].reason], "field", diags[i].field, NULL);
+	}
+	if (listener->diags != NULL) {
+		listener->diags(listener->ctx, namespace, name, diags, n_diags);
+	}
+}
+
+static void on_let_go(void *ctx, const char *namespace, const char *name)
+{
+	const struct listener *listener = ctx;
+
+	if (listener->let_go != NULL) {
+		listener->let_go(listener->ctx, namespace, name);
+	}
+}
+
+void listener_tell(
+	struct listener *listener, struct model *model, const struct store_changes *changes)
+{
+	if (listener->changes != NULL) {
+		listener->changes(listener->ctx, changes);
+	}
+	model_report_let_go(model, on_let_go, listener);
+	model_report_diags(model, on_diags, listener);
+}

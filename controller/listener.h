@@ -1,0 +1,21 @@
+/* Who wants to know what a pass took up, besides the plan: the log, always, and one listener. */
+#ifndef HG_LISTENER_H
+#define HG_LISTENER_H
+
+#include "model/diag.h"
+#include "model/model.h"
+#include "store/store.h"
+
+/* All three functions are set, or none. */
+struct listener {
+	void (*changes)(void *ctx, const struct store_changes *changes);
+	model_ingress_fn let_go;
+	diag_fn diags;
+	void *ctx;
+};
+
+/* To be called once after each model_update() with these changes. */
+void listener_tell(
+	struct listener *listener, struct model *model, const struct store_changes *changes);
+
+#endif

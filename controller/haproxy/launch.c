@@ -126,7 +126,7 @@ static void environment_set(struct environment *environment, const char *name, c
 
 static void environment_init(struct environment *environment, const struct process_options *options)
 {
-	static const size_t n_ours = 4;
+	static const size_t n_ours = 5;
 	size_t n = 0;
 
 	while (environ[n] != NULL) {
@@ -141,6 +141,11 @@ static void environment_init(struct environment *environment, const struct proce
 	environment_set(environment, "HEADGATE_RUN_DIR", options->run_dir);
 	environment_set(environment, "HEADGATE_HTTP_BIND", options->http_bind);
 	environment_set(environment, "HEADGATE_STATS_BIND", options->stats_bind);
+	/* Without the file HAProxy would not start, for the sake of names that few ask for: then
+	 * they have no address. */
+	if (getenv("HEADGATE_NAMESERVER") == NULL && access("/etc/resolv.conf", R_OK) != 0) {
+		environment_set(environment, "HEADGATE_NAMESERVER", "127.0.0.1:53");
+	}
 }
 
 static void environment_fini(struct environment *environment)

@@ -14,6 +14,13 @@ import (
 // leastRequests is how many requests the table has to have, at least.
 const leastRequests = 200
 
+// publishing has the sites write the status of what they serve: one of them at a
+// time, as replicas do.
+var publishing = []string{
+	"--publish-address=" + strings.ReplaceAll(published, " ", ","),
+	"--lease=" + harness.ControllerNamespace + "/conformance",
+}
+
 // TestConformance runs the table, a row after the other, on all sites at once.
 func TestConformance(t *testing.T) {
 	r := newRig(t)
@@ -21,7 +28,7 @@ func TestConformance(t *testing.T) {
 	r.c.Apply(t, class)
 	t.Cleanup(func() { r.c.Delete(t, class) })
 	r.anchor(t)
-	r.start(t, 250)
+	r.start(t, 250, publishing...)
 	requests := 0
 	for _, table := range tables {
 		t.Run(table.name, func(t *testing.T) {
@@ -176,6 +183,7 @@ func (r *rig) apply(t *testing.T, objects []runtime.Object, options []string) {
 	r.c.Apply(t, objects...)
 	if len(r.sites) == 0 {
 		r.start(t, 252, options...)
+		r.narrow = true
 	}
 }
 

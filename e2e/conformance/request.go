@@ -19,6 +19,12 @@ import (
 //	GET http://foo.bar.com/                 -> service1, headers Content-Type Date
 //	GET http://foo.bar.com/                 -> 10.244.9.1
 //
+// A line that begins with STATUS asks the API server instead: for the addresses in
+// the status of an Ingress, in any order, or none.
+//
+//	STATUS some-ingress                     -> 10.244.250.26 10.244.250.34
+//	STATUS other-namespace/some-ingress     -> none
+//
 // The left side is what is sent: method, path and Host header byte for byte as
 // they are written. Options stand between the URL and the arrow:
 //
@@ -35,6 +41,7 @@ import (
 type Request struct {
 	Text string // as written
 
+	Ingress string // namespace/name: its status is wanted, and nothing else of this
 	Times   int
 	Method  string
 	IsTLS   bool
@@ -51,6 +58,7 @@ type Request struct {
 	EveryPod    bool
 	Protocol    string   // that the pod has to have been asked in, "HTTP/2.0"
 	Headers     []string // that the answer has to have
+	Addresses   []string // in the status of Ingress
 	Certificate string   // a name that the certificate has to be for; "" = the host, verified
 }
 
@@ -86,6 +94,9 @@ func parseRequest(line, namespace string) (Request, error) {
 		}
 		r.Times, words = n, words[2:]
 	}
+	if len(words) == 2 && words[0] == "STATUS" {
+		return parseStatus(r, words[1], right, namespace), nil
+	}
 	if len(words) < 2 {
 		return r, fmt.Errorf("no method and URL before '->'")
 	}
@@ -99,6 +110,18 @@ func parseRequest(line, namespace string) (Request, error) {
 		}
 	}
 	return r, r.parseAnswer(strings.TrimSpace(right), namespace)
+}
+
+func parseStatus(r Request, name, right, namespace string) Request {
+	if r.Ingress = name; !strings.Contains(name, "/") {
+		r.Ingress = namespace + "/" + name
+	}
+	for _, address := range strings.Fields(right) {
+		if address != "none" {
+			r.Addresses = append(r.Addresses, address)
+		}
+	}
+	return r
 }
 
 // parseURL keeps the bytes: net/url would clean them.

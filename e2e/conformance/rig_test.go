@@ -1,11 +1,13 @@
 package conformance
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -77,7 +79,6 @@ func (r *rig) start(t *testing.T, network int, flags ...string) {
 		}, flags...)...)
 		r.sites = append(r.sites, s)
 	}
-	r.narrow = len(flags) > 0
 	for _, s := range r.sites {
 		s.g.WaitReady(t)
 	}
@@ -224,9 +225,34 @@ func (r *rig) want(t *testing.T, requests []Request) {
 	t.Helper()
 	for _, s := range r.sites {
 		for i := range requests {
-			harness.Eventually(t, s.branch+": "+requests[i].Text, func() error { return r.ask(s, &requests[i]) })
+			harness.Eventually(t, s.branch+": "+requests[i].Text, func() error {
+				if requests[i].Ingress != "" {
+					return r.askStatus(&requests[i])
+				}
+				return r.ask(s, &requests[i])
+			})
 		}
 	}
+}
+
+// askStatus compares the addresses in the status of an Ingress.
+func (r *rig) askStatus(request *Request) error {
+	namespace, name, _ := strings.Cut(request.Ingress, "/")
+	ingress, err := r.c.Client.NetworkingV1().Ingresses(namespace).Get(context.Background(), name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	var have []string
+	for _, point := range ingress.Status.LoadBalancer.Ingress {
+		have = append(have, point.IP+point.Hostname)
+	}
+	want := slices.Clone(request.Addresses)
+	slices.Sort(have)
+	slices.Sort(want)
+	if !slices.Equal(have, want) {
+		return fmt.Errorf("the status has %v, want %v", have, want)
+	}
+	return nil
 }
 
 // ask sends a request as often as it says.

@@ -34,5 +34,6 @@ var tables = []struct {
 	{"Class", classRows},
 	{"Backends", backendRows},
 	{"Types", typeRows},
+	{"Status", statusRows},
 	{"Suite", suiteRows},
 }

@@ -20,7 +20,7 @@ RUN apt-get update \
 	&& install -d -o haproxy -g haproxy /run/headgate /var/lib/headgate
 COPY --from=build /image/ /
 USER haproxy
-EXPOSE 8080 8404 8405
+EXPOSE 8080 8443 8404 8405
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["headgate"]
 CMD ["run", "--haproxy=haproxy"]

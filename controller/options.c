@@ -227,6 +227,19 @@ static bool read_config_map(struct options *options, struct err *err)
 	return true;
 }
 
+/* It becomes a part of a configuration line, in which '%' and quotes mean something. */
+static bool check_server_header(const struct options *options, struct err *err)
+{
+	static const char bytes[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				    "-._/+ ()";
+	const char *text = options_get(options, OPTION_SERVER_HEADER);
+
+	return text == NULL || text[strspn(text, bytes)] == '\0' ||
+	       err_set(err, ERR_INPUT,
+		       "--server-header: '%s' may have letters, digits, blanks and -._/+() only",
+		       text);
+}
+
 static bool watches(const struct options *options, const char *namespace)
 {
 	for (size_t i = 0; i < options->n_watch_namespaces; i++) {
@@ -427,6 +440,9 @@ static bool interpret(struct options *options, struct err *err)
 	read_sockets(options);
 	return read_log(options, err) &&
 	       read_switch(options, OPTION_SELF_CHECK, &options->is_self_check, err) &&
+	       read_switch(options, OPTION_STRICT_SNI, &options->is_strict_sni, err) &&
+	       read_switch(options, OPTION_ACCEPT_PROXY, &options->is_proxy_accepted, err) &&
+	       check_server_header(options, err) &&
 	       read_switch(
 		       options, OPTION_ALLOW_EXTERNAL_NAME, &options->allows_external_name, err) &&
 	       read_switch(

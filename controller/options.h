@@ -35,6 +35,8 @@ struct options {
 	bool has_legacy_class;	 /* --legacy-class-annotation */
 	char **watch_namespaces; /* --watch-namespace, each once; NULL = all */
 	size_t n_watch_namespaces;
+	bool is_strict_sni;
+	bool is_proxy_accepted;
 	char *default_namespace; /* parts of --default-backend; NULL = not set */
 	char *default_service;
 	char *default_port;

@@ -52,6 +52,8 @@ static const char *sample(int which)
 	case OPTION_LEGACY_CLASS_ANNOTATION:
 	case OPTION_ALLOW_EXTERNAL_NAME:
 	case OPTION_SELF_CHECK:
+	case OPTION_STRICT_SNI:
+	case OPTION_ACCEPT_PROXY:
 		return "true";
 	default:
 		return "/some/value";

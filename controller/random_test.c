@@ -168,7 +168,7 @@ static void add_draining(const struct simulator *simulator, struct applied *copy
 
 static void check_applied(const struct world *world, const struct machine *machine)
 {
-	struct applied *wanted = applied_from_model(world->model);
+	struct applied *wanted = applied_from_model(world->model, machine->simulator.applied);
 	struct buf expected = BUF_INIT(0);
 	struct buf actual = BUF_INIT(0);
 
@@ -202,14 +202,21 @@ static void check_entries(const struct world *world, const struct simulator *sim
 static void check_encoding(const struct world *world, const struct plan *plan)
 {
 	struct buf line = BUF_INIT(0);
+	struct buf payload = {.is_secret = true};
 
 	for (size_t i = 0; i < plan->n_ops; i++) {
 		buf_clear(&line);
 		if (!encode_op(&line, &plan->ops[i], "/maps")) {
 			fail_msg("%s: operation %zu can't be written", world->note, i);
 		}
+		buf_clear(&payload);
+		if (encode_has_payload(plan->ops[i].kind) &&
+			!encode_payload(&payload, &plan->ops[i], "/maps")) {
+			fail_msg("%s: payload of operation %zu can't be written", world->note, i);
+		}
 	}
 	buf_fini(&line);
+	buf_fini(&payload);
 }
 
 /* ---- passes ---- */

@@ -277,7 +277,7 @@ static void reload_failed(struct reconcile *reconcile, const char *text)
 
 static void reload(struct reconcile *reconcile)
 {
-	struct applied *wanted = applied_from_model(reconcile->model);
+	struct applied *wanted = applied_from_model(reconcile->model, reconcile->applied);
 	struct buf reasons = BUF_INIT(0);
 	struct err err = {0};
 
@@ -509,7 +509,10 @@ static void on_applied(void *ctx, const struct apply_result *result)
 		const struct plan_op *op = result->first_refused;
 		log_line(LOG_ERROR, "HAProxy refused a change: reading back what it has",
 			"operation", plan_ops[op->kind].name, "object",
-			op->key ? op->key : op->backend, "answer", result->first_text, "refused",
+			op->certificate ? op->certificate
+			: op->key	? op->key
+					: op->backend,
+			"answer", result->first_text, "refused",
 			log_num((int64_t)result->n_refused), NULL);
 	}
 	if (!result->is_lost) {
@@ -563,6 +566,7 @@ struct reconcile *reconcile_new(const struct reconcile_options *options)
 	reconcile->model_options = options->model;
 	reconcile->model = model_new(&options->model);
 	reconcile->state = options->state;
+	state_use_model(options->state, reconcile->model);
 	reconcile->runtime_socket = options->runtime_socket;
 	reconcile->is_self_check = options->is_self_check;
 	reconcile->on_settings = options->on_settings;
@@ -595,6 +599,7 @@ void reconcile_free(struct reconcile *reconcile)
 	saver_free(reconcile->saver);
 	applied_free(reconcile->applied);
 	pending_fini(&reconcile->pending);
+	state_use_model(reconcile->state, NULL);
 	model_free(reconcile->model);
 	free(reconcile);
 }

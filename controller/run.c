@@ -233,12 +233,14 @@ static bool open_run_directory(struct run *run, struct err *err)
 	return run->lock_fd >= 0 || err_wrap(err, "--run-dir");
 }
 
-/* The maps' names hold this path, so it has to be one that HAProxy can be told. */
+/* The names of maps and certificates hold this path, so it has to be one that HAProxy can be told.
+ */
 static bool check_state_directory(const struct state *state, struct err *err)
 {
 	struct buf name = BUF_INIT(0);
 	/* In haproxy-cfg it is an argument, in parentheses, of a quoted text. */
 	bool is_ok = encode_cli_map(&name, MODEL_MAP_HOSTS, state_map_dir(state)) &&
+		     encode_cli_list(&name, state_map_dir(state)) &&
 		     strpbrk(state_map_dir(state), ",()'\"") == NULL;
 
 	buf_fini(&name);
@@ -345,6 +347,10 @@ static bool start_haproxy(struct run *run)
 			.master_socket = options_get(options, OPTION_MASTER_SOCKET),
 			.http_bind = options_get(options, OPTION_HTTP_BIND),
 			.stats_bind = options_get(options, OPTION_STATS_BIND),
+			.https_bind = options_get(options, OPTION_HTTPS_BIND),
+			.server_header = options_get(options, OPTION_SERVER_HEADER),
+			.is_strict_sni = options->is_strict_sni,
+			.is_proxy_accepted = options->is_proxy_accepted,
 		},
 		on_process, run);
 	reconcile_set_process(run->reconcile, run->process);

@@ -64,7 +64,7 @@ static bool has_unsaved(const struct applied *applied)
 			return true;
 		}
 	}
-	return false;
+	return applied->are_certificates_unsaved;
 }
 
 static void arm(struct saver *saver, uint64_t wait_ms)
@@ -182,6 +182,7 @@ static void forget_marks(struct applied *applied)
 {
 	memset(applied->is_shard_unsaved, 0, sizeof(applied->is_shard_unsaved));
 	memset(applied->is_map_unsaved, 0, sizeof(applied->is_map_unsaved));
+	applied->are_certificates_unsaved = false;
 }
 
 static void start_child(struct saver *saver, struct applied *applied)

@@ -108,6 +108,7 @@ func TestSocketWithoutPermission(t *testing.T) {
 	t.Setenv("HEADGATE_STATE_DIR", state)
 	t.Setenv("HEADGATE_RUN_DIR", g.RunDir)
 	t.Setenv("HEADGATE_HTTP_BIND", g.HTTP)
+	t.Setenv("HEADGATE_HTTPS_BIND", g.HTTPS)
 	t.Setenv("HEADGATE_STATS_BIND", g.Stats)
 	harness.StartHAProxyArgs(t, g.RunDir, harness.HAProxyPath(t, "3.4"),
 		"-f", filepath.Join(harness.Root(t), "haproxy-cfg"), "-f", state+"/current/backends")
@@ -136,6 +137,7 @@ func headgateCommand(t *testing.T, through []string, args ...string) *exec.Cmd {
 			"--state-dir="+dir+"/state", "--run-dir="+dir+"/run",
 			"--config-dir="+filepath.Join(harness.Root(t), "haproxy-cfg"),
 			fmt.Sprintf("--http-bind=127.0.0.1:%d", harness.FreePort(t)),
+			fmt.Sprintf("--https-bind=127.0.0.1:%d", harness.FreePort(t)),
 			fmt.Sprintf("--stats-bind=127.0.0.1:%d", harness.FreePort(t)),
 			fmt.Sprintf("--admin-bind=127.0.0.1:%d", harness.FreePort(t)))
 		argv = append(argv, args[1:]...) // the last one of a flag counts

@@ -122,6 +122,16 @@ void buf_vprintf(struct buf *buf, const char *format, va_list args)
 	}
 }
 
+void buf_truncate(struct buf *buf, size_t len)
+{
+	assert(len <= buf->len);
+	if (len < buf->len) {
+		wipe(buf, len, buf->len);
+		buf->len = len;
+		buf->data[len] = '\0';
+	}
+}
+
 void buf_consume(struct buf *buf, size_t len)
 {
 	assert(len <= buf->len);

@@ -46,6 +46,9 @@ void buf_append_char(struct buf *buf, char c);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *buf, const char *format, va_list args) PRINTF_LIKE(2, 0);
 
+/* Goes back to the first `len` bytes. */
+void buf_truncate(struct buf *buf, size_t len);
+
 /* Removes the first `len` bytes. */
 void buf_consume(struct buf *buf, size_t len);
 

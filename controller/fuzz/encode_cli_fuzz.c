@@ -4,7 +4,7 @@
  * one line, as one command, and begin no payload.
  *
  * Input: one byte for the operation, one for the map, then the texts, each ended by a NUL: backend,
- * server, address, key, value, map folder.
+ * server, address, key, value, map folder, certificate, hosts, PEM.
  */
 #include <assert.h>
 #include <fnmatch.h>
@@ -18,9 +18,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MAX_WORDS 64
-#define N_TEXTS	  6
+#define N_TEXTS	  9
 
-enum { BACKEND, SERVER, ADDRESS, KEY, VALUE, DIR };
+enum { BACKEND, SERVER, ADDRESS, KEY, VALUE, DIR, CERT, HOSTS, PEM };
 
 struct words {
 	char *items[MAX_WORDS];
@@ -81,15 +81,55 @@ static void mean_transport(const char *server, struct words *words)
 	}
 }
 
+static const char *const verbs[PLAN_OP_COUNT] = {
+	[PLAN_OP_BACKEND_ADD] = "add",
+	[PLAN_OP_BACKEND_PUBLISH] = "publish",
+	[PLAN_OP_SERVER_ADD] = "add",
+	[PLAN_OP_SERVER_ADDRESS] = "set",
+	[PLAN_OP_SERVER_ENABLE] = "enable",
+	[PLAN_OP_CERT_NEW] = "new",
+	[PLAN_OP_CERT_SET] = "set",
+	[PLAN_OP_CERT_COMMIT] = "commit",
+	[PLAN_OP_CERT_LIST] = "add",
+	[PLAN_OP_MAP_ADD] = "add",
+	[PLAN_OP_MAP_SET] = "set",
+	[PLAN_OP_MAP_DEL] = "del",
+	[PLAN_OP_CERT_UNLIST] = "del",
+	[PLAN_OP_CERT_DEL] = "del",
+	[PLAN_OP_SERVER_DRAIN] = "set",
+	[PLAN_OP_SERVER_DISABLE] = "disable",
+	[PLAN_OP_SERVER_DEL] = "del",
+	[PLAN_OP_BACKEND_UNPUBLISH] = "unpublish",
+	[PLAN_OP_BACKEND_DEL] = "del",
+};
+
+static void mean_certificate(
+	const struct plan_op *op, const char *const texts[N_TEXTS], struct words *words)
+{
+	bool has_list = op->kind == PLAN_OP_CERT_LIST || op->kind == PLAN_OP_CERT_UNLIST;
+
+	add_word(words, xstrdup("ssl"));
+	add_word(words, xstrdup(has_list ? "crt-list" : "cert"));
+	if (has_list) {
+		add_word(words, xasprintf("%s/certs.list", texts[DIR]));
+	}
+	if (op->kind != PLAN_OP_CERT_LIST) {
+		add_word(words, xasprintf("%s/certs/%s.pem", texts[DIR], texts[CERT]));
+	}
+}
+
 /* What the operation means, word by word, written without the encoder's templates. */
 static void mean(const struct plan_op *op, const char *const texts[N_TEXTS], struct words *words)
 {
-	static const char *const verbs[PLAN_OP_COUNT] = {"add", "publish", "add", "set", "enable",
-		"add", "set", "del", "set", "disable", "del", "unpublish", "del"};
 	bool is_map = op->kind >= PLAN_OP_MAP_ADD && op->kind <= PLAN_OP_MAP_DEL;
 	bool is_server = strncmp(plan_ops[op->kind].name, "server", 6) == 0;
 
+	assert(verbs[op->kind] != NULL);
 	add_word(words, xstrdup(verbs[op->kind]));
+	if (strncmp(plan_ops[op->kind].name, "certificate", 11) == 0) {
+		mean_certificate(op, texts, words);
+		return;
+	}
 	if (is_map) {
 		add_word(words, xstrdup("map"));
 		add_word(words, xasprintf("%s/%s", texts[DIR], model_map_files[op->map]));
@@ -146,6 +186,37 @@ static void check(const char *line, const struct plan_op *op, const char *const 
 	free_words(&meant);
 }
 
+/*
+ * HAProxy's reader of a payload: it ends at the first empty line. What is in it is what was given,
+ * and not one byte is left to be read as a command.
+ */
+static void check_payload(const struct plan_op *op, const char *const texts[N_TEXTS])
+{
+	struct buf line = BUF_INIT(0);
+	struct buf payload = {.is_secret = true};
+
+	bool is_ok = encode_op(&line, op, texts[DIR]);
+	if (encode_payload(&payload, op, texts[DIR])) {
+		char *meant =
+			xasprintf("%s/certs/%s.pem %s\n", texts[DIR], texts[CERT], texts[HOSTS]);
+		const char *text = buf_str(&payload);
+
+		assert(is_ok);
+		assert(strcmp(text, op->kind == PLAN_OP_CERT_SET ? texts[PEM] : meant) == 0);
+		free(meant);
+		assert(text[0] != '\n' && strstr(text, "\n\n") == NULL);
+		assert(text[payload.len - 1] == '\n' && strlen(text) == payload.len);
+		assert(strpbrk(text, "\r\t;#<\\\"[]!") == NULL);
+		assert(line.len + payload.len <= ENCODE_MAX_LINE);
+		assert(op->kind == PLAN_OP_CERT_SET ||
+			strchr(text, '\n') == text + payload.len - 1);
+	} else {
+		assert(payload.len == 0);
+	}
+	buf_fini(&line);
+	buf_fini(&payload);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *texts[N_TEXTS];
@@ -166,7 +237,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.server = texts[SERVER],
 		.address = texts[ADDRESS],
 		.key = texts[KEY],
-		.value = texts[VALUE]};
+		.value = texts[VALUE],
+		.certificate = texts[CERT],
+		.hosts = texts[HOSTS],
+		.pem = texts[PEM]};
 	struct buf buf = BUF_INIT(0);
 
 	buf_append_str(&buf, "before|");
@@ -177,6 +251,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(strcmp(buf_str(&buf), "before|") == 0 && buf.len == 7 && buf_is_ok(&buf));
 	}
 	buf_fini(&buf);
+	if (encode_has_payload(op.kind)) {
+		check_payload(&op, (const char *const *)texts);
+	}
 	for (size_t i = 0; i < N_TEXTS; i++) {
 		free(texts[i]);
 	}

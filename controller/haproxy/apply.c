@@ -16,11 +16,12 @@
 
 /* What went wrong with a backend, a server or a host. */
 enum mark_bits {
-	MISSING = 1, /* it could not be added */
-	BROKEN = 2,  /* something in PREPARE was refused */
-	KEPT = 4,    /* map entries still lead to it */
-	STUCK = 8,   /* something in RETIRE was refused */
-	BUSY = 16,   /* one of its servers is busy */
+	MISSING = 1,	 /* it could not be added */
+	BROKEN = 2,	 /* something in PREPARE was refused */
+	KEPT = 4,	 /* map entries still lead to it */
+	STUCK = 8,	 /* something in RETIRE was refused */
+	BUSY = 16,	 /* one of its servers is busy */
+	WAITED_FOR = 32, /* a client name whose new certificate could not be made */
 };
 
 /* What is sent in one go: a group begins when every answer of the one before is there. */
@@ -32,10 +33,12 @@ enum step {
 	ADD,
 	FILL,
 	ENABLE,
+	CERT,
 	EXTERNALS,
 	PATHS,
 	HOSTS,
 	DEL_ENTRY,
+	DEL_CERT,
 	DISABLE,
 	DEL,
 	UNPUBLISH,
@@ -48,9 +51,9 @@ struct rule {
 	enum step step;
 	unsigned backend_blocks; /* marks of its backend (map: of the backend that the entry would
 				    lead to) that block it */
-	unsigned server_blocks;
-	unsigned backend_marks; /* what a failure leaves on its backend (map: on the backend that
-				   the entry leads to now) */
+	unsigned server_blocks;	 /* marks of its server, or its certificate, that block it */
+	unsigned backend_marks;	 /* what a failure leaves on its backend (map: on the backend that
+				    the entry leads to now) */
 	unsigned server_marks;
 };
 
@@ -65,10 +68,17 @@ static const struct rule rules[PLAN_OP_COUNT] = {
 	[PLAN_OP_SERVER_ADD] = {PREPARE, FILL, MISSING, 0, BROKEN, BROKEN},
 	[PLAN_OP_SERVER_ADDRESS] = {PREPARE, FILL, MISSING, 0, BROKEN, BROKEN},
 	[PLAN_OP_SERVER_ENABLE] = {PREPARE, ENABLE, MISSING, BROKEN, BROKEN, 0},
+	/* Their order in the plan is that in which they build on each other. */
+	[PLAN_OP_CERT_NEW] = {PREPARE, CERT, 0, 0, 0, BROKEN},
+	[PLAN_OP_CERT_SET] = {PREPARE, CERT, 0, BROKEN, 0, BROKEN},
+	[PLAN_OP_CERT_COMMIT] = {PREPARE, CERT, 0, BROKEN, 0, BROKEN},
+	[PLAN_OP_CERT_LIST] = {PREPARE, CERT, 0, BROKEN, 0, BROKEN},
 	[PLAN_OP_MAP_ADD] = {SET_ENTRIES, PATHS, BROKEN, 0, KEPT, 0},
 	[PLAN_OP_MAP_SET] = {SET_ENTRIES, PATHS, BROKEN, 0, KEPT, 0},
 	[PLAN_OP_MAP_DEL] = {DEL_ENTRIES, DEL_ENTRY, 0, 0, KEPT, 0},
 	[PLAN_OP_SERVER_DRAIN] = {RETIRE_SERVERS, DISABLE, BROKEN | KEPT, 0, 0, 0},
+	[PLAN_OP_CERT_UNLIST] = {RETIRE_SERVERS, DEL_CERT, 0, 0, 0, STUCK},
+	[PLAN_OP_CERT_DEL] = {RETIRE_SERVERS, DEL_CERT, 0, STUCK, 0, 0},
 	[PLAN_OP_SERVER_DISABLE] = {RETIRE_SERVERS, DISABLE, BROKEN | KEPT, 0, STUCK, STUCK},
 	[PLAN_OP_SERVER_DEL] = {RETIRE_SERVERS, DEL, BROKEN | KEPT, STUCK, STUCK, 0},
 	[PLAN_OP_BACKEND_UNPUBLISH] = {RETIRE_BACKENDS, UNPUBLISH, BROKEN | KEPT | STUCK, 0, STUCK,
@@ -76,9 +86,14 @@ static const struct rule rules[PLAN_OP_COUNT] = {
 	[PLAN_OP_BACKEND_DEL] = {RETIRE_BACKENDS, DEL_BACKEND, BROKEN | KEPT | STUCK, 0, 0, 0},
 };
 
+/* In the place of a backend's name, which always has MODEL_BACKEND_INFIX. */
+#define CERTIFICATES "certificates"
+#define CLIENTS	     "clients"
+
 struct mark {
 	unsigned bits;
-	char name[]; /* "backend", "backend/server" or "/host" */
+	char name[]; /* "backend", "backend/server", "/host", "certificates/name" or "clients/host"
+		      */
 };
 
 struct item {
@@ -99,10 +114,12 @@ struct apply {
 	size_t next;   /* first item not looked at */
 	size_t oldest; /* no item before this one awaits an answer */
 	size_t n_waiting;
-	size_t n_placing; /* is_placing() among them */
+	size_t n_placing;    /* is_placing() among them */
+	size_t n_committing; /* CERT_COMMIT among them */
 	size_t waiting_size;
 	struct table marks;
 	struct buf line;
+	struct buf payload;
 	struct apply_result result;
 	char *first_text;
 };
@@ -135,6 +152,8 @@ struct apply *apply_start(
 	apply->on_done = on_done;
 	apply->ctx = ctx;
 	buf_init(&apply->line, ENCODE_MAX_LINE + 1);
+	buf_init(&apply->payload, ENCODE_MAX_LINE + 1);
+	apply->payload.is_secret = true;
 	sort_by_step(apply, plan);
 	apply->start_event = evtimer_new(cli_base(apply->cli), on_start, apply);
 	assert(apply->start_event != NULL);
@@ -212,6 +231,9 @@ static bool may_look_at_next(const struct apply *apply)
 	if (next == PLAN_OP_SERVER_ENABLE && apply->n_placing > 0) {
 		return false;
 	}
+	if (next == PLAN_OP_CERT_SET && apply->n_committing > 0) {
+		return false;
+	}
 	return apply->waiting_size < APPLY_WINDOW && rules[next].group == rules[last].group;
 }
 
@@ -227,6 +249,26 @@ static bool is_placing(const struct apply *apply, const struct plan_op *op)
 	       applied_find_backend(apply->applied, op->backend) != NULL;
 }
 
+/* False = it can't be written. Leaves command and payload in the buffers. */
+static bool send_op(struct apply *apply, const struct plan_op *op)
+{
+	buf_clear(&apply->line);
+	buf_clear(&apply->payload);
+	if (!encode_op(&apply->line, op, apply->map_dir)) {
+		return false;
+	}
+	if (!encode_has_payload(op->kind)) {
+		cli_send(apply->cli, buf_str(&apply->line), on_answer, apply);
+		return true;
+	}
+	if (!encode_payload(&apply->payload, op, apply->map_dir)) {
+		return false;
+	}
+	cli_send_payload(
+		apply->cli, buf_str(&apply->line), buf_str(&apply->payload), on_answer, apply);
+	return true;
+}
+
 static void look_at_next(struct apply *apply)
 {
 	struct item *item = &apply->items[apply->next++];
@@ -236,19 +278,57 @@ static void look_at_next(struct apply *apply)
 		settle(apply, item->op, result, "");
 		return;
 	}
-	buf_clear(&apply->line);
-	if (!encode_op(&apply->line, item->op, apply->map_dir)) {
+	if (!send_op(apply, item->op)) {
 		settle(apply, item->op, PLAN_REFUSED,
 			"not sent: it has bytes that HAProxy can't be given, or is too long");
 		return;
 	}
-	cli_send(apply->cli, buf_str(&apply->line), on_answer, apply);
-	item->size = apply->line.len + 1;
+	item->size = apply->line.len + 1 + apply->payload.len;
 	apply->waiting_size += item->size;
 	apply->n_waiting++;
+	buf_clear(&apply->payload);
+	apply->n_committing += item->op->kind == PLAN_OP_CERT_COMMIT;
 	item->is_placing = is_placing(apply, item->op);
 	apply->n_placing += item->is_placing;
 	apply->result.n_sent++;
+}
+
+/* The first client name in `hosts`, which the caller frees; NULL = there is none. */
+static char *take_host(const char **hosts)
+{
+	size_t len = strcspn(*hosts, " ");
+	char *host = len > 0 ? xstrndup(*hosts, len) : NULL;
+
+	*hosts += len + ((*hosts)[len] == ' ');
+	return host;
+}
+
+/* Would a client get no certificate any more, as the one that was to replace this one is missing?
+ */
+static bool is_certificate_needed(const struct apply *apply, const char *name)
+{
+	const struct applied_certificate *have = applied_find_certificate(apply->applied, name);
+	const char *hosts = have != NULL && have->hosts != NULL ? have->hosts : "";
+	bool is_needed = false;
+	char *host;
+
+	while (apply->marks.n_items > 0 && (host = take_host(&hosts)) != NULL) {
+		is_needed = is_needed || (marks_on(apply, CLIENTS, host) & WAITED_FOR);
+		free(host);
+	}
+	return is_needed;
+}
+
+static enum plan_result judge_certificate(const struct apply *apply, const struct plan_op *op)
+{
+	const struct rule *rule = &rules[op->kind];
+
+	if (marks_on(apply, CERTIFICATES, op->certificate) & rule->server_blocks) {
+		return PLAN_SKIPPED;
+	}
+	return op->kind == PLAN_OP_CERT_UNLIST && is_certificate_needed(apply, op->certificate)
+		       ? PLAN_SKIPPED
+		       : PLAN_PENDING;
 }
 
 /* PENDING = to be sent. */
@@ -256,6 +336,9 @@ static enum plan_result judge(const struct apply *apply, const struct plan_op *o
 {
 	const struct rule *rule = &rules[op->kind];
 
+	if (op->certificate != NULL) {
+		return judge_certificate(apply, op);
+	}
 	if (op->key == NULL) {
 		unsigned bits = marks_on(apply, op->backend, "");
 		if (bits & rule->backend_blocks) {
@@ -278,6 +361,28 @@ static enum plan_result judge(const struct apply *apply, const struct plan_op *o
 	return marks_on(apply, op->value, "") & rule->backend_blocks ? PLAN_SKIPPED : PLAN_PENDING;
 }
 
+static enum plan_result classify(struct apply *apply, const struct plan_op *op, const char *text)
+{
+	const char *name = NULL;
+
+	buf_clear(&apply->line);
+	if (op->certificate != NULL &&
+		encode_cli_certificate(&apply->line, op->certificate, apply->map_dir)) {
+		name = buf_str(&apply->line);
+	}
+	return reply_classify(op->kind, name, text);
+}
+
+/* Or it would be in the way of all that follow, and 2.6 would give it their content. */
+static void abort_transaction(struct apply *apply, const struct plan_op *op)
+{
+	buf_clear(&apply->line);
+	buf_append_str(&apply->line, "abort ssl cert ");
+	if (encode_cli_certificate(&apply->line, op->certificate, apply->map_dir)) {
+		cli_send(apply->cli, buf_str(&apply->line), NULL, NULL);
+	}
+}
+
 static void on_answer(void *ctx, const char *text)
 {
 	struct apply *apply = ctx;
@@ -291,12 +396,13 @@ static void on_answer(void *ctx, const char *text)
 	struct item *item = &apply->items[apply->oldest];
 	apply->n_waiting--;
 	apply->n_placing -= item->is_placing;
+	apply->n_committing -= item->op->kind == PLAN_OP_CERT_COMMIT;
 	apply->waiting_size -= item->size;
 	if (text == NULL) {
 		item->op->result = PLAN_LOST;
 		apply->result.is_lost = true;
 	} else {
-		settle(apply, item->op, reply_classify(item->op->kind, text), text);
+		settle(apply, item->op, classify(apply, item->op, text), text);
 	}
 	go_on(apply);
 }
@@ -319,6 +425,9 @@ static void settle(
 	if (result == PLAN_REFUSED) {
 		sum->n_refused++;
 		metrics_add(METRIC_OPERATION_ERRORS, plan_ops[op->kind].name, 1);
+		if (op->kind == PLAN_OP_CERT_COMMIT) {
+			abort_transaction(apply, op);
+		}
 		if (sum->first_refused == NULL) {
 			size_t len;
 			const char *line = reply_last_line(text, &len);
@@ -331,9 +440,37 @@ static void settle(
 	spread(apply, op);
 }
 
+static void enter_certificate(struct applied *applied, const struct plan_op *op)
+{
+	switch (op->kind) {
+	case PLAN_OP_CERT_LIST:
+		applied_set_certificate(applied, op->certificate, op->hosts, NULL);
+		break;
+	case PLAN_OP_CERT_COMMIT:
+		if (op->fingerprint != NULL) {
+			applied_set_certificate(
+				applied, op->certificate, APPLIED_DEFAULT_HOSTS, op->fingerprint);
+		}
+		break;
+	case PLAN_OP_CERT_NEW:
+	case PLAN_OP_CERT_UNLIST:
+		applied_set_certificate(applied, op->certificate, NULL, NULL);
+		break;
+	case PLAN_OP_CERT_DEL:
+		applied_remove_certificate(applied, op->certificate);
+		break;
+	default:
+		break;
+	}
+}
+
 /* What HAProxy has confirmed. */
 static void enter(struct apply *apply, const struct plan_op *op)
 {
+	if (op->certificate != NULL) {
+		enter_certificate(apply->applied, op);
+		return;
+	}
 	struct applied *applied = apply->applied;
 	struct applied_backend *backend =
 		op->backend ? applied_find_backend(applied, op->backend) : NULL;
@@ -380,9 +517,7 @@ static void enter(struct apply *apply, const struct plan_op *op)
 	case PLAN_OP_BACKEND_DEL:
 		applied_remove_backend(applied, op->backend);
 		break;
-	case PLAN_OP_BACKEND_PUBLISH:
-	case PLAN_OP_BACKEND_UNPUBLISH:
-	case PLAN_OP_COUNT:
+	default:
 		break;
 	}
 }
@@ -410,12 +545,27 @@ static void spread_entry(struct apply *apply, const struct plan_op *op)
 	}
 }
 
+/* The operation that would have put it into the list has its client names. */
+static void spread_certificate(struct apply *apply, const struct plan_op *op)
+{
+	const char *hosts = op->hosts != NULL ? op->hosts : "";
+	char *host;
+
+	put_marks(apply, CERTIFICATES, op->certificate, rules[op->kind].server_marks);
+	while ((host = take_host(&hosts)) != NULL) {
+		put_marks(apply, CLIENTS, host, WAITED_FOR);
+		free(host);
+	}
+}
+
 /* Remembers what an operation that was not done means for others. */
 static void spread(struct apply *apply, const struct plan_op *op)
 {
 	const struct rule *rule = &rules[op->kind];
 
-	if (op->key != NULL) {
+	if (op->certificate != NULL) {
+		spread_certificate(apply, op);
+	} else if (op->key != NULL) {
 		spread_entry(apply, op);
 	} else if (op->result == PLAN_BUSY) {
 		put_marks(apply, op->backend, "", BUSY);
@@ -506,6 +656,7 @@ static void release(struct apply *apply)
 	table_fini(&apply->marks);
 	event_free(apply->start_event);
 	buf_fini(&apply->line);
+	buf_fini(&apply->payload);
 	free(apply->items);
 	free(apply->map_dir);
 	free(apply->first_text);

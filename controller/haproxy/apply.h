@@ -9,8 +9,13 @@
  * would appear without such an entry: requests stay where they were;
  *   - so that there is still something where they were: what RETIRE would take away from that
  * backend, and from the backends that entries go on leading to because they were not changed;
- *   - the disabling or deletion of a server: the taking out of its backend.
- * A backend whose server is busy is busy as well. Everything else goes on.
+ *   - the disabling or deletion of a server: the taking out of its backend;
+ *   - the making of a certificate: the taking out of certificates that are for one of the same
+ * names; what is left of it in HAProxy is replaced by the next plan. A backend whose server is busy
+ * is busy as well. Everything else goes on.
+ *
+ * Certificates are changed in transactions, of which HAProxy has one for everybody: the next is
+ * begun when the one before is confirmed, and one that was refused is aborted.
  *
  * An operation that encode_op() can't write is refused without being sent. That is known at once,
  * so what builds on it in its own group is skipped too: everything in a backend that could not be

@@ -5,6 +5,7 @@
 #include "haproxy/encode.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <string.h>
 
 /* Run-time servers of 2.6 keep no idle connections unless both are said; later versions have them
@@ -24,18 +25,24 @@ static const char *const transport_keywords[] = {
 
 #define NAME_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"
 
-/* %B backend, %S server, %A address, %I its IP, %P its port, %M map, %K key, %V value, %T the
- * keywords of the server's transport */
+/* %C certificate, %L list of certificates, %B backend, %S server, %A address, %I its IP, %P its
+ * port, %M map, %K key, %V value, %T the keywords of the server's transport */
 static const char *const commands[PLAN_OP_COUNT] = {
 	[PLAN_OP_BACKEND_ADD] = "add backend %B from " MODEL_PROFILE_HTTP,
 	[PLAN_OP_BACKEND_PUBLISH] = "publish backend %B",
 	[PLAN_OP_SERVER_ADD] = "add server %B/%S %A " SERVER_KEYWORDS "%T",
 	[PLAN_OP_SERVER_ADDRESS] = "set server %B/%S addr %I port %P",
 	[PLAN_OP_SERVER_ENABLE] = "enable server %B/%S",
+	[PLAN_OP_CERT_NEW] = "new ssl cert %C",
+	[PLAN_OP_CERT_SET] = "set ssl cert %C",
+	[PLAN_OP_CERT_COMMIT] = "commit ssl cert %C",
+	[PLAN_OP_CERT_LIST] = "add ssl crt-list %L",
 	[PLAN_OP_MAP_ADD] = "add map %M %K %V",
 	[PLAN_OP_MAP_SET] = "set map %M %K %V",
 	[PLAN_OP_MAP_DEL] = "del map %M %K",
 	[PLAN_OP_SERVER_DRAIN] = "set server %B/%S state drain",
+	[PLAN_OP_CERT_UNLIST] = "del ssl crt-list %L %C",
+	[PLAN_OP_CERT_DEL] = "del ssl cert %C",
 	[PLAN_OP_SERVER_DISABLE] = "disable server %B/%S",
 	[PLAN_OP_SERVER_DEL] = "del server %B/%S",
 	[PLAN_OP_BACKEND_UNPUBLISH] = "unpublish backend %B",
@@ -116,6 +123,140 @@ bool encode_map_line(struct buf *buf, const char *key, const char *value)
 	return finish(buf, start, true);
 }
 
+/* Read from a file and from a command, where '\\' and ';' would mean something, '#' begins a
+ * comment and '[' options. */
+static bool is_certs_folder(const char *map_dir)
+{
+	return map_dir[0] == '/' && map_dir[strspn(map_dir, NAME_BYTES "/+,=@~%")] == '\0';
+}
+
+static bool put_certificate(struct buf *buf, const char *name, const char *map_dir)
+{
+	buf_append_str(buf, map_dir);
+	buf_append_str(buf, "/" ENCODE_CERTS_DIR "/");
+	bool is_ok = is_certs_folder(map_dir) && name[0] != '.' && put_name(buf, name);
+	buf_append_str(buf, ENCODE_CERT_SUFFIX);
+	return is_ok;
+}
+
+bool encode_cli_certificate(struct buf *buf, const char *name, const char *map_dir)
+{
+	size_t start = buf->len;
+
+	return finish(buf, start, put_certificate(buf, name, map_dir));
+}
+
+bool encode_cli_list(struct buf *buf, const char *map_dir)
+{
+	size_t start = buf->len;
+
+	buf_append_str(buf, map_dir);
+	buf_append_str(buf, "/" ENCODE_CERTS_LIST);
+	return finish(buf, start, is_certs_folder(map_dir));
+}
+
+/* Length of a client's name at the start of the text; 0 = there is none. */
+static size_t host_len(const char *text)
+{
+	size_t star = strncmp(text, "*.", 2) == 0 ? 2 : 0;
+	size_t len = strspn(
+		text + star, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._");
+
+	return len == 0 || text[star] == '.' ? 0 : star + len;
+}
+
+static bool are_hosts(const char *hosts)
+{
+	unsigned n = 0;
+
+	for (;;) {
+		size_t len = host_len(hosts);
+
+		if (len == 0 || ++n > ENCODE_MAX_HOSTS) {
+			return false;
+		}
+		hosts += len;
+		if (*hosts == '\0') {
+			return true;
+		}
+		if (*hosts++ != ' ') {
+			return false;
+		}
+	}
+}
+
+bool encode_certificate_line(
+	struct buf *buf, const char *name, const char *hosts, const char *map_dir)
+{
+	size_t start = buf->len;
+	bool is_ok = put_certificate(buf, name, map_dir);
+
+	buf_append_char(buf, ' ');
+	buf_append_str(buf, hosts);
+	buf_append_char(buf, '\n');
+	return finish(buf, start, is_ok && are_hosts(hosts));
+}
+
+bool encode_has_payload(enum plan_op_kind kind)
+{
+	return kind == PLAN_OP_CERT_SET || kind == PLAN_OP_CERT_LIST;
+}
+
+/* Length of a line of PEM at the start of the text, without its line feed; 0 = it is none. */
+static size_t pem_line_len(const char *text)
+{
+	static const char mark[] = "-----";
+	size_t len = strcspn(text, "\n");
+	size_t mark_len = strlen(mark);
+
+	if (strncmp(text, mark, mark_len) == 0) {
+		const char *label = text + mark_len;
+		size_t label_len = strspn(label, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ");
+
+		return label_len > 0 && len == label_len + 2 * mark_len &&
+				       strncmp(label + label_len, mark, mark_len) == 0
+			       ? len
+			       : 0;
+	}
+	size_t digits =
+		strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+	return digits + strspn(text + digits, "=") == len ? len : 0;
+}
+
+static bool is_pem(const char *text)
+{
+	bool has_line = false;
+
+	while (*text != '\0') {
+		size_t len = pem_line_len(text);
+
+		if (len == 0 || text[len] != '\n') {
+			return false;
+		}
+		has_line = true;
+		text += len + 1;
+	}
+	return has_line;
+}
+
+bool encode_payload(struct buf *buf, const struct plan_op *op, const char *map_dir)
+{
+	size_t start = buf->len;
+	struct buf command = BUF_INIT(ENCODE_MAX_LINE);
+	bool is_ok = encode_op(&command, op, map_dir);
+	size_t max = ENCODE_MAX_LINE - command.len;
+
+	assert(encode_has_payload(op->kind) && (buf->is_secret || op->kind == PLAN_OP_CERT_LIST));
+	buf_fini(&command);
+	if (is_ok && op->kind == PLAN_OP_CERT_SET) {
+		buf_append_str(buf, op->pem);
+		is_ok = is_pem(op->pem);
+	} else if (is_ok) {
+		is_ok = encode_certificate_line(buf, op->certificate, op->hosts, map_dir);
+	}
+	return finish(buf, start, is_ok && buf->len - start <= max);
+}
+
 static bool put_server_line(struct buf *buf, const struct applied_server *server)
 {
 	size_t start = buf->len;
@@ -145,9 +286,8 @@ bool encode_backend_section(struct buf *buf, const struct applied_backend *backe
 			is_ok = put_server_line(buf, &backend->servers[i]);
 		}
 	}
-	if (!is_ok && buf->data != NULL) {
-		buf->len = start;
-		buf->data[start] = '\0';
+	if (!is_ok) {
+		buf_truncate(buf, start);
 	}
 	return is_ok;
 }
@@ -155,6 +295,10 @@ bool encode_backend_section(struct buf *buf, const struct applied_backend *backe
 static bool put_part(struct buf *buf, char part, const struct plan_op *op, const char *map_dir)
 {
 	switch (part) {
+	case 'C':
+		return encode_cli_certificate(buf, op->certificate, map_dir);
+	case 'L':
+		return encode_cli_list(buf, map_dir);
 	case 'B':
 		return put_name(buf, op->backend);
 	case 'S':
@@ -283,9 +427,6 @@ static bool finish(struct buf *buf, size_t start, bool is_ok)
 	if (is_ok && buf_is_ok(buf) && buf->len - start <= ENCODE_MAX_LINE) {
 		return true;
 	}
-	if (buf->data != NULL) {
-		buf->len = start;
-		buf->data[start] = '\0';
-	}
+	buf_truncate(buf, start);
 	return false;
 }

@@ -10,6 +10,11 @@
  * it is written or read (command, map file, `show map`), so its key has no blank and no leading
  * '#', and its value neither begins nor ends with a blank.
  *
+ * A certificate's content is refused unless every line is base64 or the first or last of a PEM
+ * block; a name of a client unless it is letters, digits and "-._" after an optional "*.". The
+ * folder of the certificates must be a path without blanks and quotes, as a list of certificates
+ * knows no escapes.
+ *
  * Sources: HAProxy management guide, section 9.3 (escaping on the command line: backslash before
  * backslash, semicolon and space); configuration manual, section 2.2 (quoting).
  */
@@ -23,6 +28,14 @@
 #include "plan/applied.h"
 #include "plan/plan.h"
 
+/* HAProxy takes 2048 words a line of a list of certificates. */
+#define ENCODE_MAX_HOSTS 2000
+
+/* Files below the folder of the maps. */
+#define ENCODE_CERTS_DIR   "certs"
+#define ENCODE_CERTS_LIST  "certs.list"
+#define ENCODE_CERT_SUFFIX ".pem"
+
 /* tune.bufsize is 16384 by default; longer lines are cut off or hang on some versions. */
 #define ENCODE_MAX_LINE 15000
 
@@ -31,6 +44,24 @@
 /* Appends the command of an operation, without line feed; `map_dir` is the folder of the map files
  * as HAProxy knows it. */
 bool encode_op(struct buf *buf, const struct plan_op *op, const char *map_dir) MUST_USE;
+
+/* Has the operation a payload? */
+bool encode_has_payload(enum plan_op_kind kind) MUST_USE;
+
+/* Appends the payload of such an operation: lines, none of them empty. With its command it is at
+ * most ENCODE_MAX_LINE bytes. That of CERT_SET has a key: `buf` must be marked secret (asserted).
+ */
+bool encode_payload(struct buf *buf, const struct plan_op *op, const char *map_dir) MUST_USE;
+
+/* Appends "DIR/certs/NAME.pem", the name of a certificate in commands. */
+bool encode_cli_certificate(struct buf *buf, const char *name, const char *map_dir) MUST_USE;
+
+/* Appends "DIR/certs.list", the name of the list of certificates in commands. */
+bool encode_cli_list(struct buf *buf, const char *map_dir) MUST_USE;
+
+/* Appends "DIR/certs/NAME.pem HOST HOST...\n" of the list of certificates; at least one host. */
+bool encode_certificate_line(
+	struct buf *buf, const char *name, const char *hosts, const char *map_dir) MUST_USE;
 
 /* Appends "DIR/FILE", the name of a map in commands. */
 bool encode_cli_map(struct buf *buf, enum model_map map, const char *map_dir) MUST_USE;

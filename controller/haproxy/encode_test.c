@@ -46,7 +46,8 @@ static void test_commands(void **state)
 		.address = "10.0.0.1:8080",
 		.map = MODEL_MAP_EXACT,
 		.key = "a.test/x;y\\z",
-		.value = "a_svc_b_80"};
+		.value = "a_svc_b_80",
+		.certificate = "a_b-c.d_01"};
 	static const char *const expected[PLAN_OP_COUNT] = {
 		[PLAN_OP_BACKEND_ADD] = "add backend a_svc_b_80 from http_profile",
 		[PLAN_OP_BACKEND_PUBLISH] = "publish backend a_svc_b_80",
@@ -58,6 +59,13 @@ static void test_commands(void **state)
 		[PLAN_OP_MAP_SET] = "set map /run/hg/exact.map a.test/x\\;y\\\\z a_svc_b_80",
 		[PLAN_OP_MAP_DEL] = "del map /run/hg/exact.map a.test/x\\;y\\\\z",
 		[PLAN_OP_SERVER_DRAIN] = "set server a_svc_b_80/pod-1.x:2 state drain",
+		[PLAN_OP_CERT_NEW] = "new ssl cert /run/hg/certs/a_b-c.d_01.pem",
+		[PLAN_OP_CERT_SET] = "set ssl cert /run/hg/certs/a_b-c.d_01.pem",
+		[PLAN_OP_CERT_COMMIT] = "commit ssl cert /run/hg/certs/a_b-c.d_01.pem",
+		[PLAN_OP_CERT_LIST] = "add ssl crt-list /run/hg/certs.list",
+		[PLAN_OP_CERT_UNLIST] =
+			"del ssl crt-list /run/hg/certs.list /run/hg/certs/a_b-c.d_01.pem",
+		[PLAN_OP_CERT_DEL] = "del ssl cert /run/hg/certs/a_b-c.d_01.pem",
 		[PLAN_OP_SERVER_DISABLE] = "disable server a_svc_b_80/pod-1.x:2",
 		[PLAN_OP_SERVER_DEL] = "del server a_svc_b_80/pod-1.x:2",
 		[PLAN_OP_BACKEND_UNPUBLISH] = "unpublish backend a_svc_b_80",
@@ -91,11 +99,16 @@ static void test_bad_names(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		struct plan_op op = {.backend = names[i], .server = "s", .address = "1.2.3.4:5"};
+		struct plan_op op = {.backend = names[i],
+			.server = "s",
+			.address = "1.2.3.4:5",
+			.certificate = names[i]};
 
 		for (int kind = 0; kind < PLAN_OP_COUNT; kind++) {
 			op.kind = (enum plan_op_kind)kind;
-			if (kind < PLAN_OP_MAP_ADD || kind > PLAN_OP_MAP_DEL) {
+			bool has_name = (kind < PLAN_OP_MAP_ADD || kind > PLAN_OP_MAP_DEL) &&
+					kind != PLAN_OP_CERT_LIST;
+			if (has_name) {
 				assert_op_refused(&op, DIR);
 			}
 		}

@@ -126,7 +126,7 @@ static void environment_set(struct environment *environment, const char *name, c
 
 static void environment_init(struct environment *environment, const struct process_options *options)
 {
-	static const size_t n_ours = 5;
+	static const size_t n_ours = 9;
 	size_t n = 0;
 
 	while (environ[n] != NULL) {
@@ -146,6 +146,12 @@ static void environment_init(struct environment *environment, const struct proce
 	if (getenv("HEADGATE_NAMESERVER") == NULL && access("/etc/resolv.conf", R_OK) != 0) {
 		environment_set(environment, "HEADGATE_NAMESERVER", "127.0.0.1:53");
 	}
+	environment_set(environment, "HEADGATE_HTTPS_BIND", options->https_bind);
+	environment_set(environment, "HEADGATE_SERVER_HEADER", options->server_header);
+	environment_set(
+		environment, "HEADGATE_STRICT_SNI", options->is_strict_sni ? "true" : "false");
+	environment_set(environment, "HEADGATE_ACCEPT_PROXY",
+		options->is_proxy_accepted ? "true" : "false");
 }
 
 static void environment_fini(struct environment *environment)

@@ -38,8 +38,10 @@ struct observe {
 	observe_done_fn on_done;
 	void *ctx;
 	struct observation found;
-	unsigned current;	   /* the query whose answer is being read */
-	size_t n_lines;		   /* of that answer, read so far */
+	unsigned current; /* the query whose answer is being read */
+	size_t n_lines;	  /* of that answer, read so far */
+	char *map_dir;
+	bool is_transaction;	   /* in `show ssl cert`: the open transaction comes next */
 	unsigned backend_commands; /* bits of backend_commands[] that `help` lists */
 	unsigned n_columns;
 	unsigned columns[COLUMN_COUNT];
@@ -48,9 +50,11 @@ struct observe {
 };
 
 struct query {
-	const char *command; /* NULL = `show map` for map `map` */
+	const char *command;
 	bool (*parse)(struct observe *observe, char *line);
 	bool (*is_complete)(const struct observe *observe);
+	/* Appends what comes behind the command; NULL = nothing does. */
+	bool (*put_object)(struct buf *buf, const struct query *query, const char *map_dir);
 	enum model_map map;
 };
 
@@ -63,14 +67,26 @@ static bool parse_server(struct observe *observe, char *line);
 static bool is_server_list_complete(const struct observe *observe);
 static bool parse_entry(struct observe *observe, char *line);
 static bool is_map_complete(const struct observe *observe);
+static bool put_map(struct buf *buf, const struct query *query, const char *map_dir);
+static bool parse_list(struct observe *observe, char *line);
+static bool put_list(struct buf *buf, const struct query *query, const char *map_dir);
+static bool parse_certificate(struct observe *observe, char *line);
+static bool has_certificates(const struct observe *observe);
+static bool parse_default(struct observe *observe, char *line);
+static bool put_default(struct buf *buf, const struct query *query, const char *map_dir);
 
 static const struct query queries[] = {
-	{"show info", parse_info, is_info_complete, MODEL_MAP_COUNT},
-	{"help", parse_help, has_lines, MODEL_MAP_COUNT},
-	{"show backend", parse_backend, has_lines, MODEL_MAP_COUNT},
-	{"show servers state", parse_server, is_server_list_complete, MODEL_MAP_COUNT},
-#define MAP(id, file, key, value) {NULL, parse_entry, is_map_complete, MODEL_MAP_##id},
+	{"show info", parse_info, is_info_complete, NULL, MODEL_MAP_COUNT},
+	{"help", parse_help, has_lines, NULL, MODEL_MAP_COUNT},
+	{"show backend", parse_backend, has_lines, NULL, MODEL_MAP_COUNT},
+	{"show servers state", parse_server, is_server_list_complete, NULL, MODEL_MAP_COUNT},
+#define MAP(id, file, key, value)                                                                  \
+	{"show map ", parse_entry, is_map_complete, put_map, MODEL_MAP_##id},
 #include "model/maps.def"
+	/* The list first: what is in it counts. */
+	{"show ssl crt-list -n ", parse_list, has_lines, put_list, MODEL_MAP_COUNT},
+	{"show ssl cert", parse_certificate, has_certificates, NULL, MODEL_MAP_COUNT},
+	{"show ssl cert ", parse_default, has_lines, put_default, MODEL_MAP_COUNT},
 };
 
 /* What `help` lists when backends can be made and unmade at run time. */
@@ -90,6 +106,7 @@ struct observe *observe_start(
 	struct observe *observe = xcalloc(1, sizeof(*observe));
 
 	observe->cli = cli;
+	observe->map_dir = xstrdup(map_dir);
 	observe->on_done = on_done;
 	observe->ctx = ctx;
 	observe->found.applied = applied_new();
@@ -98,7 +115,8 @@ struct observe *observe_start(
 		if (!ask(observe, &queries[i], map_dir)) {
 			/* Reported with the first answer. */
 			(void)err_set(&observe->err, ERR_INPUT,
-				"HAProxy can't be asked about maps in the folder \"%s\": choose a "
+				"HAProxy can't be asked about maps and certificates in the folder "
+				"\"%s\": choose a "
 				"name of ordinary characters",
 				map_dir);
 		}
@@ -119,11 +137,9 @@ static bool ask(struct observe *observe, const struct query *query, const char *
 	struct buf command = BUF_INIT(ENCODE_MAX_LINE);
 	bool is_ok = true;
 
-	if (query->command != NULL) {
-		buf_append_str(&command, query->command);
-	} else {
-		buf_append_str(&command, "show map ");
-		is_ok = encode_cli_map(&command, query->map, map_dir);
+	buf_append_str(&command, query->command);
+	if (query->put_object != NULL) {
+		is_ok = query->put_object(&command, query, map_dir);
 	}
 	if (is_ok) {
 		cli_send_lines(observe->cli, buf_str(&command), on_line, on_answer, observe);
@@ -134,7 +150,7 @@ static bool ask(struct observe *observe, const struct query *query, const char *
 
 static const char *query_name(const struct query *query)
 {
-	return query->command ? query->command : model_map_files[query->map];
+	return query->map < MODEL_MAP_COUNT ? model_map_files[query->map] : query->command;
 }
 
 static void on_line(void *ctx, const char *line)
@@ -150,7 +166,8 @@ static void on_line(void *ctx, const char *line)
 	}
 	(void)err_set(&observe->err, ERR_PROTO,
 		"HAProxy's answer to `%s%s` has a line that is not understood (line %zu): %.200s",
-		query->command ? "" : "show map ", query_name(query), observe->n_lines, line);
+		query->map < MODEL_MAP_COUNT ? "show map " : "", query_name(query),
+		observe->n_lines, line);
 	fail(observe);
 }
 
@@ -408,6 +425,126 @@ static bool is_map_complete(const struct observe *observe)
 	return true;
 }
 
+static bool put_map(struct buf *buf, const struct query *query, const char *map_dir)
+{
+	return encode_cli_map(buf, query->map, map_dir);
+}
+
+/* ---- certificates ---- */
+
+static bool put_list(struct buf *buf, const struct query *query, const char *map_dir)
+{
+	(void)query;
+	return encode_cli_list(buf, map_dir);
+}
+
+static bool put_default(struct buf *buf, const struct query *query, const char *map_dir)
+{
+	(void)query;
+	return encode_cli_certificate(buf, MODEL_CERTIFICATE_DEFAULT, map_dir);
+}
+
+/* Cuts our name of a certificate out of HAProxy's, in place; NULL = it is not one of ours. */
+static char *our_name(const struct observe *observe, char *path)
+{
+	static const char folder[] = "/" ENCODE_CERTS_DIR "/";
+	size_t dir_len = strlen(observe->map_dir);
+	size_t len = strlen(path);
+	size_t suffix_len = strlen(ENCODE_CERT_SUFFIX);
+	char *name = path + dir_len + strlen(folder);
+
+	if (len <= dir_len + strlen(folder) + suffix_len ||
+		strncmp(path, observe->map_dir, dir_len) != 0 ||
+		strncmp(path + dir_len, folder, strlen(folder)) != 0 ||
+		strcmp(path + len - suffix_len, ENCODE_CERT_SUFFIX) != 0) {
+		return NULL;
+	}
+	path[len - suffix_len] = '\0';
+	return strchr(name, '/') == NULL ? name : NULL;
+}
+
+/* "/state/current/certs/a_b_0123456789abcdef.pem:2 a.test *.a.test" */
+static bool parse_list(struct observe *observe, char *line)
+{
+	struct applied *applied = observe->found.applied;
+
+	if (observe->n_lines == 1) {
+		observe->found.caps.has_tls = strncmp(line, "# /", 3) == 0;
+		return observe->found.caps.has_tls ||
+		       strcmp(line, "didn't find the specified filename") == 0;
+	}
+	char *hosts = strchr(line, ' ');
+	if (hosts != NULL) {
+		*hosts++ = '\0';
+	}
+	char *number = strrchr(line, ':');
+	if (number == NULL || number[1] == '\0' || number[1 + strspn(number + 1, "0123456789")]) {
+		return false;
+	}
+	*number = '\0';
+	const char *name = our_name(observe, line);
+	if (name != NULL && applied_find_certificate(applied, name) == NULL) {
+		applied_set_certificate(applied, name, hosts ? hosts : "", NULL);
+	}
+	return true;
+}
+
+static void abort_transaction(const struct observe *observe, const char *name)
+{
+	struct buf command = BUF_INIT(ENCODE_MAX_LINE);
+
+	buf_append_str(&command, "abort ssl cert ");
+	if (encode_cli_word(&command, name)) {
+		cli_send(observe->cli, buf_str(&command), NULL, NULL);
+	}
+	buf_fini(&command);
+}
+
+/* Names below "# filename"; before that, below "# transaction", the one with an open transaction
+ * behind a '*'. */
+static bool parse_certificate(struct observe *observe, char *line)
+{
+	struct applied *applied = observe->found.applied;
+
+	if (line[0] == '#') {
+		observe->is_transaction = strcmp(line, "# transaction") == 0;
+		return observe->is_transaction || strcmp(line, "# filename") == 0;
+	}
+	if (observe->is_transaction) {
+		if (line[0] == '*') {
+			abort_transaction(observe, line + 1);
+		}
+		return line[0] == '*';
+	}
+	const char *name = our_name(observe, line);
+	if (name != NULL && observe->found.caps.has_tls &&
+		applied_find_certificate(applied, name) == NULL) {
+		applied_set_certificate(applied, name, NULL, NULL);
+	}
+	return line[0] != '\0';
+}
+
+/* Without TLS there may be none, and then HAProxy says nothing at all. */
+static bool has_certificates(const struct observe *observe)
+{
+	return observe->n_lines > 0 || !observe->found.caps.has_tls;
+}
+
+/* "SHA1 FingerPrint: 8311BF1B..." among others; one line of apology when there is no such
+ * certificate. */
+static bool parse_default(struct observe *observe, char *line)
+{
+	static const char label[] = "SHA1 FingerPrint: ";
+	struct applied *applied = observe->found.applied;
+
+	if (strncmp(line, label, strlen(label)) == 0 &&
+		applied_find_certificate(applied, MODEL_CERTIFICATE_DEFAULT) != NULL) {
+		applied_set_certificate(applied, MODEL_CERTIFICATE_DEFAULT, APPLIED_DEFAULT_HOSTS,
+			line + strlen(label));
+	}
+	return true;
+}
+
 static void fail(struct observe *observe)
 {
 	/* Not one more line: the object is about to go. */
@@ -424,6 +561,7 @@ static void mark_unsaved(struct applied *applied)
 	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
 		applied->is_map_unsaved[map] = true;
 	}
+	applied->are_certificates_unsaved = true;
 }
 
 static void succeed(struct observe *observe)
@@ -436,6 +574,7 @@ static void succeed(struct observe *observe)
 static void release(struct observe *observe)
 {
 	applied_free(observe->found.applied);
+	free(observe->map_dir);
 	buf_fini(&observe->scratch);
 	free(observe);
 }

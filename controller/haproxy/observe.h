@@ -1,11 +1,14 @@
 /*
- * Reads back what HAProxy has: capabilities, process, backends, servers, map entries. The result
- * replaces `applied` whenever there is doubt.
+ * Reads back what HAProxy has: capabilities, process, backends, servers, map entries, certificates.
+ * The result replaces `applied` whenever there is doubt.
  *
  * Every line has to look as it does in HAProxy 2.6 to 3.4, or nothing is believed. A server counts
  * as READY only when nothing holds it back, and as draining only when nothing else does. Of a key
  * that is in a map twice, the first entry counts, as it does for requests. Everything in the result
  * is marked unsaved.
+ *
+ * A transaction about a certificate that somebody has left open is aborted: there is one for the
+ * whole process, and it would be in our way.
  */
 #ifndef HG_HAPROXY_OBSERVE_H
 #define HG_HAPROXY_OBSERVE_H

@@ -6,11 +6,15 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <signal.h>
+
 #include "base/alloc.h"
 #include "haproxy/fake_cli.h"
 #include "haproxy/observe.h"
 
 #define DIR "/run/hg"
+
+#define CERT DIR "/certs/"
 
 #define COLUMNS                                                                                    \
 	"# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_fqdn "          \
@@ -43,6 +47,16 @@ static const struct script good[] = {
 	{"show map " DIR "/prefix.map", ""},
 	{"show map " DIR "/defaults.map", "0x1 * b_svc_2\n"},
 	{"show map " DIR "/external.map", "0x1 a_ext_b_80 x.test:80\n"},
+	{"show ssl crt-list -n " DIR "/certs.list",
+		"# " DIR "/certs.list\n" CERT "default.pem:1 headgate.invalid\n" CERT
+		"a_b_0.pem:2 a.test *.a.test\n/etc/other.pem:3\n" CERT "a_b_0.pem:4 twice.test\n"},
+	{"show ssl cert", "# transaction\n*" CERT "a_b_0.pem\n# filename\n" CERT "a_b_0.pem\n" CERT
+			  "c_d_1.pem\n" CERT "default.pem\n" CERT "sub/x.pem\n/etc/other.pem\n"},
+	{"show ssl cert " CERT "default.pem",
+		"Filename: " CERT "default.pem\nStatus: Used\nSHA1 FingerPrint: "
+		"8311BF1B92ACB2EA852143C0DE3CCE6AEEBBA80D\nOCSP Response Key: \n"},
+	{"abort ssl cert " CERT "a_b_0.pem",
+		"Transaction aborted for certificate '" CERT "a_b_0.pem'!\n"},
 };
 
 static const char good_dump[] = "backend a_svc_1\n"
@@ -55,7 +69,11 @@ static const char good_dump[] = "backend a_svc_1\n"
 				"exact.map a.test/x a_svc_1\n"
 				"exact.map empty \n"
 				"defaults.map * b_svc_2\n"
-				"external.map a_ext_b_80 x.test:80\n";
+				"external.map a_ext_b_80 x.test:80\n"
+				"certificate a_b_0 a.test *.a.test\n"
+				"certificate c_d_1 (not listed)\n"
+				"certificate default "
+				"8311BF1B92ACB2EA852143C0DE3CCE6AEEBBA80D\n";
 
 struct test {
 	struct event_base *base;
@@ -161,11 +179,12 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* Without the answer that nobody waits for, which comes last. */
 static size_t good_size(void)
 {
 	size_t size = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(good) && strncmp(good[i].command, "abort", 5) != 0; i++) {
 		size += strlen(good[i].answer) + strlen("\n> ");
 	}
 	return size;
@@ -226,6 +245,21 @@ static void test_without_run_time_backends(void **state)
 	}
 }
 
+static void test_without_tls(void **state)
+{
+	struct test *test = *state;
+	static const struct script lie = {
+		"show ssl crt-list -n " DIR "/certs.list", "didn't find the specified filename\n"};
+
+	observe_now(test);
+	assert_true(test->found.caps.has_tls);
+	test->lie = &lie;
+	observe_now(test);
+	assert_string_equal(test->err.text, "");
+	assert_false(test->found.caps.has_tls);
+	assert_int_equal(test->found.applied->certificates.n_items, 0);
+}
+
 #define STATE(rows) "1\n" COLUMNS rows
 
 /* Every one of these is not HAProxy's way to say it. */
@@ -272,6 +306,17 @@ static const struct script lies[] = {
 	{"show map " DIR "/exact.map", "0x12  a\n"},
 	{"show map " DIR "/exact.map", "0x12g a b\n"},
 	{"show map " DIR "/defaults.map", "0x12 a b\n\n0x13 c d\n"},
+	{"show ssl crt-list -n " DIR "/certs.list", ""},
+	{"show ssl crt-list -n " DIR "/certs.list", "Unknown command.\n"},
+	{"show ssl crt-list -n " DIR "/certs.list", "# /x\n" CERT "a_b_0.pem a.test\n"},
+	{"show ssl crt-list -n " DIR "/certs.list", "# /x\n" CERT "a_b_0.pem:\n"},
+	{"show ssl crt-list -n " DIR "/certs.list", "# /x\n" CERT "a_b_0.pem:x\n"},
+	{"show ssl crt-list -n " DIR "/certs.list", "# /x\n\n"},
+	{"show ssl cert", ""},
+	{"show ssl cert", "# something\n"},
+	{"show ssl cert", "# filename\n\n"},
+	{"show ssl cert", "# transaction\n" CERT "a_b_0.pem\n"},
+	{"show ssl cert " CERT "default.pem", ""},
 };
 
 static void test_unexpected_answers(void **state)
@@ -287,6 +332,9 @@ static void test_unexpected_answers(void **state)
 		assert_int_equal(test->err.kind, ERR_PROTO);
 		/* The error names the command; of a map only its file. */
 		const char *name = strrchr(lies[i].command, '/');
+		if (strncmp(lies[i].command, "show ssl", 8) == 0) {
+			name = "/show ssl c";
+		}
 		assert_non_null(strstr(test->err.text, name ? name + 1 : lies[i].command));
 	}
 
@@ -305,8 +353,11 @@ int main(void)
 		TEST(test_cut_at_every_byte),
 		TEST(test_closed_at_every_byte),
 		TEST(test_without_run_time_backends),
+		TEST(test_without_tls),
 		TEST(test_unexpected_answers),
 	};
 
+	/* The socket may have something to say to who is gone. */
+	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

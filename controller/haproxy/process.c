@@ -90,14 +90,19 @@ static void copy_options(struct process_options *to, const struct process_option
 	COPY(master_socket);
 	COPY(http_bind);
 	COPY(stats_bind);
+	COPY(https_bind);
+	COPY(server_header);
 #undef COPY
+	to->is_strict_sni = from->is_strict_sni;
+	to->is_proxy_accepted = from->is_proxy_accepted;
 }
 
 static void free_options(struct process_options *options)
 {
 	const char *const strings[] = {options->haproxy, options->config_dir, options->backends_dir,
 		options->state_dir, options->run_dir, options->runtime_socket,
-		options->master_socket, options->http_bind, options->stats_bind};
+		options->master_socket, options->http_bind, options->stats_bind,
+		options->https_bind, options->server_header};
 
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++) {
 		free((void *)(uintptr_t)strings[i]);

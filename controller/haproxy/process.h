@@ -26,6 +26,10 @@ struct process_options {
 	const char *master_socket; /* may be NULL when not ours: then reloads are impossible */
 	const char *http_bind;	   /* exported as HEADGATE_HTTP_BIND */
 	const char *stats_bind;	   /* exported as HEADGATE_STATS_BIND */
+	const char *https_bind;	   /* exported as HEADGATE_HTTPS_BIND; NULL = as it is in ours */
+	const char *server_header; /* exported as HEADGATE_SERVER_HEADER; NULL = as it is in ours */
+	bool is_strict_sni;	   /* exported as HEADGATE_STRICT_SNI */
+	bool is_proxy_accepted;	   /* exported as HEADGATE_ACCEPT_PROXY */
 };
 
 enum process_event {

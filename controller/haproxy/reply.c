@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum how { EXACT, PREFIX };
+enum how { EXACT, PREFIX, NAMED };
 
 struct reply {
 	enum plan_op_kind kind;
@@ -18,8 +18,25 @@ static const struct reply replies[] = {
 #include "haproxy/reply.def"
 };
 
-static bool is_reply(const struct reply *reply, const char *line, size_t len)
+/* Is it the text of the table with the name in the place of '%'? */
+static bool is_named(const char *known, const char *name, const char *line, size_t len)
 {
+	size_t before_len = strcspn(known, "%");
+	const char *after = known + before_len + 1;
+	size_t after_len = strlen(after);
+	size_t name_len = name ? strlen(name) : 0;
+
+	return name_len > 0 && len == before_len + name_len + after_len &&
+	       memcmp(line, known, before_len) == 0 &&
+	       memcmp(line + before_len, name, name_len) == 0 &&
+	       memcmp(line + before_len + name_len, after, after_len) == 0;
+}
+
+static bool is_reply(const struct reply *reply, const char *name, const char *line, size_t len)
+{
+	if (reply->how == NAMED) {
+		return is_named(reply->text, name, line, len);
+	}
 	size_t known_len = strlen(reply->text);
 
 	if (len < known_len || (reply->how == EXACT && len != known_len)) {
@@ -28,13 +45,13 @@ static bool is_reply(const struct reply *reply, const char *line, size_t len)
 	return memcmp(line, reply->text, known_len) == 0;
 }
 
-enum plan_result reply_classify(enum plan_op_kind kind, const char *text)
+enum plan_result reply_classify(enum plan_op_kind kind, const char *name, const char *text)
 {
 	size_t len;
 	const char *line = reply_last_line(text, &len);
 
 	for (size_t i = 0; i < ARRAY_LEN(replies); i++) {
-		if (replies[i].kind == kind && is_reply(&replies[i], line, len)) {
+		if (replies[i].kind == kind && is_reply(&replies[i], name, line, len)) {
 			return replies[i].result;
 		}
 	}

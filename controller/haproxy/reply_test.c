@@ -15,7 +15,42 @@ struct sample {
 	enum plan_result result;
 };
 
+#define NAME "/run/hg/current/certs/a.pem"
+
 static const struct sample samples[] = {
+	{PLAN_OP_CERT_NEW, "New empty certificate store '" NAME "'!\n", PLAN_DONE},
+	{PLAN_OP_CERT_NEW, "Certificate '" NAME "' already exists!\n", PLAN_REFUSED},
+	{PLAN_OP_CERT_NEW, "New empty certificate store '" NAME ".x'!\n", PLAN_REFUSED},
+	{PLAN_OP_CERT_SET, "Transaction created for certificate " NAME "!\n", PLAN_DONE},
+	{PLAN_OP_CERT_SET, "Transaction updated for certificate " NAME "!\n", PLAN_REFUSED},
+	{PLAN_OP_CERT_SET, "Transaction created for certificate /run/hg/current/certs/b.pem!\n",
+		PLAN_REFUSED},
+	{PLAN_OP_CERT_SET, "Transaction created for certificate !\n", PLAN_REFUSED},
+	{PLAN_OP_CERT_SET,
+		"The ongoing transaction is about '/x' but you are trying to set '" NAME
+		"'\nCan't update " NAME "!\n",
+		PLAN_REFUSED},
+	{PLAN_OP_CERT_COMMIT, "Committing " NAME "..\nSuccess!\n", PLAN_DONE},
+	{PLAN_OP_CERT_COMMIT,
+		"inconsistencies between private key and certificate loaded '" NAME
+		"'.\nCan't commit " NAME "!\n",
+		PLAN_REFUSED},
+	{PLAN_OP_CERT_LIST,
+		"Inserting certificate '" NAME "' in crt-list '/run/hg/current/certs.list'.\n"
+		"Success!\n",
+		PLAN_DONE},
+	{PLAN_OP_CERT_LIST, "Can't edit the crt-list: certificate '" NAME "' is empty!\n",
+		PLAN_REFUSED},
+	{PLAN_OP_CERT_UNLIST, "Entry '" NAME "' deleted in crtlist '/run/hg/current/certs.list'!\n",
+		PLAN_DONE},
+	{PLAN_OP_CERT_UNLIST,
+		"Can't delete the entry: certificate '" NAME "' can't be found in crt-list 'x'!\n",
+		PLAN_REFUSED},
+	{PLAN_OP_CERT_DEL, "Certificate '" NAME "' deleted!\n", PLAN_DONE},
+	{PLAN_OP_CERT_DEL,
+		"Can't remove the certificate: certificate '" NAME
+		"' in use, can't be deleted!\n\n",
+		PLAN_REFUSED},
 	{PLAN_OP_BACKEND_ADD, "New backend registered.\n", PLAN_DONE},
 	{PLAN_OP_BACKEND_ADD, "Cannot find default proxy 'http_profile'.\n", PLAN_REFUSED},
 	{PLAN_OP_BACKEND_ADD,
@@ -97,7 +132,7 @@ static void test_known_answers(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
-		enum plan_result result = reply_classify(samples[i].kind, samples[i].text);
+		enum plan_result result = reply_classify(samples[i].kind, NAME, samples[i].text);
 
 		if (result != samples[i].result) {
 			print_error("%s: %s", plan_ops[samples[i].kind].name, samples[i].text);
@@ -116,7 +151,8 @@ static void test_every_operation_can_succeed_and_be_refused(void **state)
 	}
 	for (int kind = 0; kind < PLAN_OP_COUNT; kind++) {
 		assert_true(is_done[kind]);
-		assert_int_equal(reply_classify((enum plan_op_kind)kind, "Permission denied\n"),
+		assert_int_equal(
+			reply_classify((enum plan_op_kind)kind, NULL, "Permission denied\n"),
 			PLAN_REFUSED);
 	}
 }

@@ -26,40 +26,14 @@
 #include "base/buf.h"
 #include "base/lockfile.h"
 #include "haproxy/encode.h"
+#include "haproxy/state_priv.h"
 
-#define CURRENT	     "current"
 #define CURRENT_NEW  "current.new"
 #define LOCK_FILE    "lock"
 #define BACKENDS     "backends"
 #define GEN_PREFIX   "gen."
-#define NAME_SIZE    64
 #define N_KEPT	     2 /* generations: HAProxy may be reading the one before just now */
 #define MAX_NAME_LOG 200
-
-struct state {
-	char *directory; /* as given, without slashes at the end: HAProxy knows the maps by this
-			    name */
-	char *map_dir;
-	char *backends_dir;
-	int fd;	      /* the directory */
-	int lock_fd;  /* holds the lock as long as it is open */
-	uint64_t gen; /* number of the generation that `current` points to; 0 = none */
-	size_t last_size;
-};
-
-/* A generation that is being written. */
-struct draft {
-	struct state *state;
-	const struct applied *applied;
-	bool is_full;	  /* write everything, whatever the marks say */
-	bool is_recovery; /* `applied` is empty: what is there must not be replaced by it */
-	uint64_t gen;
-	int fd;	    /* STATE/gen.N */
-	int old_fd; /* the generation before; -1 = none */
-	int backends_fd;
-	int old_backends_fd;
-	size_t size;
-};
 
 static uint64_t read_current(const struct state *state);
 static bool open_directory(struct state *state, struct err *err);
@@ -143,6 +117,7 @@ static bool save_applied(
 	}
 	memset(applied->is_shard_unsaved, 0, sizeof(applied->is_shard_unsaved));
 	memset(applied->is_map_unsaved, 0, sizeof(applied->is_map_unsaved));
+	applied->are_certificates_unsaved = false;
 	return true;
 }
 
@@ -154,6 +129,11 @@ bool state_save(struct state *state, struct applied *applied, struct err *err)
 bool state_save_all(struct state *state, struct applied *applied, struct err *err)
 {
 	return save_applied(state, applied, true, err);
+}
+
+void state_use_model(struct state *state, const struct model *model)
+{
+	state->model = model;
 }
 
 bool state_has_routes(const struct state *state)
@@ -178,8 +158,7 @@ size_t state_last_size(const struct state *state)
 	return state->last_size;
 }
 
-/* Says what went wrong with something in the directory, and what to do. Always false. */
-static bool fail(const struct state *state, const char *what, struct err *err)
+bool state_fail(const struct state *state, const char *what, struct err *err)
 {
 	int code = errno;
 	bool is_denied = code == EACCES || code == EPERM || code == EROFS;
@@ -196,10 +175,10 @@ static bool fail(const struct state *state, const char *what, struct err *err)
 static bool open_directory(struct state *state, struct err *err)
 {
 	if (mkdir(state->directory, 0755) != 0 && errno != EEXIST) {
-		return fail(state, "can't make it", err);
+		return state_fail(state, "can't make it", err);
 	}
 	state->fd = open(state->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return state->fd >= 0 || fail(state, "can't open it", err);
+	return state->fd >= 0 || state_fail(state, "can't open it", err);
 }
 
 static bool take_lock(struct state *state, struct err *err)
@@ -239,7 +218,7 @@ static uint64_t read_current(const struct state *state)
 /* Removes a generation, complete or not. What can't be removed is tried again at the next save. */
 static void remove_generation(const struct state *state, uint64_t gen)
 {
-	static const char *const folders[] = {BACKENDS, ""};
+	static const char *const folders[] = {BACKENDS, STATE_CERTS, ""};
 	char name[NAME_SIZE * 2];
 
 	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
@@ -293,7 +272,8 @@ static bool is_complete(const struct state *state)
 			return false;
 		}
 	}
-	return faccessat(state->fd, CURRENT "/" BACKENDS, R_OK | X_OK, 0) == 0;
+	return faccessat(state->fd, CURRENT "/" BACKENDS, R_OK | X_OK, 0) == 0 &&
+	       faccessat(state->fd, CURRENT "/" STATE_CERTS_LIST, R_OK, 0) == 0;
 }
 
 /* Makes the first generation, or one that has what the damaged one lacks. */
@@ -342,38 +322,43 @@ static int open_folder(const struct state *state, uint64_t gen, const char *fold
 	return openat(state->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static bool make_folder(const struct state *state, uint64_t gen, const char *folder)
+static bool make_folder(const struct state *state, uint64_t gen, const char *folder, mode_t mode)
 {
 	char name[NAME_SIZE];
 
 	snprintf(name, sizeof(name), GEN_PREFIX "%" PRIu64 "/%s", gen, folder);
-	return mkdirat(state->fd, name, 0755) == 0;
+	return mkdirat(state->fd, name, mode) == 0;
 }
 
 static bool open_draft(struct draft *draft, struct err *err)
 {
 	const struct state *state = draft->state;
 
-	draft->fd = draft->backends_fd = -1;
+	draft->fd = draft->backends_fd = draft->certs_fd = -1;
 	/* Generation 0 is never there: both stay -1, and linking from them fails like linking a
 	 * file that isn't there. */
 	draft->old_fd = open_folder(state, state->gen, "");
 	draft->old_backends_fd = open_folder(state, state->gen, BACKENDS);
+	draft->old_certs_fd = open_folder(state, state->gen, STATE_CERTS);
 	remove_generation(state, draft->gen);
-	if (!make_folder(state, draft->gen, "") || !make_folder(state, draft->gen, BACKENDS)) {
-		return fail(state, "can't make a folder", err);
+	if (!make_folder(state, draft->gen, "", 0755) ||
+		!make_folder(state, draft->gen, BACKENDS, 0755) ||
+		!make_folder(state, draft->gen, STATE_CERTS, 0700)) {
+		return state_fail(state, "can't make a folder", err);
 	}
 	draft->fd = open_folder(state, draft->gen, "");
 	draft->backends_fd = open_folder(state, draft->gen, BACKENDS);
-	if (draft->fd < 0 || draft->backends_fd < 0) {
-		return fail(state, "can't open a folder", err);
+	draft->certs_fd = open_folder(state, draft->gen, STATE_CERTS);
+	if (draft->fd < 0 || draft->backends_fd < 0 || draft->certs_fd < 0) {
+		return state_fail(state, "can't open a folder", err);
 	}
 	return true;
 }
 
 static void close_draft(struct draft *draft)
 {
-	const int fds[] = {draft->fd, draft->old_fd, draft->backends_fd, draft->old_backends_fd};
+	const int fds[] = {draft->fd, draft->old_fd, draft->backends_fd, draft->old_backends_fd,
+		draft->certs_fd, draft->old_certs_fd};
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
 		if (fds[i] >= 0) {
@@ -397,10 +382,13 @@ static bool write_draft(struct draft *draft, struct err *err)
 			return false;
 		}
 	}
+	if (!state_write_certs(draft, err)) {
+		return false;
+	}
 	/* Names as well as contents have to be on the disk before the link says so. */
-	if (fsync(draft->backends_fd) != 0 || fsync(draft->fd) != 0 ||
-		fsync(draft->state->fd) != 0) {
-		return fail(draft->state, "can't write a folder", err);
+	if (fsync(draft->backends_fd) != 0 || fsync(draft->certs_fd) != 0 ||
+		fsync(draft->fd) != 0 || fsync(draft->state->fd) != 0) {
+		return state_fail(draft->state, "can't write a folder", err);
 	}
 	return true;
 }
@@ -417,7 +405,7 @@ static bool switch_to(struct draft *draft, struct err *err)
 		int code = errno;
 		unlinkat(state->fd, CURRENT_NEW, 0);
 		errno = code;
-		return fail(state, "can't replace the link " CURRENT, err);
+		return state_fail(state, "can't replace the link " CURRENT, err);
 	}
 	/*
 	 * From here on the new generation is what HAProxy sees. Should the disk not take the link
@@ -428,11 +416,7 @@ static bool switch_to(struct draft *draft, struct err *err)
 	return true;
 }
 
-enum link_result { LINKED, NOT_LINKED, LINK_FAILED };
-
-/* Takes over a file of the generation before. Some file systems have no hard links: then it is
- * written anew. */
-static enum link_result link_file(struct draft *draft, int old_fd, int fd, const char *name)
+enum link_result state_link_file(const struct draft *draft, int old_fd, int fd, const char *name)
 {
 	if (old_fd < 0) {
 		return NOT_LINKED;
@@ -462,24 +446,31 @@ static bool write_all(int fd, const char *data, size_t len)
 	return fsync(fd) == 0;
 }
 
-static bool write_file(struct draft *draft, int folder_fd, const char *name, const struct buf *buf,
-	struct err *err)
+bool state_write_file(struct draft *draft, int fd, const char *name,
+	const struct state_content *content, struct err *err)
 {
-	int fd = openat(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	bool is_ok = fd >= 0 && write_all(fd, buf_str(buf), buf->len);
+	int file = openat(fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, content->mode);
+	bool is_ok = file >= 0 && write_all(file, content->data, content->size);
 
 	if (!is_ok) {
-		fail(draft->state, name, err);
+		state_fail(draft->state, name, err);
 	}
-	if (fd >= 0) {
-		close(fd);
+	if (file >= 0) {
+		close(file);
 	}
-	draft->size += buf->len;
+	draft->size += content->size;
 	return is_ok;
 }
 
-/* The encoder refused something: says what, as far as it can be printed. Always false. */
-static bool refuse(const struct draft *draft, const char *what, const char *name, struct err *err)
+static bool write_text(
+	struct draft *draft, int fd, const char *name, const struct buf *buf, struct err *err)
+{
+	const struct state_content content = {buf_str(buf), buf->len, 0644};
+
+	return state_write_file(draft, fd, name, &content, err);
+}
+
+bool state_refuse(const struct draft *draft, const char *what, const char *name, struct err *err)
 {
 	char shown[MAX_NAME_LOG];
 
@@ -521,7 +512,7 @@ static bool encode_map(
 		const char *key = applied_entry_key(entry);
 
 		if (!encode_map_line(buf, key, applied_entry_value(entry))) {
-			return refuse(draft, model_map_files[map], key, err);
+			return state_refuse(draft, model_map_files[map], key, err);
 		}
 	}
 	return true;
@@ -537,7 +528,7 @@ static bool encode_shard(
 		const struct applied_backend *backend = backends[i];
 
 		if (!encode_backend_section(buf, backend)) {
-			return refuse(draft, "backend", backend->name, err);
+			return state_refuse(draft, "backend", backend->name, err);
 		}
 	}
 	return true;
@@ -548,14 +539,14 @@ static bool write_map(struct draft *draft, enum model_map map, struct err *err)
 	const char *name = model_map_files[map];
 
 	if (!draft->is_full && !draft->applied->is_map_unsaved[map]) {
-		enum link_result result = link_file(draft, draft->old_fd, draft->fd, name);
+		enum link_result result = state_link_file(draft, draft->old_fd, draft->fd, name);
 		if (result != NOT_LINKED) {
-			return result == LINKED || fail(draft->state, name, err);
+			return result == LINKED || state_fail(draft->state, name, err);
 		}
 	}
 	struct buf buf = BUF_INIT(0);
 	bool is_ok =
-		encode_map(&buf, draft, map, err) && write_file(draft, draft->fd, name, &buf, err);
+		encode_map(&buf, draft, map, err) && write_text(draft, draft->fd, name, &buf, err);
 	buf_fini(&buf);
 	return is_ok;
 }
@@ -568,9 +559,9 @@ static bool write_shard(struct draft *draft, unsigned shard, struct err *err)
 	snprintf(name, sizeof(name), "%02u.cfg", shard);
 	if (!draft->is_full && !draft->applied->is_shard_unsaved[shard]) {
 		enum link_result result =
-			link_file(draft, draft->old_backends_fd, draft->backends_fd, name);
+			state_link_file(draft, draft->old_backends_fd, draft->backends_fd, name);
 		if (result != NOT_LINKED) {
-			return result == LINKED || fail(draft->state, name, err);
+			return result == LINKED || state_fail(draft->state, name, err);
 		}
 	}
 	if (draft->applied->backends[shard].n_items == 0) {
@@ -578,7 +569,7 @@ static bool write_shard(struct draft *draft, unsigned shard, struct err *err)
 	}
 	struct buf buf = BUF_INIT(0);
 	bool is_ok = encode_shard(&buf, draft, shard, err) &&
-		     write_file(draft, draft->backends_fd, name, &buf, err);
+		     write_text(draft, draft->backends_fd, name, &buf, err);
 	buf_fini(&buf);
 	return is_ok;
 }

@@ -2,10 +2,16 @@
  * The state directory: everything that HAProxy needs to serve the last committed state without the
  * controller.
  *
- *   STATE/current -> gen.42          symbolic link, replaced atomically: HAProxy sees one
- * generation or the other STATE/gen.42/hosts.map …         one file a map (model/maps.def)
- *   STATE/gen.42/backends/00.cfg …   backend sections with their servers, spread over
- * APPLIED_SHARDS files by name
+ *   STATE/current -> gen.42          symbolic link, replaced atomically
+ *
+ *   STATE/gen.42/hosts.map …         one file a map (model/maps.def)
+ *
+ *   STATE/gen.42/backends/00.cfg …   backend sections with their servers, by name in APPLIED_SHARDS
+ * files
+ *
+ *   STATE/gen.42/certs/NAME.pem      a certificate, its chain and key (folder 700, file 600)
+ *
+ *   STATE/gen.42/certs.list          which client name gets which certificate; the default is first
  *
  * HAProxy is started with `-f <config-dir> -f STATE/current/backends`, and knows the maps as
  * STATE/current/<file>. Files that did not change are hard links into the generation before, so
@@ -59,6 +65,14 @@ bool state_reopen(struct state *state, struct err *err) MUST_USE;
 
 /* Does the generation hold at least one route? (Somebody would miss HAProxy.) */
 bool state_has_routes(const struct state *state) MUST_USE;
+
+/*
+ * Where saves find the content of certificates; borrowed until the next call or state_close(). A
+ * certificate that `applied` has and the model has not is taken over from the generation before;
+ * one that is not there either can't be written, and is left out. There always is a default: until
+ * the model has had one, a self-signed certificate made here.
+ */
+void state_use_model(struct state *state, const struct model *model);
 
 /* How many bytes the last save wrote. */
 size_t state_last_size(const struct state *state) MUST_USE;

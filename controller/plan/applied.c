@@ -23,6 +23,18 @@ struct applied *applied_new(void)
 	return xcalloc(1, sizeof(struct applied));
 }
 
+static bool certificate_has_name(const void *item, const void *name)
+{
+	return strcmp(((const struct applied_certificate *)item)->name, name) == 0;
+}
+
+static void free_certificate(struct applied_certificate *certificate)
+{
+	free(certificate->hosts);
+	free(certificate->fingerprint);
+	free(certificate);
+}
+
 static void free_backend(struct applied_backend *backend)
 {
 	for (uint32_t i = 0; i < backend->n_servers; i++) {
@@ -52,6 +64,11 @@ void applied_free(struct applied *applied)
 		}
 		table_fini(&applied->entries[map]);
 	}
+	struct applied_certificate *certificate;
+	TABLE_FOREACH (&applied->certificates, certificate) {
+		free_certificate(certificate);
+	}
+	table_fini(&applied->certificates);
 	free(applied);
 }
 
@@ -72,11 +89,49 @@ static void copy_backends(struct applied *applied, const struct model *model)
 	}
 }
 
-struct applied *applied_from_model(const struct model *model)
+static void copy_wanted_certificates(struct applied *applied, const struct model *model)
+{
+	const struct model_certificate *wanted;
+	struct buf hosts = BUF_INIT(0);
+	uint32_t position = 0;
+
+	while ((wanted = model_next_certificate(model, &position)) != NULL) {
+		bool is_default = strcmp(wanted->name, MODEL_CERTIFICATE_DEFAULT) == 0;
+
+		buf_clear(&hosts);
+		applied_join_hosts(wanted, &hosts);
+		applied_set_certificate(applied, wanted->name,
+			is_default ? APPLIED_DEFAULT_HOSTS : buf_str(&hosts),
+			is_default ? wanted->fingerprint : NULL);
+	}
+	buf_fini(&hosts);
+}
+
+static void copy_kept_certificates(
+	struct applied *applied, const struct model *model, const struct applied *have)
+{
+	const struct applied_certificate *kept;
+
+	TABLE_FOREACH (&have->certificates, kept) {
+		bool is_default = strcmp(kept->name, MODEL_CERTIFICATE_DEFAULT) == 0;
+
+		if (kept->hosts != NULL && model_find_certificate(model, kept->name) == NULL &&
+			(is_default || model_keeps_certificate(model, kept->name))) {
+			applied_set_certificate(
+				applied, kept->name, kept->hosts, kept->fingerprint);
+		}
+	}
+}
+
+struct applied *applied_from_model(const struct model *model, const struct applied *have)
 {
 	struct applied *applied = applied_new();
 
 	copy_backends(applied, model);
+	copy_wanted_certificates(applied, model);
+	if (have != NULL) {
+		copy_kept_certificates(applied, model, have);
+	}
 	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
 		const char *key;
 		const char *value;
@@ -233,6 +288,44 @@ void applied_remove_entry(struct applied *applied, enum model_map map, const cha
 	}
 }
 
+void applied_join_hosts(const struct model_certificate *certificate, struct buf *buf)
+{
+	for (size_t i = 0; i < certificate->n_hosts; i++) {
+		buf_printf(buf, "%s%s", i > 0 ? " " : "", certificate->hosts[i]);
+	}
+}
+
+struct applied_certificate *applied_find_certificate(
+	const struct applied *applied, const char *name)
+{
+	return table_find(&applied->certificates, hash_str(name), name, certificate_has_name);
+}
+
+void applied_set_certificate(
+	struct applied *applied, const char *name, const char *hosts, const char *fingerprint)
+{
+	size_t name_size = strlen(name) + 1;
+	struct applied_certificate *certificate = xcalloc(1, sizeof(*certificate) + name_size);
+
+	memcpy(certificate->name, name, name_size);
+	certificate->hosts = hosts ? xstrdup(hosts) : NULL;
+	certificate->fingerprint = fingerprint ? xstrdup(fingerprint) : NULL;
+	applied_remove_certificate(applied, name);
+	table_insert(&applied->certificates, hash_str(certificate->name), certificate);
+	applied->are_certificates_unsaved = true;
+}
+
+void applied_remove_certificate(struct applied *applied, const char *name)
+{
+	struct applied_certificate *certificate =
+		table_remove(&applied->certificates, hash_str(name), name, certificate_has_name);
+
+	if (certificate != NULL) {
+		free_certificate(certificate);
+		applied->are_certificates_unsaved = true;
+	}
+}
+
 static int compare_backends(const void *a, const void *b)
 {
 	return strcmp((*(struct applied_backend *const *)a)->name,
@@ -277,6 +370,33 @@ static void dump_backends(const struct applied *applied, struct buf *buf)
 	table_fini(&all);
 }
 
+static int compare_certificates(const void *a, const void *b)
+{
+	return strcmp((*(struct applied_certificate *const *)a)->name,
+		(*(struct applied_certificate *const *)b)->name);
+}
+
+static void dump_certificates(const struct applied *applied, struct buf *buf)
+{
+	struct applied_certificate **sorted = (struct applied_certificate **)table_sorted(
+		&applied->certificates, compare_certificates);
+
+	for (uint32_t i = 0; i < applied->certificates.n_items; i++) {
+		const struct applied_certificate *certificate = sorted[i];
+
+		buf_printf(buf, "certificate %s", certificate->name);
+		if (strcmp(certificate->name, MODEL_CERTIFICATE_DEFAULT) == 0) {
+			buf_printf(buf, " %s",
+				certificate->fingerprint ? certificate->fingerprint : "-");
+		} else {
+			buf_printf(buf, " %s",
+				certificate->hosts ? certificate->hosts : "(not listed)");
+		}
+		buf_append_char(buf, '\n');
+	}
+	free(sorted);
+}
+
 void applied_dump(const struct applied *applied, struct buf *buf)
 {
 	dump_backends(applied, buf);
@@ -290,4 +410,5 @@ void applied_dump(const struct applied *applied, struct buf *buf)
 		}
 		free(sorted);
 	}
+	dump_certificates(applied, buf);
 }

@@ -3,8 +3,9 @@
  * every operation since that was answered with success. It is filled by haproxy/observe and
  * haproxy/apply, read by plan and by haproxy/state, and thrown away whenever there is doubt.
  *
- * Only what is ours is in it: backends whose name contains MODEL_BACKEND_INFIX, and the entries of
- * our maps.
+ * Only what is ours is in it: backends whose name contains MODEL_BACKEND_INFIX, the entries of our
+ * maps, and the certificates in our folder. Of a certificate it has no content: that is only in the
+ * model, and on disk.
  */
 #ifndef HG_PLAN_APPLIED_H
 #define HG_PLAN_APPLIED_H
@@ -46,19 +47,35 @@ struct applied_entry {
 	char text[];
 };
 
+/* The client name that the default certificate is in the list for: one that nobody asks for.
+ * Without it, the names inside the certificate would count. */
+#define APPLIED_DEFAULT_HOSTS "headgate.invalid"
+
+struct applied_certificate {
+	char *hosts; /* as model_certificate.hosts, blanks between them; NULL = it is in no list:
+			half made, or half removed; owned */
+	char *fingerprint; /* of the default, whose name does not say its content; owned */
+	char name[];
+};
+
 struct applied {
 	struct table backends[APPLIED_SHARDS]; /* struct applied_backend, by shard */
 	struct table entries[MODEL_MAP_COUNT]; /* struct applied_entry */
 	bool is_shard_unsaved[APPLIED_SHARDS]; /* changed since haproxy/state saved it */
 	bool is_map_unsaved[MODEL_MAP_COUNT];
+	struct table certificates; /* struct applied_certificate */
+	bool are_certificates_unsaved;
 };
 
 struct applied *applied_new(void) MUST_USE;
 void applied_free(struct applied *applied);
 
-/* What HAProxy will have after a reload with everything that the model wants: draining servers are
- * not in it, as they get no new requests. */
-struct applied *applied_from_model(const struct model *model) MUST_USE;
+/*
+ * What HAProxy will have after a reload with everything that the model wants: draining servers are
+ * not in it, as they get no new requests. `have` is what it has now: certificates that the model
+ * keeps, and the default that the model does not know, stay. NULL = nothing.
+ */
+struct applied *applied_from_model(const struct model *model, const struct applied *have) MUST_USE;
 
 unsigned applied_shard(const char *backend) MUST_USE;
 
@@ -84,6 +101,16 @@ void applied_set_entry(
 	struct applied *applied, enum model_map map, const char *key, const char *value);
 void applied_remove_entry(struct applied *applied, enum model_map map, const char *key);
 
+struct applied_certificate *applied_find_certificate(
+	const struct applied *applied, const char *name) MUST_USE;
+/* Adds a certificate or changes the one with this name; members as in struct applied_certificate.
+ */
+void applied_set_certificate(
+	struct applied *applied, const char *name, const char *hosts, const char *fingerprint);
+/* Appends the hosts of a certificate with blanks between them. */
+void applied_join_hosts(const struct model_certificate *certificate, struct buf *buf);
+void applied_remove_certificate(struct applied *applied, const char *name);
+
 static inline const char *applied_entry_key(const struct applied_entry *entry)
 {
 	return entry->text;
@@ -94,7 +121,8 @@ static inline const char *applied_entry_value(const struct applied_entry *entry)
 	return entry->text + entry->key_len + 1;
 }
 
-/* Everything in a fixed order as text, in the format of model_dump() without diagnostics. */
+/* Everything in a fixed order as text, in the format of model_dump() without diagnostics, and
+ * without the fingerprints of certificates other than the default. */
 void applied_dump(const struct applied *applied, struct buf *buf);
 
 #endif

@@ -37,8 +37,8 @@ struct golden {
 	struct applied *applied; /* what HAProxy has */
 };
 
-static const struct caps live = {.can_add_backend = true};
-static const struct caps reloading = {.can_add_backend = false};
+static const struct caps live = {.has_tls = true, .can_add_backend = true};
+static const struct caps reloading = {.has_tls = true, .can_add_backend = false};
 
 static char golden_dir[256];
 
@@ -188,8 +188,13 @@ static struct golden *golden_open(const char *name)
 	read_options(golden);
 	struct model *before = model_of_file(golden, "before.yaml");
 	CLEANUP(free_ptr) char *before_text = read_text(golden, "before.yaml");
-	golden->applied = before_text ? applied_from_model(before) : applied_new();
+	golden->applied = before_text ? applied_from_model(before, NULL) : applied_new();
 	model_free(before);
+	if (applied_find_certificate(golden->applied, MODEL_CERTIFICATE_DEFAULT) == NULL) {
+		/* HAProxy always has one. */
+		applied_set_certificate(golden->applied, MODEL_CERTIFICATE_DEFAULT,
+			APPLIED_DEFAULT_HOSTS, "self-signed");
+	}
 	golden->model = model_of_file(golden, "objects.yaml");
 	return golden;
 }
@@ -262,13 +267,27 @@ static void check_files(struct golden *golden)
 
 static void check_noop(struct golden *golden)
 {
-	struct applied *applied = applied_from_model(golden->model);
+	struct applied *applied = applied_from_model(golden->model, NULL);
 
 	expect_same(golden, "something is left to do", text_of("noop\n"),
 		plan_text(golden->model, applied, &live, NULL));
 	expect_same(golden, "something is left to do without live backends", text_of("noop\n"),
 		plan_text(golden->model, applied, &reloading, NULL));
 	applied_free(applied);
+}
+
+/* Without the fingerprint, unless it is of the default: HAProxy's certificates are known by name.
+ */
+static void append_without_fingerprint(struct buf *buf, const char *line)
+{
+	static const char start[] = "certificate ";
+	size_t name_len = strcspn(line + strlen(start), " ");
+	const char *rest = line + strlen(start) + name_len;
+
+	if (strncmp(line + strlen(start), MODEL_CERTIFICATE_DEFAULT " ", name_len + 1) != 0) {
+		rest += strcspn(rest + 1, " ") + 1;
+	}
+	buf_printf(buf, "%s%.*s%s\n", start, (int)name_len, line + strlen(start), rest);
 }
 
 static bool has_end(const char *line, const char *end)
@@ -281,7 +300,7 @@ static bool has_end(const char *line, const char *end)
 /* What HAProxy has is written like the model, diagnostics and what drains aside. */
 static void check_applied(struct golden *golden)
 {
-	struct applied *applied = applied_from_model(golden->model);
+	struct applied *applied = applied_from_model(golden->model, NULL);
 	struct buf model = model_text(golden->model);
 	struct buf text = BUF_INIT(0);
 	struct buf expected = BUF_INIT(0);
@@ -290,7 +309,9 @@ static void check_applied(struct golden *golden)
 	applied_dump(applied, &text);
 	for (char *line = model.data ? strtok_r(model.data, "\n", &save) : NULL; line != NULL;
 		line = strtok_r(NULL, "\n", &save)) {
-		if (strncmp(line, "ingress ", 8) != 0 && !has_end(line, " drain")) {
+		if (strncmp(line, "certificate ", 12) == 0) {
+			append_without_fingerprint(&expected, line);
+		} else if (strncmp(line, "ingress ", 8) != 0 && !has_end(line, " drain")) {
 			buf_printf(&expected, "%s\n", line);
 		}
 	}
@@ -347,7 +368,7 @@ static void check_delta(struct golden *golden, const struct caps *caps)
 {
 	struct model *model = model_of_file(golden, "before.yaml");
 	struct model_delta delta = model_take_delta(model);
-	struct applied *applied = applied_from_model(model);
+	struct applied *applied = applied_from_model(model, NULL);
 	struct manifest_file objects = read_objects(golden, "objects.yaml");
 
 	model_delta_fini(&delta);

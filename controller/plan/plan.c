@@ -302,6 +302,74 @@ static void plan_entry(struct planner *planner, enum model_map map, const char *
 	}
 }
 
+static struct plan_op *op_certificate(
+	struct planner *planner, enum plan_op_kind kind, const char *name)
+{
+	struct plan_op *op = add_op(planner, kind);
+
+	op->certificate = arena_strdup(&planner->plan->arena, name);
+	return op;
+}
+
+static void plan_content(struct planner *planner, const struct model_certificate *wanted)
+{
+	op_certificate(planner, PLAN_OP_CERT_SET, wanted->name)->pem = wanted->pem;
+	op_certificate(planner, PLAN_OP_CERT_COMMIT, wanted->name);
+}
+
+/* It is always there: HAProxy does not start without it. */
+static void plan_default_certificate(struct planner *planner,
+	const struct model_certificate *wanted, const struct applied_certificate *have)
+{
+	if (wanted == NULL || have == NULL ||
+		(have->fingerprint != NULL &&
+			strcmp(have->fingerprint, wanted->fingerprint) == 0)) {
+		return;
+	}
+	plan_content(planner, wanted);
+	struct plan *plan = planner->plan;
+	plan->ops[plan->n_ops - 1].fingerprint = arena_strdup(&plan->arena, wanted->fingerprint);
+}
+
+/* `have`: NULL, or it is in no list: what it holds is not known, and is replaced. */
+static void plan_new_certificate(struct planner *planner, const struct model_certificate *wanted,
+	const struct applied_certificate *have)
+{
+	struct buf hosts = BUF_INIT(0);
+
+	if (have == NULL) {
+		op_certificate(planner, PLAN_OP_CERT_NEW, wanted->name);
+	}
+	plan_content(planner, wanted);
+	applied_join_hosts(wanted, &hosts);
+	op_certificate(planner, PLAN_OP_CERT_LIST, wanted->name)->hosts =
+		arena_strdup(&planner->plan->arena, buf_str(&hosts));
+	buf_fini(&hosts);
+}
+
+/*
+ * A certificate never changes: what would change it is a new one, and this one goes. The last good
+ * one of a Secret stays as long as the model says so.
+ */
+static void plan_certificate(struct planner *planner, const char *name)
+{
+	const struct model_certificate *wanted = model_find_certificate(planner->model, name);
+	const struct applied_certificate *have = applied_find_certificate(planner->applied, name);
+	bool is_listed = have != NULL && have->hosts != NULL;
+
+	if (strcmp(name, MODEL_CERTIFICATE_DEFAULT) == 0) {
+		plan_default_certificate(planner, wanted, have);
+	} else if (wanted != NULL && !is_listed) {
+		plan_new_certificate(planner, wanted, have);
+	} else if (wanted == NULL && have != NULL &&
+		   !(is_listed && model_keeps_certificate(planner->model, name))) {
+		if (is_listed) {
+			op_certificate(planner, PLAN_OP_CERT_UNLIST, name);
+		}
+		op_certificate(planner, PLAN_OP_CERT_DEL, name);
+	}
+}
+
 static void keys_add(struct keys *keys, const char *key)
 {
 	if (keys->n == keys->n_allocated) {
@@ -385,6 +453,43 @@ static struct keys entry_keys(
 	return keys;
 }
 
+static struct keys certificate_keys(const struct planner *planner, const struct model_delta *delta)
+{
+	struct keys keys = {0};
+	const struct model_certificate *wanted;
+	const struct applied_certificate *have;
+	uint32_t position = 0;
+
+	if (delta != NULL) {
+		for (size_t i = 0; i < delta->n_certificates; i++) {
+			keys_add(&keys, delta->certificates[i]);
+		}
+		keys_sort(&keys);
+		return keys;
+	}
+	while ((wanted = model_next_certificate(planner->model, &position)) != NULL) {
+		keys_add(&keys, wanted->name);
+	}
+	TABLE_FOREACH (&planner->applied->certificates, have) {
+		keys_add(&keys, have->name);
+	}
+	keys_sort(&keys);
+	return keys;
+}
+
+/* Without a listener for TLS there is no list to put them in. */
+static void plan_certificates(struct planner *planner, const struct model_delta *delta)
+{
+	if (!planner->caps->has_tls) {
+		return;
+	}
+	struct keys keys = certificate_keys(planner, delta);
+	for (size_t i = 0; i < keys.n; i++) {
+		plan_certificate(planner, keys.items[i]);
+	}
+	free(keys.items);
+}
+
 static void plan_map(struct planner *planner, enum model_map map, const struct model_delta *delta)
 {
 	struct keys keys = entry_keys(planner, map, delta);
@@ -454,6 +559,7 @@ void plan_make(struct plan *plan, const struct model *model, const struct applie
 	struct planner planner = {.plan = plan, .model = model, .applied = applied, .caps = caps};
 	struct keys backends = backend_keys(&planner, delta);
 
+	plan_certificates(&planner, delta);
 	/* Hosts, external Services and backends last: which of them have to wait is known when the
 	 * paths have been decided. */
 	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
@@ -497,6 +603,15 @@ static void dump_op(const struct plan_op *op, struct buf *buf)
 	}
 	if (op->address != NULL) {
 		buf_printf(buf, " %s", op->address);
+	}
+	if (op->certificate != NULL) {
+		buf_printf(buf, " %s", op->certificate);
+	}
+	if (op->hosts != NULL) {
+		buf_printf(buf, " %s", op->hosts);
+	}
+	if (op->fingerprint != NULL) {
+		buf_printf(buf, " %s", op->fingerprint);
 	}
 	buf_append_char(buf, '\n');
 }

@@ -55,16 +55,20 @@ enum plan_result {
 	PLAN_LOST,    /* the connection broke: it may have been done or not */
 };
 
-/* Unused members are NULL. All texts live as long as the plan. */
+/* Unused members are NULL. All texts but `pem` live as long as the plan. */
 struct plan_op {
 	enum plan_op_kind kind;
 	enum plan_result result;
-	enum model_map map;  /* MAP_* */
-	const char *backend; /* BACKEND_*, SERVER_* */
-	const char *server;  /* SERVER_* */
-	const char *address; /* SERVER_ADD, SERVER_ADDRESS */
-	const char *key;     /* MAP_* */
-	const char *value;   /* MAP_ADD, MAP_SET */
+	enum model_map map;	 /* MAP_* */
+	const char *backend;	 /* BACKEND_*, SERVER_* */
+	const char *server;	 /* SERVER_* */
+	const char *address;	 /* SERVER_ADD, SERVER_ADDRESS */
+	const char *key;	 /* MAP_* */
+	const char *value;	 /* MAP_ADD, MAP_SET */
+	const char *certificate; /* CERT_*: its name */
+	const char *hosts;	 /* CERT_LIST: with blanks between them */
+	const char *pem; /* CERT_SET; has a key; borrowed from the model until its next change */
+	const char *fingerprint; /* CERT_COMMIT of the default */
 };
 
 struct plan {

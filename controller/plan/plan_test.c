@@ -65,7 +65,7 @@ static int setup(void **state)
 	put_ingress(bench, "web");
 	put_pods(bench, "{'addresses':['10.0.0.1'],'targetRef':{'kind':'Pod','name':'p1'}},"
 			"{'addresses':['10.0.0.2'],'targetRef':{'kind':'Pod','name':'p2'}}");
-	bench->applied = applied_from_model(bench->model);
+	bench->applied = applied_from_model(bench->model, NULL);
 	*state = bench;
 	return 0;
 }

@@ -17,6 +17,7 @@ struct simulator {
 	struct applied *applied;
 	struct applied *published; /* has the backends that are published, without servers */
 	struct caps caps;
+	char *transaction; /* certificate whose content is being changed; owned; NULL = none */
 	/* NULL = never: are there still requests on this server? */
 	bool (*is_busy)(void *ctx);
 	void *ctx;
@@ -264,9 +265,113 @@ static inline const char *simulator_do_server(struct simulator *simulator, struc
 	}
 }
 
+/* Is there a certificate in the list with this client name, other than `except`? */
+static inline bool simulator_serves(
+	const struct simulator *simulator, const char *host, const char *except)
+{
+	const struct applied_certificate *have;
+	size_t len = strlen(host);
+
+	TABLE_FOREACH (&simulator->applied->certificates, have) {
+		const char *found = have->hosts ? have->hosts : "";
+
+		if (strcmp(have->name, except) == 0) {
+			continue;
+		}
+		while ((found = strstr(found, host)) != NULL) {
+			if ((found == have->hosts || found[-1] == ' ') &&
+				(found[len] == '\0' || found[len] == ' ')) {
+				return true;
+			}
+			found += len;
+		}
+	}
+	return false;
+}
+
+/* May the certificate leave the list? Not while it is the only one that a wanted name has. */
+static inline bool simulator_may_unlist(const struct simulator *simulator, const char *name)
+{
+	const struct model_certificate *wanted;
+	uint32_t position = 0;
+
+	while ((wanted = model_next_certificate(simulator->model, &position)) != NULL) {
+		for (size_t i = 0; i < wanted->n_hosts; i++) {
+			if (!simulator_serves(simulator, wanted->hosts[i], name)) {
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+/* A fingerprint says that there is content. */
+static inline const char *simulator_do_content(
+	struct simulator *simulator, const struct plan_op *op, struct applied_certificate *have)
+{
+	if (op->kind == PLAN_OP_CERT_SET) {
+		if (have == NULL || simulator->transaction != NULL || op->pem == NULL) {
+			return "no such certificate, another transaction, or no content";
+		}
+		simulator->transaction = xstrdup(op->certificate);
+		return NULL;
+	}
+	if (simulator->transaction == NULL ||
+		strcmp(simulator->transaction, op->certificate) != 0) {
+		return "no transaction about it";
+	}
+	free(simulator->transaction);
+	simulator->transaction = NULL;
+	CLEANUP(free_ptr) char *hosts = have->hosts ? xstrdup(have->hosts) : NULL;
+	applied_set_certificate(simulator->applied, op->certificate, hosts,
+		op->fingerprint ? op->fingerprint : "content");
+	return NULL;
+}
+
+static inline const char *simulator_do_certificate(
+	struct simulator *simulator, const struct plan_op *op)
+{
+	struct applied *applied = simulator->applied;
+	struct applied_certificate *have = applied_find_certificate(applied, op->certificate);
+	bool is_listed = have != NULL && have->hosts != NULL;
+
+	switch (op->kind) {
+	case PLAN_OP_CERT_NEW:
+		if (have != NULL) {
+			return "the certificate is there";
+		}
+		applied_set_certificate(applied, op->certificate, NULL, NULL);
+		return NULL;
+	case PLAN_OP_CERT_LIST:
+		if (have == NULL || is_listed || have->fingerprint == NULL) {
+			return "the certificate is not there, is empty, or is in the list";
+		}
+		applied_set_certificate(applied, op->certificate, op->hosts, "content");
+		return NULL;
+	case PLAN_OP_CERT_UNLIST:
+		if (!is_listed || strcmp(op->certificate, MODEL_CERTIFICATE_DEFAULT) == 0 ||
+			!simulator_may_unlist(simulator, op->certificate)) {
+			return "not in the list, the default, or the only one for a name";
+		}
+		applied_set_certificate(applied, op->certificate, NULL, "content");
+		return NULL;
+	case PLAN_OP_CERT_DEL:
+		if (have == NULL || is_listed) {
+			return "the certificate is not there, or in the list";
+		}
+		applied_remove_certificate(applied, op->certificate);
+		return NULL;
+	default:
+		return simulator_do_content(simulator, op, have);
+	}
+}
+
 static inline const char *simulator_do(struct simulator *simulator, struct plan_op *op)
 {
 	op->result = PLAN_DONE;
+	if (op->certificate != NULL) {
+		return simulator_do_certificate(simulator, op);
+	}
 	if (op->key != NULL) {
 		return simulator_do_entry(simulator, op);
 	}
@@ -295,6 +400,9 @@ static inline size_t simulator_run(struct simulator *simulator, struct plan *pla
 		}
 		n_busy += plan->ops[i].result == PLAN_BUSY;
 	}
+	if (simulator->transaction != NULL) {
+		simulator_fail(simulator, plan, plan->n_ops, "a transaction is left open");
+	}
 	return n_busy;
 }
 
@@ -304,9 +412,11 @@ static inline void simulator_reload(struct simulator *simulator)
 	const struct model_backend *backend;
 	uint32_t position = 0;
 
-	applied_free(simulator->applied);
+	struct applied *before = simulator->applied;
+
 	applied_free(simulator->published);
-	simulator->applied = applied_from_model(simulator->model);
+	simulator->applied = applied_from_model(simulator->model, before);
+	applied_free(before);
 	simulator->published = applied_new();
 	while ((backend = model_next_backend(simulator->model, &position)) != NULL) {
 		applied_add_backend(simulator->published, backend->name);
@@ -320,15 +430,18 @@ static inline void simulator_init(
 		.model = model,
 		.applied = applied_new(),
 		.published = applied_new(),
-		.caps = {.can_add_backend = can_add_backend},
+		.caps = {.has_tls = true, .can_add_backend = can_add_backend},
 		.note = "simulator",
 	};
+	applied_set_certificate(simulator->applied, MODEL_CERTIFICATE_DEFAULT,
+		APPLIED_DEFAULT_HOSTS, "self-signed");
 }
 
 static inline void simulator_fini(struct simulator *simulator)
 {
 	applied_free(simulator->applied);
 	applied_free(simulator->published);
+	free(simulator->transaction);
 }
 
 #endif

@@ -427,7 +427,7 @@ static void save(struct fixture *f)
 
 	model_update(f->model, f->store, &changes);
 	store_changes_fini(&changes);
-	struct applied *wanted = applied_from_model(f->model);
+	struct applied *wanted = applied_from_model(f->model, NULL);
 	if (!state_save_all(f->running.state, wanted, &err)) {
 		fail_msg("%s", err.text);
 	}
@@ -546,11 +546,13 @@ static char *ask_http2(CURL *curl, const struct fixture *f, const struct request
 	struct buf body = BUF_INIT(1 << 20);
 	long status = 0;
 
-	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, f->running.http_socket);
-	curl_easy_setopt(curl, CURLOPT_URL, "http://unused/");
+	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, f->running.https_socket);
+	curl_easy_setopt(curl, CURLOPT_URL, "https://unused/");
+	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
 	curl_easy_setopt(curl, CURLOPT_REQUEST_TARGET, request->target);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
+	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, 20L);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);

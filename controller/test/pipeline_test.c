@@ -415,6 +415,7 @@ static void test_configuration_has_no_warnings(void **test)
 		setenv("HEADGATE_RUN_DIR", options->run_dir, 1);
 		unsetenv("HEADGATE_HTTP_BIND");
 		unsetenv("HEADGATE_STATS_BIND");
+		unsetenv("HEADGATE_HTTPS_BIND");
 		execlp(options->haproxy, options->haproxy, "-dW", "-c", "-f", options->config_dir,
 			"-f", options->backends_dir, (char *)NULL);
 		_exit(127);

@@ -44,6 +44,8 @@ void running_init(struct running *running)
 	running->stats_socket = xasprintf("%s/stats.sock", running->run_dir);
 	running->http_bind = xasprintf("unix@%s", running->http_socket);
 	running->stats_bind = xasprintf("unix@%s", running->stats_socket);
+	running->https_socket = xasprintf("%s/https.sock", running->run_dir);
+	running->https_bind = xasprintf("unix@%s", running->https_socket);
 	running->base = event_base_new();
 	running->state = state_open(running->state_dir, &err);
 	if (running->state == NULL) {
@@ -58,7 +60,8 @@ void running_init(struct running *running)
 			.runtime_socket = running->runtime_socket,
 			.master_socket = running->master_socket,
 			.http_bind = running->http_bind,
-			.stats_bind = running->stats_bind};
+			.stats_bind = running->stats_bind,
+			.https_bind = running->https_bind};
 }
 
 static int remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw)
@@ -89,6 +92,8 @@ void running_fini(struct running *running)
 	free(running->stats_socket);
 	free(running->http_bind);
 	free(running->stats_bind);
+	free(running->https_socket);
+	free(running->https_bind);
 	free(running->config_dir);
 }
 

@@ -28,6 +28,8 @@ struct running {
 	char *config_dir;
 	char *http_bind;
 	char *stats_bind;
+	char *https_socket;
+	char *https_bind;
 	struct event_base *base;
 	struct state *state;
 	struct process_options options;

@@ -482,10 +482,10 @@ static void test_answers_are_classified(void **state)
 		runtime_ask(test, buf_str(&command));
 		bool is_known = test->caps.can_add_backend || !provoked[i].needs_backends;
 		enum plan_result expected = is_known ? provoked[i].result : PLAN_REFUSED;
-		if (reply_classify(op->kind, test->text) != expected) {
+		if (reply_classify(op->kind, NULL, test->text) != expected) {
 			print_error("%s -> %s\n", buf_str(&command), test->text);
 		}
-		assert_int_equal(reply_classify(op->kind, test->text), expected);
+		assert_int_equal(reply_classify(op->kind, NULL, test->text), expected);
 		if (is_known && provoked[i].text != NULL) {
 			assert_non_null(strstr(test->text, provoked[i].text));
 		}

@@ -25,6 +25,7 @@ func newFaultPod(t *testing.T, branch string, n int) *faultPod {
 	t.Setenv("HEADGATE_STATE_DIR", p.g.StateDir)
 	t.Setenv("HEADGATE_RUN_DIR", p.g.RunDir)
 	t.Setenv("HEADGATE_HTTP_BIND", p.g.HTTP)
+	t.Setenv("HEADGATE_HTTPS_BIND", p.g.HTTPS)
 	t.Setenv("HEADGATE_STATS_BIND", p.g.Stats)
 	p.startHAProxy()
 	return p

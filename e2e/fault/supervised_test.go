@@ -169,7 +169,7 @@ func TestFaultSecondControllerIsRefused(t *testing.T) {
 	faultEachBranch(t, func(t *testing.T, branch string) {
 		s := startFaultSite(t, branch, 2)
 		flags := append(s.supervisedFlags(), "--state-dir="+s.g.StateDir, "--run-dir="+s.g.RunDir,
-			"--http-bind="+s.g.HTTP, "--stats-bind="+s.g.Stats)
+			"--http-bind="+s.g.HTTP, "--https-bind="+s.g.HTTPS, "--stats-bind="+s.g.Stats)
 		workers := harness.WatchWorkers(t, s.g.Dir+"/")
 		readbacks := s.g.Metrics(t).Sum("headgate_readbacks_total")
 		traffic := s.traffic()

@@ -14,6 +14,7 @@ import (
 type Headgate struct {
 	Dir       string // holds config/, state/ and run/
 	HTTP      string // addresses that HAProxy serves
+	HTTPS     string
 	Stats     string
 	Admin     string // the controller's own: /healthz, /readyz, /metrics
 	ConfigDir string
@@ -33,6 +34,7 @@ func NewHeadgate(t TB) *Headgate {
 	h := &Headgate{
 		Dir:       dir,
 		HTTP:      fmt.Sprintf("127.0.0.1:%d", FreePort(t)),
+		HTTPS:     fmt.Sprintf("127.0.0.1:%d", FreePort(t)),
 		Stats:     fmt.Sprintf("127.0.0.1:%d", FreePort(t)),
 		Admin:     fmt.Sprintf("127.0.0.1:%d", FreePort(t)),
 		ConfigDir: filepath.Join(dir, "config"),
@@ -71,7 +73,7 @@ func (h *Headgate) Start(t TB, args ...string) {
 	}
 	argv := []string{headgateBinary(t), "run"}
 	for _, flag := range []string{
-		"--http-bind=" + h.HTTP, "--stats-bind=" + h.Stats, "--admin-bind=" + h.Admin,
+		"--http-bind=" + h.HTTP, "--https-bind=" + h.HTTPS, "--stats-bind=" + h.Stats, "--admin-bind=" + h.Admin,
 		"--config-dir=" + h.ConfigDir, "--state-dir=" + h.StateDir, "--run-dir=" + h.RunDir,
 		"--log-format=logfmt",
 	} {

@@ -19,7 +19,7 @@ const fakeEnv = "HEADGATE_E2E_FAKE"
 func fakeHeadgate() {
 	flags := flag.NewFlagSet("fake", flag.ExitOnError)
 	values := map[string]*string{}
-	for _, name := range []string{"http-bind", "stats-bind", "admin-bind", "config-dir", "state-dir", "run-dir", "log-format", "haproxy"} {
+	for _, name := range []string{"http-bind", "https-bind", "stats-bind", "admin-bind", "config-dir", "state-dir", "run-dir", "log-format", "haproxy"} {
 		values[name] = flags.String(name, "", "")
 	}
 	_ = flags.Parse(os.Args[2:])

@@ -51,6 +51,8 @@ class Controller:
             f"--state-dir={self.state_dir}",
             f"--run-dir={self.run_dir}",
             f"--http-bind=127.0.0.1:{self._ports['http']}",
+            # Its port might be somebody's, and nothing here speaks TLS.
+            "--https-bind=none",
             f"--stats-bind=127.0.0.1:{self._ports['stats']}",
             f"--admin-bind=127.0.0.1:{self._ports['admin']}",
             "--ingress-class=headgate",

@@ -1,0 +1,255 @@
+/* Component tests of certificates: a real HAProxy gets them, and says what it has. */
+#include "running.h"
+#include "runtime.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/metrics.h"
+#include "haproxy/cli.h"
+#include "haproxy/selfsigned.h"
+
+struct fixture {
+	struct running running;
+	struct test test; /* connection, what was read back, results */
+	char *pems[2];
+};
+
+static void on_lost(void *ctx, const char *text)
+{
+	(void)text;
+	((struct test *)ctx)->n_lost++;
+}
+
+static char *make_pem(void)
+{
+	struct buf pem = {.is_secret = true};
+	struct err err = {0};
+
+	if (!selfsigned_make(&pem, &err)) {
+		fail_msg("%s", err.text);
+	}
+	return buf_take(&pem);
+}
+
+static void observe(struct fixture *f)
+{
+	struct test *test = &f->test;
+
+	test->err = (struct err){0};
+	assert_non_null(observe_start(
+		test->cli, state_map_dir(f->running.state), runtime_on_observed, test));
+	runtime_wait(test);
+	assert_string_equal(test->err.text, "");
+}
+
+static void connect_to_worker(struct fixture *f)
+{
+	struct err err = {0};
+
+	if (!cli_connect(f->test.cli, f->running.runtime_socket, &err)) {
+		fail_msg("%s", err.text);
+	}
+	observe(f);
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+
+	running_init(&f->running);
+	running_start(&f->running, true);
+	running_wait(&f->running, PROCESS_UP, 1);
+	f->test.base = f->running.base;
+	f->test.cli = cli_new(f->running.base, on_lost, &f->test);
+	for (size_t i = 0; i < ARRAY_LEN(f->pems); i++) {
+		f->pems[i] = make_pem();
+	}
+	connect_to_worker(f);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	cli_free(f->test.cli);
+	applied_free(f->test.applied);
+	free(f->test.text);
+	for (size_t i = 0; i < ARRAY_LEN(f->pems); i++) {
+		free(f->pems[i]);
+	}
+	running_fini(&f->running);
+	free(f);
+	metrics_reset();
+	return 0;
+}
+
+static void apply(struct fixture *f, struct plan_op *ops, size_t n_ops)
+{
+	const struct apply_target target = {
+		f->test.cli, state_map_dir(f->running.state), f->test.applied};
+	struct plan plan = {.ops = ops, .n_ops = n_ops};
+
+	assert_non_null(apply_start(&target, &plan, runtime_on_applied, &f->test));
+	runtime_wait(&f->test);
+}
+
+/* What we believe is what HAProxy has. */
+static void assert_true_belief(struct fixture *f)
+{
+	CLEANUP(free_ptr) char *believed = runtime_dump(f->test.applied);
+
+	observe(f);
+	CLEANUP(free_ptr) char *seen = runtime_dump(f->test.applied);
+	assert_string_equal(seen, believed);
+}
+
+static const char *ask(struct fixture *f, const char *format, const char *file)
+{
+	CLEANUP(free_ptr) char *path = xasprintf("%s/%s", state_map_dir(f->running.state), file);
+	CLEANUP(free_ptr) char *command = xasprintf("%s %s", format, path);
+
+	return runtime_ask(&f->test, command);
+}
+
+#define CERT(op, of, ...)                                                                          \
+	{                                                                                          \
+		.kind = PLAN_OP_CERT_##op, .certificate = (of), __VA_ARGS__                        \
+	}
+
+#define ADD(of, content, names)                                                                    \
+	CERT(NEW, of), CERT(SET, of, .pem = (content)), CERT(COMMIT, of),                          \
+		CERT(LIST, of, .hosts = (names))
+
+static void test_starts_with_a_default(void **state)
+{
+	struct fixture *f = *state;
+	const struct applied_certificate *have =
+		applied_find_certificate(f->test.applied, MODEL_CERTIFICATE_DEFAULT);
+
+	assert_true(f->test.caps.has_tls);
+	assert_non_null(have);
+	assert_int_equal(strlen(have->fingerprint), 40);
+	assert_string_equal(have->hosts, APPLIED_DEFAULT_HOSTS);
+	assert_non_null(
+		strstr(ask(f, "show ssl cert", "certs/default.pem"), "CN=headgate.invalid"));
+}
+
+static void test_added_and_removed(void **state)
+{
+	struct fixture *f = *state;
+	struct plan_op add[] = {
+		ADD("a_x_0", f->pems[0], "a.test *.a.test"), ADD("a_y_1", f->pems[1], "b.test")};
+	struct plan_op remove[] = {CERT(UNLIST, "a_x_0"), CERT(DEL, "a_x_0")};
+
+	apply(f, add, ARRAY_LEN(add));
+	runtime_assert_result(&f->test, ARRAY_LEN(add), 0, 0, 0);
+	assert_true_belief(f);
+	assert_string_equal(
+		applied_find_certificate(f->test.applied, "a_x_0")->hosts, "a.test *.a.test");
+	apply(f, remove, ARRAY_LEN(remove));
+	runtime_assert_result(&f->test, ARRAY_LEN(remove), 0, 0, 0);
+	assert_true_belief(f);
+	assert_null(applied_find_certificate(f->test.applied, "a_x_0"));
+	assert_non_null(applied_find_certificate(f->test.applied, "a_y_1"));
+}
+
+static void test_default_is_replaced(void **state)
+{
+	struct fixture *f = *state;
+	char fingerprint[] = "0000000000000000000000000000000000000000";
+	struct plan_op ops[] = {CERT(SET, MODEL_CERTIFICATE_DEFAULT, .pem = f->pems[0]),
+		CERT(COMMIT, MODEL_CERTIFICATE_DEFAULT, .fingerprint = fingerprint)};
+	CLEANUP(free_ptr)
+	char *before = xstrdup(
+		applied_find_certificate(f->test.applied, MODEL_CERTIFICATE_DEFAULT)->fingerprint);
+
+	apply(f, ops, ARRAY_LEN(ops));
+	runtime_assert_result(&f->test, 2, 0, 0, 0);
+	assert_string_equal(
+		applied_find_certificate(f->test.applied, MODEL_CERTIFICATE_DEFAULT)->fingerprint,
+		fingerprint);
+	observe(f);
+	assert_string_not_equal(
+		applied_find_certificate(f->test.applied, MODEL_CERTIFICATE_DEFAULT)->fingerprint,
+		before);
+}
+
+/* One that HAProxy refuses doesn't take the next one with it, and what it was to replace stays. */
+static void test_refused(void **state)
+{
+	struct fixture *f = *state;
+	const char *key = strstr(f->pems[1], "-----BEGIN PRIVATE KEY");
+	CLEANUP(free_ptr)
+	char *mixed = xasprintf("%.*s%s",
+		(int)(strstr(f->pems[0], "-----BEGIN PRIVATE KEY") - f->pems[0]), f->pems[0], key);
+	CLEANUP(free_ptr) char *no_key = xstrndup(f->pems[1], (size_t)(key - f->pems[1]));
+	static const char garbage[] =
+		"-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
+	const char *const bad[] = {mixed, no_key, garbage, "show info\n", ""};
+	struct plan_op old[] = {
+		ADD("a_x_0", f->pems[0], "a.test"), ADD("a_z_0", f->pems[0], "z.test")};
+
+	apply(f, old, ARRAY_LEN(old));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		CLEANUP(free_ptr) char *good = xasprintf("a_y_%zu", i);
+		struct plan_op ops[] = {ADD("a_x_1", bad[i], "a.test *.a.test"),
+			ADD(good, f->pems[1], "b.test"), CERT(UNLIST, "a_x_0"), CERT(DEL, "a_x_0")};
+
+		apply(f, ops, ARRAY_LEN(ops));
+		assert_true(f->test.result.n_refused > 0);
+		assert_int_equal(ops[7].result, PLAN_DONE);
+		assert_int_equal(ops[8].result, PLAN_SKIPPED);
+		assert_int_equal(ops[9].result, PLAN_SKIPPED);
+		assert_true_belief(f);
+		assert_non_null(applied_find_certificate(f->test.applied, "a_x_0")->hosts);
+		/* Without a new store, as the next plan has it. */
+		assert_null(applied_find_certificate(f->test.applied, "a_x_1")->hosts);
+		struct plan_op again[] = {CERT(DEL, "a_x_1")};
+		apply(f, again, 1);
+		runtime_assert_result(&f->test, 1, 0, 0, 0);
+	}
+}
+
+/* Somebody died in the middle of a transaction. */
+static void test_left_over_transaction(void **state)
+{
+	struct fixture *f = *state;
+	struct plan_op begin[] = {CERT(NEW, "a_x_0"), CERT(SET, "a_x_0", .pem = f->pems[0])};
+	struct plan_op ops[] = {ADD("a_y_0", f->pems[1], "b.test")};
+	struct plan_op half[] = {CERT(SET, "a_x_0", .pem = f->pems[0]), CERT(COMMIT, "a_x_0"),
+		CERT(LIST, "a_x_0", .hosts = "a.test")};
+
+	apply(f, begin, ARRAY_LEN(begin));
+	runtime_assert_result(&f->test, 2, 0, 0, 0);
+	apply(f, ops, ARRAY_LEN(ops));
+	assert_true(f->test.result.n_refused >= 2);
+	assert_int_equal(ops[1].result, PLAN_REFUSED);
+	observe(f);
+	assert_null(applied_find_certificate(f->test.applied, "a_x_0")->hosts);
+	assert_null(applied_find_certificate(f->test.applied, "a_y_0")->hosts);
+	apply(f, ops + 1, ARRAY_LEN(ops) - 1);
+	runtime_assert_result(&f->test, 3, 0, 0, 0);
+	apply(f, half, ARRAY_LEN(half));
+	runtime_assert_result(&f->test, 3, 0, 0, 0);
+	assert_true_belief(f);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_starts_with_a_default),
+		TEST(test_added_and_removed),
+		TEST(test_default_is_replaced),
+		TEST(test_refused),
+		TEST(test_left_over_transaction),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

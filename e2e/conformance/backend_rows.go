@@ -216,12 +216,12 @@ var suiteRows = []Row{
 			ingress default-backend
 			  default echo-service:8080`,
 		Requests: `
-			GET http://my-host/ -> echo-service, headers Content-Length Content-Type Date
-			GET http://my-host/sub-path -> echo-service, headers Content-Length Content-Type Date
-			POST http://some-host/ -> echo-service, headers Content-Length Content-Type Date
-			PUT http://x/resource host= -> echo-service, headers Content-Length Content-Type Date
-			DELETE http://some-host/resource -> echo-service, headers Content-Length Content-Type Date
-			PATCH http://my-host/resource -> echo-service, headers Content-Length Content-Type Date`,
+			GET http://my-host/ -> echo-service, headers Content-Length Content-Type Date Server
+			GET http://my-host/sub-path -> echo-service, headers Content-Length Content-Type Date Server
+			POST http://some-host/ -> echo-service, headers Content-Length Content-Type Date Server
+			PUT http://x/resource host= -> echo-service, headers Content-Length Content-Type Date Server
+			DELETE http://some-host/resource -> echo-service, headers Content-Length Content-Type Date Server
+			PATCH http://my-host/resource -> echo-service, headers Content-Length Content-Type Date Server`,
 	},
 	{
 		Place: "suite: host rules", Says: "precise and wildcard hosts, ports by number and by name",

@@ -14,11 +14,12 @@ import (
 // leastRequests is how many requests the table has to have, at least.
 const leastRequests = 200
 
-// publishing has the sites write the status of what they serve: one of them at a
-// time, as replicas do.
+// publishing has the sites write the status of what they serve, one of them at a
+// time, as replicas do; and name themselves, as the upstream suite asks for.
 var publishing = []string{
 	"--publish-address=" + strings.ReplaceAll(published, " ", ","),
 	"--lease=" + harness.ControllerNamespace + "/conformance",
+	"--server-header=headgate",
 }
 
 // TestConformance runs the table, a row after the other, on all sites at once.

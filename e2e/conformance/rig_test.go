@@ -71,7 +71,7 @@ func (r *rig) start(t *testing.T, network int, flags ...string) {
 	for _, branch := range branches {
 		s := &site{branch: branch.name, ip: fmt.Sprintf("10.244.%d.%d", network, branch.host)}
 		s.g = harness.NewHeadgate(t)
-		s.g.HTTP = net.JoinHostPort(s.ip, "80")
+		s.g.HTTP, s.g.HTTPS = net.JoinHostPort(s.ip, "80"), net.JoinHostPort(s.ip, "443")
 		s.g.Start(t, append([]string{
 			"--kubeconfig=" + r.c.Kubeconfig(t), "--controller-name=" + classController,
 			"--haproxy=" + harness.HAProxyPath(t, branch.name),

@@ -33,12 +33,14 @@ static void on_let_go(void *ctx, const char *namespace, const char *name)
 	}
 }
 
-void listener_tell(
-	struct listener *listener, struct model *model, const struct store_changes *changes)
+void listener_tell(struct listener *listener, struct model *model,
+	const struct store_changes *changes, bool is_complete)
 {
 	if (listener->changes != NULL) {
 		listener->changes(listener->ctx, changes);
 	}
 	model_report_let_go(model, on_let_go, listener);
-	model_report_diags(model, on_diags, listener);
+	if (is_complete) {
+		model_report_diags(model, on_diags, listener);
+	}
 }

@@ -15,7 +15,8 @@ struct listener {
 };
 
 /* To be called once after each model_update() with these changes. */
-void listener_tell(
-	struct listener *listener, struct model *model, const struct store_changes *changes);
+/* Diagnostics are told when the store is complete: what has not been listed yet is not wrong. */
+void listener_tell(struct listener *listener, struct model *model,
+	const struct store_changes *changes, bool is_complete);
 
 #endif

@@ -211,6 +211,20 @@ static bool read_pod_namespace(struct options *options, struct err *err)
 	return true;
 }
 
+static bool read_default_certificate(struct options *options, struct err *err)
+{
+	const char *text = options_get(options, OPTION_DEFAULT_CERTIFICATE);
+
+	if (text == NULL) {
+		return true;
+	}
+	return split_name(OPTION_DEFAULT_CERTIFICATE, text, &options->certificate_namespace,
+		       &options->certificate_secret, err) &&
+	       ((is_object_name(options->certificate_namespace) &&
+			is_object_name(options->certificate_secret)) ||
+		       refuse_form(OPTION_DEFAULT_CERTIFICATE, text, err));
+}
+
 static bool read_config_map(struct options *options, struct err *err)
 {
 	const char *text = options_get(options, OPTION_CONFIG_MAP);
@@ -449,7 +463,8 @@ static bool interpret(struct options *options, struct err *err)
 		       options, OPTION_LEGACY_CLASS_ANNOTATION, &options->has_legacy_class, err) &&
 	       read_default_backend(options, err) && read_config_map(options, err) &&
 	       read_watch(options, err) && read_lease(options, err) && read_publish(options, err) &&
-	       check_conflicts(options, err);
+	       read_switch(options, OPTION_NO_SSL_REDIRECT, &options->is_ssl_redirect_off, err) &&
+	       read_default_certificate(options, err) && check_conflicts(options, err);
 }
 
 enum options_outcome options_parse(
@@ -478,6 +493,8 @@ void options_fini(struct options *options)
 	free(options->default_port);
 	free(options->own_namespace);
 	free(options->config_map_namespace);
+	free(options->certificate_namespace);
+	free(options->certificate_secret);
 	free(options->config_map_name);
 	free(options->lease_namespace);
 	free(options->lease_name);

@@ -40,7 +40,10 @@ struct options {
 	char *default_namespace; /* parts of --default-backend; NULL = not set */
 	char *default_service;
 	char *default_port;
-	char *own_namespace;	    /* that of --configmap, else $POD_NAMESPACE; NULL = not known */
+	char *own_namespace;	  /* that of --configmap, else $POD_NAMESPACE; NULL = not known */
+	bool is_ssl_redirect_off; /* --no-ssl-redirect */
+	char *certificate_namespace; /* parts of --default-certificate; NULL = not set */
+	char *certificate_secret;
 	char *config_map_namespace; /* parts of --configmap; NULL = not set */
 	char *config_map_name;
 	char *lease_namespace; /* parts of --lease, or of its default; NULL = there is none */

@@ -38,6 +38,8 @@ static const char *sample(int which)
 		return "infra/errors:http";
 	case OPTION_CONFIG_MAP:
 		return "infra/headgate";
+	case OPTION_DEFAULT_CERTIFICATE:
+		return "infra/certificate";
 	case OPTION_WATCH_NAMESPACE:
 		return "shop,blog";
 	case OPTION_INGRESS_SELECTOR:
@@ -51,6 +53,7 @@ static const char *sample(int which)
 		return "192.0.2.1,lb.example";
 	case OPTION_LEGACY_CLASS_ANNOTATION:
 	case OPTION_ALLOW_EXTERNAL_NAME:
+	case OPTION_NO_SSL_REDIRECT:
 	case OPTION_SELF_CHECK:
 	case OPTION_STRICT_SNI:
 	case OPTION_ACCEPT_PROXY:
@@ -186,9 +189,10 @@ static void test_meanings(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(parse(&options, &err, "--log-level=error", "--log-format=json",
-				 "--self-check", "--default-backend=infra/errors:8http",
-				 "--configmap=infra/head.gate", NULL),
+	assert_int_equal(
+		parse(&options, &err, "--log-level=error", "--log-format=json", "--self-check",
+			"--default-backend=infra/errors:8http", "--configmap=infra/head.gate",
+			"--default-certificate=infra/web.cert", "--no-ssl-redirect", NULL),
 		OPTIONS_RUN);
 	assert_int_equal(options.log_level, LOG_ERROR);
 	assert_int_equal(options.log_format, LOG_FORMAT_JSON);
@@ -199,6 +203,9 @@ static void test_meanings(void **state)
 	assert_string_equal(options.config_map_namespace, "infra");
 	assert_string_equal(options.config_map_name, "head.gate");
 	assert_string_equal(options.own_namespace, "infra");
+	assert_string_equal(options.certificate_namespace, "infra");
+	assert_string_equal(options.certificate_secret, "web.cert");
+	assert_true(options.is_ssl_redirect_off);
 	options_fini(&options);
 	options_fini(&options);
 

@@ -23,6 +23,7 @@
 
 #include "haproxy/encode.h"
 #include "model/diag.h"
+#include "needs.h"
 #include "pending.h"
 #include "plan/plan_testing.h"
 #include "random_testing.h"
@@ -290,6 +291,7 @@ static void take_up(struct world *world)
 	struct store_changes changes = store_take_changes(world->dice.store);
 
 	model_update(world->model, world->dice.store, &changes);
+	needs_follow(&(struct needs){0}, world->model, world->dice.store, &changes);
 	store_changes_fini(&changes);
 	model_report_diags(world->model, on_report, world);
 	struct model_delta delta = model_take_delta(world->model);
@@ -357,6 +359,11 @@ static void world_init(struct world *world, uint64_t seed)
 		world->options.default_service = "s0";
 		world->options.default_port = one_in(&world->dice, 2) ? "80" : "http";
 	}
+	world->options.has_ssl_redirect = one_in(&world->dice, 2);
+	if (one_in(&world->dice, 3)) {
+		world->options.certificate_namespace = "n0";
+		world->options.certificate_secret = "t0";
+	}
 	world->dice.store = store_new();
 	world->model = model_new(&world->options);
 	machine_init(&world->live, world, true);
@@ -400,6 +407,8 @@ static void empty_world(struct world *world)
 	model_count(world->model, &counts);
 	assert_int_equal(counts.n_backends + counts.n_servers + counts.n_ingresses, 0);
 	assert_int_equal(counts.n_entries[MODEL_MAP_HOSTS], 0);
+	/* Gone, but still referred to: its last content stays. */
+	assert_true(counts.n_certificates <= (world->options.certificate_secret ? 1 : 0));
 }
 
 static uint64_t number_from(const char *name, uint64_t otherwise)

@@ -6,6 +6,8 @@
 #ifndef HG_RANDOM_TESTING_H
 #define HG_RANDOM_TESTING_H
 
+#include "cert/cert_testing.h"
+#include "kube/secret.h"
 #include "store/store_testing.h"
 
 #define N_NAMESPACES 3
@@ -13,6 +15,7 @@
 #define N_INGRESSES  7
 #define N_SLICES     8
 #define N_CLASSES    3
+#define N_SECRETS    6
 #define N_MAPS	     2
 
 /* Of a Service, as only manifests can have it. */
@@ -158,6 +161,21 @@ static inline void add_rule(struct dice *dice, struct buf *text, unsigned namesp
 	buf_append_str(text, "]}}");
 }
 
+static inline void add_tls(struct dice *dice, struct buf *text)
+{
+	static const char *const hosts[] = {"'a.test'", "'a.test','b.test'", "'*.a.test','a.test'",
+		"'c.a.test'", "'BAD','a.test'", "", "''"};
+	static const char *const secrets[] = {
+		"t0", "t1", "t2", "t3", "t4", "t5", "t0", "t1", "t2", "missing", "../x", ""};
+
+	buf_append_str(text, "'tls':[");
+	for (unsigned n = pick(dice, 3); n > 0; n--) {
+		buf_printf(text, "{'hosts':[%s],'secretName':'%s'}%s", PICK_TEXT(dice, hosts),
+			PICK_TEXT(dice, secrets), n > 1 ? "," : "");
+	}
+	buf_append_str(text, "],");
+}
+
 static inline void put_ingress(struct dice *dice)
 {
 	static const char *const classes[] = {"'c0'", "'c0'", "'c0'", "'c1'", "'c2'", "null"};
@@ -173,6 +191,9 @@ static inline void put_ingress(struct dice *dice)
 		add_backend(dice, &spec, namespace);
 		buf_append_char(&spec, ',');
 	}
+	if (one_in(dice, 2)) {
+		add_tls(dice, &spec);
+	}
 	buf_append_str(&spec, "'rules':[");
 	for (unsigned n = pick(dice, 4); n > 0; n--) {
 		add_rule(dice, &spec, namespace);
@@ -184,6 +205,59 @@ static inline void put_ingress(struct dice *dice)
 		"'spec':{%s]}}",
 		namespace, i, pick(dice, 3), PICK_TEXT(dice, annotations), buf_str(&spec));
 	buf_fini(&spec);
+}
+
+/* Contents for Secrets, made once: two ECDSA certificates, one of RSA, one that lasts longer, and
+ * what can't be used. */
+#define N_CONTENTS 6
+
+static inline const char *secret_content(unsigned i)
+{
+	static const char *const names[] = {"DNS:a.test,DNS:*.a.test", "DNS:b.test",
+		"DNS:a.test,DNS:b.test", "DNS:*.test", "DNS:a.test"};
+	static char *contents[N_CONTENTS];
+
+	if (contents[0] != NULL) {
+		return contents[i];
+	}
+	for (int j = 0; j < 5; j++) {
+		EVP_PKEY *key = j == 2 ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+		X509 *cert = testing_cert_new(&(struct testing_cert){.common_name = "x",
+			.names = names[j],
+			.key = key,
+			.from_seconds = -1000,
+			.to_seconds = 1000 * (j + 1)});
+		CLEANUP(free_ptr) char *crt = testing_cert_pem(cert);
+		CLEANUP(free_ptr) char *crt64 = testing_base64(crt);
+		CLEANUP(free_ptr) char *pem = testing_key_pem(key, NULL);
+		CLEANUP(free_ptr) char *pem64 = testing_base64(pem);
+		contents[j] = xasprintf("'tls.crt':'%s','tls.key':'%s'", crt64, pem64);
+		X509_free(cert);
+		EVP_PKEY_free(key);
+	}
+	contents[5] = xstrdup("'tls.crt':'','tls.key':'bm8='");
+	return contents[i];
+}
+
+static inline void put_secret(struct dice *dice)
+{
+	unsigned i = pick(dice, N_SECRETS);
+	CLEANUP(free_ptr)
+	char *text =
+		xasprintf("{'metadata':{'namespace':'n%u','name':'t%u'},'type':'%s','data':{%s}"
+			  "}",
+			i % N_NAMESPACES, i, one_in(dice, 12) ? "Opaque" : SECRET_TYPE_TLS,
+			secret_content(pick(dice, N_CONTENTS)));
+	struct object *object = testing_object(KUBE_SECRET, text);
+	/* Some are expired at one time and not at another. */
+	struct object *judged = secret_judge((const struct secret *)object,
+		TESTING_NOW + (one_in(dice, 4) ? (int)pick(dice, 7) * 1000 : 0));
+
+	if (judged != NULL) {
+		object_free(object);
+		object = judged;
+	}
+	store_put(dice->store, object);
 }
 
 static inline void put_class(struct dice *dice)
@@ -255,9 +329,9 @@ static inline void relist(struct dice *dice, enum kube_kind kind)
 static inline void happen(struct dice *dice)
 {
 	static const enum kube_kind kinds[] = {KUBE_INGRESS, KUBE_SERVICE, KUBE_ENDPOINT_SLICE,
-		KUBE_INGRESS_CLASS, KUBE_CONFIG_MAP};
+		KUBE_INGRESS_CLASS, KUBE_CONFIG_MAP, KUBE_SECRET};
 
-	switch (pick(dice, 17)) {
+	switch (pick(dice, 19)) {
 	case 0:
 	case 1:
 	case 2:
@@ -280,6 +354,10 @@ static inline void happen(struct dice *dice)
 		break;
 	case 16:
 		put_config_map(dice);
+		break;
+	case 17:
+	case 18:
+		put_secret(dice);
 		break;
 	case 12:
 		relist(dice, kinds[pick(dice, ARRAY_LEN(kinds))]);

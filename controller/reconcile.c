@@ -15,6 +15,7 @@
 #include "haproxy/observe.h"
 #include "gauges.h"
 #include "pending.h"
+#include "needs.h"
 #include "plan/plan.h"
 #include "saver.h"
 
@@ -52,6 +53,8 @@ struct reconcile {
 	const char *runtime_socket;
 	bool is_self_check;
 	reconcile_settings_fn on_settings;
+	struct needs needs;
+	reconcile_settings_fn on_needs_known; /* NULL = said, or nobody asks */
 	void *settings_ctx;
 	struct listener listener;
 
@@ -399,12 +402,18 @@ static void take_changes(struct reconcile *reconcile)
 	struct store_changes changes = store_take_changes(reconcile->store);
 
 	model_update(reconcile->model, reconcile->store, &changes);
+	needs_follow(&reconcile->needs, reconcile->model, reconcile->store, &changes);
 	if (reconcile->on_settings != NULL && has_settings(&changes)) {
 		reconcile->on_settings(reconcile->settings_ctx);
 	}
 	reconcile->n_changes = changes.n;
-	listener_tell(&reconcile->listener, reconcile->model, &changes);
+	/* What has not been listed is not wrong. */
+	bool is_complete = store_is_complete(reconcile->store);
+	listener_tell(&reconcile->listener, reconcile->model, &changes, is_complete);
 	store_changes_fini(&changes);
+	if (!is_complete) {
+		return;
+	}
 	if (reconcile->is_self_check && !store_is_held(reconcile->store)) {
 		self_check(reconcile);
 	}
@@ -552,6 +561,11 @@ static void on_pass_event(evutil_socket_t fd, short what, void *ctx)
 	(void)what;
 	if (reconcile->phase == PHASE_IDLE && store_is_complete(reconcile->store)) {
 		start_pass(reconcile);
+	} else if (reconcile->on_needs_known != NULL &&
+		   store_lacks_only(reconcile->store, KUBE_SECRET)) {
+		take_changes(reconcile);
+		reconcile->on_needs_known(reconcile->needs.ctx);
+		reconcile->on_needs_known = NULL;
 	}
 }
 
@@ -570,6 +584,8 @@ struct reconcile *reconcile_new(const struct reconcile_options *options)
 	reconcile->runtime_socket = options->runtime_socket;
 	reconcile->is_self_check = options->is_self_check;
 	reconcile->on_settings = options->on_settings;
+	reconcile->needs = (struct needs){options->on_need, options->needs_ctx};
+	reconcile->on_needs_known = options->on_needs_known;
 	reconcile->settings_ctx = options->settings_ctx;
 	reconcile->listener = options->listener;
 	reconcile->pending.is_everything = true;

@@ -26,6 +26,8 @@
 #include "kube/client.h"
 #include "kube/config.h"
 #include "kube/reflector.h"
+#include "kube/secret.h"
+#include "kube/secrets.h"
 #include "manifest/manifest.h"
 #include "reconcile.h"
 #include "settings.h"
@@ -47,6 +49,7 @@ struct run {
 	struct store *store;
 	struct kube_config *kube_config; /* until the client takes it */
 	struct kube_client *client;
+	struct secrets *secrets; /* NULL with manifests */
 	struct reflector **reflectors;
 	size_t n_reflectors;
 	struct reflector *config_maps;	    /* lists anew when a class refers to another one */
@@ -64,6 +67,8 @@ struct run {
 	bool is_stopped;     /* all have ended, or were never ours to end */
 	enum exit_status status;
 };
+
+static void on_needs_known(void *ctx);
 
 static bool fail(struct run *run, enum exit_status status, const struct err *err)
 {
@@ -196,6 +201,18 @@ static bool write_verdict(void *ctx, const char *namespace, const char *name, st
 	return verdict_write(json, &sources, namespace, name);
 }
 
+static bool has_manifests(const struct options *options)
+{
+	return options_get(options, OPTION_MANIFESTS) != NULL;
+}
+
+static void on_need(void *ctx, const char *namespace, const char *name, bool is_needed)
+{
+	const struct run *run = ctx;
+
+	secrets_need(run->secrets, namespace, name, is_needed);
+}
+
 static const char *get_missing(void *ctx)
 {
 	const struct run *run = ctx;
@@ -295,6 +312,9 @@ static void make_reconcile(struct run *run)
 		.controller_name = options_get(options, OPTION_CONTROLLER_NAME),
 		.parameters_namespace = options->own_namespace,
 		.has_legacy_class = options->has_legacy_class,
+		.certificate_namespace = options->certificate_namespace,
+		.certificate_secret = options->certificate_secret,
+		.has_ssl_redirect = !options->is_ssl_redirect_off,
 		.default_namespace = options->default_namespace,
 		.default_service = options->default_service,
 		.default_port = options->default_port,
@@ -314,6 +334,9 @@ static void make_reconcile(struct run *run)
 		.on_settings = on_settings,
 		.settings_ctx = run,
 		.listener = {on_changes, on_let_go, on_diags, run},
+		.on_need = has_manifests(options) ? NULL : on_need,
+		.on_needs_known = has_manifests(options) ? NULL : on_needs_known,
+		.needs_ctx = run,
 	});
 }
 
@@ -372,6 +395,9 @@ static void start_reflector(struct run *run, const struct reflector_target *targ
 	run->reflectors =
 		xreallocarray(run->reflectors, run->n_reflectors + 1, sizeof(struct reflector *));
 	run->reflectors[run->n_reflectors++] = reflector;
+	if (target->kind == KUBE_SECRET) {
+		reflector_set_need(reflector, secrets_wants, run->secrets);
+	}
 	reflector_start(reflector);
 }
 
@@ -390,21 +416,51 @@ static void watch_config_maps(struct run *run)
 	reflector_start(run->config_maps);
 }
 
-/* In all namespaces, or in those of --watch-namespace. */
-static void watch_namespaced(struct run *run, struct reflector_target target)
+/* In these namespaces; none = in all. */
+static void watch_in(
+	struct run *run, struct reflector_target target, const char *const *namespaces, size_t n)
 {
-	const struct options *options = run->options;
-
-	if (options->n_watch_namespaces == 0) {
+	if (n == 0) {
 		start_reflector(run, &target);
 		return;
 	}
-	store_split(run->store, target.kind, (const char *const *)options->watch_namespaces,
-		options->n_watch_namespaces);
-	for (size_t i = 0; i < options->n_watch_namespaces; i++) {
-		target.namespace = options->watch_namespaces[i];
+	store_split(run->store, target.kind, namespaces, n);
+	for (size_t i = 0; i < n; i++) {
+		target.namespace = namespaces[i];
 		start_reflector(run, &target);
 	}
+}
+
+/* In all namespaces, or in those of --watch-namespace. */
+static void watch_namespaced(struct run *run, struct reflector_target target)
+{
+	watch_in(run, target, (const char *const *)run->options->watch_namespaces,
+		run->options->n_watch_namespaces);
+}
+
+/* The list comes last: only what is needed is kept of it. The default certificate may be in a
+ * namespace of its own. */
+static void on_needs_known(void *ctx)
+{
+	struct run *run = ctx;
+	const struct options *options = run->options;
+	size_t n = options->n_watch_namespaces;
+	CLEANUP(free_ptr) const char **namespaces = xcalloc(n + 1, sizeof(*namespaces));
+	bool has_default = options->certificate_namespace == NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		namespaces[i] = options->watch_namespaces[i];
+		has_default =
+			has_default || strcmp(namespaces[i], options->certificate_namespace) == 0;
+	}
+	if (n > 0 && !has_default) {
+		namespaces[n++] = options->certificate_namespace;
+	}
+	secrets_start(run->secrets);
+	watch_in(run,
+		(struct reflector_target){
+			.kind = KUBE_SECRET, .field_selector = "type=" SECRET_TYPE_TLS},
+		namespaces, n);
 }
 
 static void start_reflectors(struct run *run)
@@ -454,6 +510,7 @@ static bool start_source(struct run *run)
 	if (run->client == NULL) {
 		return fail(run, EXIT_STATUS_INPUT, &err);
 	}
+	run->secrets = secrets_new(run->base, run->client, run->store);
 	start_reflectors(run);
 	start_publisher(run);
 	return true;
@@ -483,6 +540,7 @@ static void tear_down(struct run *run)
 	free(run->reflectors);
 	reflector_free(run->config_maps);
 	status_free(run->publisher);
+	secrets_free(run->secrets);
 	kube_client_free(run->client);
 	kube_config_free(run->kube_config);
 	manifests_close(run->manifests);

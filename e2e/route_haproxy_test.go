@@ -23,7 +23,7 @@ type haproxyState struct {
 	servers  map[string][]haproxyServer // by backend, sorted
 }
 
-var routeMaps = []string{"hosts.map", "exact.map", "prefix.map", "defaults.map"}
+var routeMaps = []string{"hosts.map", "exact.map", "prefix.map", "defaults.map", "redirect.map"}
 
 func readHAProxy(t *testing.T, g *harness.Headgate) haproxyState {
 	t.Helper()

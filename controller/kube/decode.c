@@ -17,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "kube/decode_priv.h"
+#include "kube/secret.h"
 #include "kube/time.h"
 
 /* Lists in lists in groups: what the tables have, with room. */
@@ -96,6 +97,9 @@ struct object *object_decode(enum kube_kind kind, struct json_object *json,
 		memcpy(object, decoder.out.data, decoder.out.len);
 		object->size = (uint32_t)decoder.out.len;
 		object->kind = (uint8_t)kind;
+	}
+	if (object != NULL && kind == KUBE_SECRET) {
+		object = secret_read(object, json);
 	}
 	buf_fini(&decoder.out);
 	return object;

@@ -7,6 +7,7 @@
 #include "kube/object.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kube/decode_priv.h"
@@ -114,6 +115,21 @@ static const struct field balancer_address_fields[] = {
 static const struct field_table balancer_address_table =
 	TABLE(balancer_address_fields, struct balancer_address);
 
+static const struct field tls_fields[] = {
+	{.path = {"hosts"},
+		.type = FIELD_TEXTS,
+		.offset = offsetof(struct ingress_tls, hosts),
+		.max_len = NAME_MAX_LEN,
+		.takes_nul = true},
+	{.path = {"secretName"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct ingress_tls, secret),
+		.max_len = NAME_MAX_LEN,
+		.takes_nul = true},
+};
+
+static const struct field_table tls_table = TABLE(tls_fields, struct ingress_tls);
+
 static const struct field ingress_fields[] = {
 	{.path = {"metadata", "uid"},
 		.type = FIELD_TEXT,
@@ -135,6 +151,10 @@ static const struct field ingress_fields[] = {
 		.type = FIELD_LIST,
 		.offset = offsetof(struct ingress, rules),
 		.rows = &rule_table},
+	{.path = {"spec", "tls"},
+		.type = FIELD_LIST,
+		.offset = offsetof(struct ingress, tls),
+		.rows = &tls_table},
 	{.path = {"status", "loadBalancer", "ingress"},
 		.type = FIELD_LIST,
 		.offset = offsetof(struct ingress, addresses),
@@ -307,6 +327,14 @@ static const struct field config_map_fields[] = {
 	{.path = {"data"}, .type = FIELD_MAP, .offset = offsetof(struct config_map, data)},
 };
 
+/* The rest is secret.c's. */
+static const struct field secret_fields[] = {
+	{.path = {"type"},
+		.type = FIELD_TEXT,
+		.offset = offsetof(struct secret, type),
+		.max_len = NAME_MAX_LEN},
+};
+
 const struct object_schema object_schemas[KUBE_KIND_COUNT] = {
 	[KUBE_INGRESS] = {TABLE(ingress_fields, struct ingress), .is_namespaced = true},
 	[KUBE_INGRESS_CLASS] = {TABLE(ingress_class_fields, struct ingress_class),
@@ -315,6 +343,7 @@ const struct object_schema object_schemas[KUBE_KIND_COUNT] = {
 	[KUBE_ENDPOINT_SLICE] = {TABLE(endpoint_slice_fields, struct endpoint_slice),
 		.is_namespaced = true},
 	[KUBE_CONFIG_MAP] = {TABLE(config_map_fields, struct config_map), .is_namespaced = true},
+	[KUBE_SECRET] = {TABLE(secret_fields, struct secret), .is_namespaced = true},
 };
 
 bool object_equals(const struct object *a, const struct object *b)
@@ -357,4 +386,12 @@ bool object_differs_in_status(const struct object *a, const struct object *b)
 	return padding < OBJECT_LIST_ALIGNMENT &&
 	       memcmp((const char *)a + start, (const char *)b + start, hole - start) == 0 &&
 	       memcmp(first + 1, second + 1, end - sizeof(*first)) == 0;
+}
+
+void object_free(struct object *object)
+{
+	if (object != NULL && object->kind == KUBE_SECRET) {
+		explicit_bzero(object, object->size);
+	}
+	free(object);
 }

@@ -90,6 +90,12 @@ struct balancer_address {
 	struct obj_text hostname;
 };
 
+/* spec.tls[i] */
+struct ingress_tls {
+	struct obj_list hosts; /* struct obj_text */
+	struct obj_text secret;
+};
+
 struct ingress {
 	struct object head;
 	struct obj_text uid; /* metadata.uid */
@@ -97,6 +103,7 @@ struct ingress {
 	struct obj_text legacy_class; /* annotation kubernetes.io/ingress.class */
 	struct ingress_backend default_backend;
 	struct obj_list rules; /* struct ingress_rule */
+	struct obj_list tls;   /* struct ingress_tls */
 	/* The last member, and the last row in object.c: see object_differs_in_status(). */
 	struct obj_list addresses; /* struct balancer_address */
 };
@@ -172,6 +179,31 @@ struct config_map {
 	struct obj_list data; /* struct config_map_item, sorted by key */
 };
 
+enum secret_state {
+	SECRET_GOOD = 0,
+	SECRET_ABSENT,	/* was removed; its last content stays */
+	SECRET_INVALID, /* the newest version can't be used */
+	SECRET_EXPIRED, /* the newest version, by the time at which it was looked at */
+	SECRET_EARLY,	/* the same: not valid yet */
+};
+
+/* Made by kube/secret.c. `pem` holds a key: freed with object_free(), which wipes. */
+struct secret {
+	struct object head;
+	struct obj_text type;
+	/* What is in use: the newest version that can be; absent when there was none. As in
+	 * cert/cert.h. */
+	struct obj_text pem;
+	struct obj_text names;
+	struct obj_text fingerprint;
+	struct obj_text digest;
+	struct obj_text fault; /* what is wrong with the newest version; absent when it is good */
+	int64_t not_before;    /* of what is in use */
+	int64_t not_after;
+	uint8_t key;   /* enum cert_key */
+	uint8_t state; /* enum secret_state, of the newest version */
+};
+
 /* The text, "" when absent; borrowed from the object. */
 static inline const char *obj_str(const void *object, struct obj_text text)
 {
@@ -204,5 +236,8 @@ bool object_equals(const struct object *a, const struct object *b) MUST_USE;
 
 /* Two versions of an Ingress that are the same but for `addresses`; false for every other kind. */
 bool object_differs_in_status(const struct object *a, const struct object *b) MUST_USE;
+
+/* Frees an object; one with a key is wiped before. NULL is fine. */
+void object_free(struct object *object);
 
 #endif

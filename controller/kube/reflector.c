@@ -9,6 +9,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -16,6 +17,7 @@
 #include "base/metrics.h"
 #include "kube/decode.h"
 #include "kube/reflect_state.h"
+#include "kube/secret.h"
 #include "kube/selector.h"
 #include "kube/stream.h"
 
@@ -326,12 +328,24 @@ static bool is_foreign(const struct reflector *reflector, struct json_object *js
 	       strcmp(reflector->target.namespace, namespace) != 0;
 }
 
+/* Without somebody to ask, everything is needed. */
+static bool is_needed(const struct reflector *reflector, struct json_object *json)
+{
+	struct json_object *metadata = member(json, "metadata");
+
+	return reflector->need == NULL ||
+	       reflector->need(reflector->need_ctx, or_empty(member_text(metadata, "namespace")),
+		       or_empty(member_text(metadata, "name")));
+}
+
 static void remove_object(struct reflector *reflector, struct json_object *json)
 {
 	struct json_object *metadata = member(json, "metadata");
 	const char *name = member_text(metadata, "name");
 
 	if (name != NULL && !is_foreign(reflector, json)) {
+		/* Who keeps count of needs hears that there is news. */
+		(void)is_needed(reflector, json);
 		store_remove(reflector->store, reflector->target.kind,
 			or_empty(member_text(metadata, "namespace")), name);
 	}
@@ -340,15 +354,22 @@ static void remove_object(struct reflector *reflector, struct json_object *json)
 /* The same for the label selector, and for what nobody wants to know. */
 static bool is_unselected(const struct reflector *reflector, struct json_object *json)
 {
-	struct json_object *metadata = member(json, "metadata");
+	return (reflector->selector != NULL &&
+		       !selector_matches(
+			       reflector->selector, member(member(json, "metadata"), "labels"))) ||
+	       !is_needed(reflector, json);
+}
 
-	if (reflector->selector != NULL &&
-		!selector_matches(reflector->selector, member(metadata, "labels"))) {
-		return true;
+/* A certificate that is outside its valid period says so. */
+static struct object *judged(struct object *object)
+{
+	struct object *other = secret_judge((const struct secret *)object, time(NULL));
+
+	if (other != NULL) {
+		object_free(object);
+		return other;
 	}
-	return reflector->need != NULL &&
-	       !reflector->need(reflector->need_ctx, or_empty(member_text(metadata, "namespace")),
-		       or_empty(member_text(metadata, "name")));
+	return object;
 }
 
 static void put_object(struct reflector *reflector, struct json_object *json)
@@ -367,6 +388,9 @@ static void put_object(struct reflector *reflector, struct json_object *json)
 	if (object == NULL) {
 		refuse_object(reflector, json, err.text);
 		return;
+	}
+	if (object->kind == KUBE_SECRET) {
+		object = judged(object);
 	}
 	store_put(reflector->store, object);
 }

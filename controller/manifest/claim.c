@@ -144,7 +144,7 @@ static void free_entry(struct claims *claims, struct claim_entry *entry)
 	if (claim->n_entries == 0) {
 		drop_claim(claims, claim);
 	}
-	free(entry->object);
+	object_free(entry->object);
 	free(entry);
 }
 
@@ -183,7 +183,7 @@ static void claim_object(struct claims *claims, struct claim_owner *owner, struc
 
 	if (entry != NULL && entry->round == claims->round) {
 		report(conflicts, claim, owner->name);
-		free(object);
+		object_free(object);
 		return;
 	}
 	if (entry == NULL) {
@@ -201,7 +201,7 @@ static void claim_object(struct claims *claims, struct claim_owner *owner, struc
 		store_put(claims->store, object);
 		return;
 	}
-	free(entry->object);
+	object_free(entry->object);
 	entry->object = object;
 }
 

@@ -21,7 +21,7 @@ struct list_type {
 void manifest_file_fini(struct manifest_file *file)
 {
 	for (size_t i = 0; i < file->n_objects; i++) {
-		free(file->objects[i]);
+		object_free(file->objects[i]);
 	}
 	free(file->objects);
 	*file = (struct manifest_file){0};

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -19,6 +20,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/table.h"
+#include "kube/secret.h"
 #include "manifest/claim.h"
 #include "manifest/file.h"
 #include "manifest/read.h"
@@ -183,6 +185,22 @@ static void log_conflicts(const struct claim_conflicts *conflicts)
 	}
 }
 
+/* Certificates that are outside their valid period say so. */
+static void judge_secrets(struct manifest_file *parsed)
+{
+	for (size_t i = 0; i < parsed->n_objects; i++) {
+		struct object *object = parsed->objects[i];
+		struct object *judged =
+			object->kind == KUBE_SECRET
+				? secret_judge((const struct secret *)object, time(NULL))
+				: NULL;
+		if (judged != NULL) {
+			parsed->objects[i] = judged;
+			object_free(object);
+		}
+	}
+}
+
 static void accept_text(struct manifests *manifests, struct file *file, const struct buf *text)
 {
 	struct manifest_file parsed = {0};
@@ -196,6 +214,7 @@ static void accept_text(struct manifests *manifests, struct file *file, const st
 	log_line(LOG_DEBUG, "manifest file read", "file", file->name, "objects",
 		log_num((int64_t)parsed.n_objects), "skipped", log_num((int64_t)parsed.n_skipped),
 		NULL);
+	judge_secrets(&parsed);
 	claims_replace(manifests->claims, &file->owner, &parsed, &conflicts);
 	manifest_file_fini(&parsed);
 	if (file->is_bad) {

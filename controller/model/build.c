@@ -20,6 +20,8 @@ struct reader {
 	const struct store *store;
 	const struct ingress *ingress;
 	struct ingress_node *node;
+	struct tls_hosts tls;
+	bool redirects; /* the rule that is being read has TLS */
 };
 
 static bool service_has_key(const void *item, const void *key_ptr)
@@ -105,8 +107,7 @@ static char *backend_field(uint32_t rule, uint32_t path)
 	return xasprintf("spec.rules[%" PRIu32 "].http.paths[%" PRIu32 "].backend", rule, path);
 }
 
-/* Takes `field` and `text`. */
-static void add_fault(struct ingress_node *node, enum diag_reason reason, char *field, char *text)
+void model_add_fault(struct ingress_node *node, enum diag_reason reason, char *field, char *text)
 {
 	node->faults = xreallocarray(node->faults, node->n_faults + 1, sizeof(*node->faults));
 	node->faults[node->n_faults++] = (struct diag){reason, field, text};
@@ -120,14 +121,14 @@ static bool check_backend(
 	const struct ingress *ingress = reader->ingress;
 
 	if (obj_has(backend->resource_kind)) {
-		add_fault(reader->node, DIAG_RESOURCE_BACKEND, backend_field(rule, path),
+		model_add_fault(reader->node, DIAG_RESOURCE_BACKEND, backend_field(rule, path),
 			xasprintf("refers to a resource of kind '%s': name a Service instead",
 				obj_str(ingress, backend->resource_kind)));
 		return false;
 	}
 	bool has_port = backend->port_number != 0 || obj_has(backend->port_name);
 	if (!obj_has(backend->service) || !has_port) {
-		add_fault(reader->node, DIAG_BACKEND_INVALID, backend_field(rule, path),
+		model_add_fault(reader->node, DIAG_BACKEND_INVALID, backend_field(rule, path),
 			xstrdup("has no service.name or no service.port: name both"));
 		return false;
 	}
@@ -135,12 +136,21 @@ static bool check_backend(
 	 * manifests come as they are. */
 	if (!route_is_label(obj_str(ingress, backend->service)) ||
 		!route_is_label(object_namespace(&ingress->head))) {
-		add_fault(reader->node, DIAG_BACKEND_INVALID, backend_field(rule, path),
+		model_add_fault(reader->node, DIAG_BACKEND_INVALID, backend_field(rule, path),
 			xstrdup("has a service.name or a namespace that Kubernetes does not allow: "
 				"use up to 63 lower-case letters, digits and inner '-'"));
 		return false;
 	}
 	return true;
+}
+
+/* The class decides where it says something, else --no-ssl-redirect. */
+static bool wants_redirect(const struct reader *reader)
+{
+	uint8_t of_class = reader->node->class_options.ssl_redirect;
+
+	return of_class == OBJ_ABSENT ? reader->model->options.has_ssl_redirect
+				      : of_class == OBJ_TRUE;
 }
 
 /* Fills the next claim of the node and enters it. */
@@ -152,6 +162,7 @@ static void add_claim(struct reader *reader, struct claim claim,
 
 	*place = claim;
 	place->ingress = node;
+	place->redirects = reader->redirects && wants_redirect(reader);
 	place->port_number = backend->port_number;
 	if (backend->port_number == 0) {
 		place->port_name = xstrdup(obj_str(reader->ingress, backend->port_name));
@@ -170,7 +181,7 @@ static void read_path(struct reader *reader, const char *host, uint32_t rule, ui
 	enum model_map map;
 
 	if (path->type == INGRESS_PATH_UNKNOWN) {
-		add_fault(reader->node, DIAG_PATH_TYPE_INVALID,
+		model_add_fault(reader->node, DIAG_PATH_TYPE_INVALID,
 			xasprintf("spec.rules[%" PRIu32 "].http.paths[%" PRIu32 "].pathType", rule,
 				index),
 			xstrdup("is missing or unknown: use Exact, Prefix or "
@@ -181,7 +192,7 @@ static void read_path(struct reader *reader, const char *host, uint32_t rule, ui
 	const char *fault = route_add_path(
 		&key, obj_str(ingress, path->path), (enum ingress_path_type)path->type, &map);
 	if (fault != NULL) {
-		add_fault(reader->node, DIAG_PATH_INVALID,
+		model_add_fault(reader->node, DIAG_PATH_INVALID,
 			xasprintf("spec.rules[%" PRIu32 "].http.paths[%" PRIu32 "].path", rule,
 				index),
 			xstrdup(fault));
@@ -213,11 +224,12 @@ static void read_rule(struct reader *reader, uint32_t index, bool has_default)
 	const char *fault = route_add_host(&host, obj_str(ingress, rule->host));
 
 	if (fault != NULL) {
-		add_fault(reader->node, DIAG_HOST_INVALID,
+		model_add_fault(reader->node, DIAG_HOST_INVALID,
 			xasprintf("spec.rules[%" PRIu32 "].host", index), xstrdup(fault));
 		buf_fini(&host);
 		return;
 	}
+	reader->redirects = tls_hosts_have(&reader->tls, buf_str(&host));
 	for (uint32_t i = 0; i < rule->paths.n; i++) {
 		read_path(reader, buf_str(&host), index, i);
 	}
@@ -247,9 +259,13 @@ static void read_ingress(struct reader *reader)
 	has_default = has_default && check_backend(reader, backend, CLAIM_DEFAULT_RULE, 0);
 	reader->node->claims =
 		xcalloc(count_claims(ingress, has_default), sizeof(*reader->node->claims));
+	tls_hosts_init(&reader->tls, ingress);
 	for (uint32_t i = 0; i < ingress->rules.n; i++) {
 		read_rule(reader, i, has_default);
 	}
+	reader->redirects = false;
+	tls_hosts_fini(&reader->tls);
+	tls_read(reader->model, reader->store, ingress, reader->node);
 	if (ingress->rules.n == 0 && has_default) {
 		add_claim(reader, (struct claim){.rule = CLAIM_DEFAULT_RULE, .is_fallback = true},
 			backend, MODEL_MAP_DEFAULTS, ROUTE_ANY_HOST);
@@ -275,6 +291,12 @@ static void drop_claims(struct model *model, const struct store *store, struct i
 	free(node->claims);
 	node->claims = NULL;
 	node->n_claims = 0;
+	for (size_t i = 0; i < node->n_tls_claims; i++) {
+		tls_leave(model, &node->tls_claims[i]);
+	}
+	free(node->tls_claims);
+	node->tls_claims = NULL;
+	node->n_tls_claims = 0;
 	model_free_diags(node->faults, node->n_faults);
 	node->faults = NULL;
 	node->n_faults = 0;
@@ -336,7 +358,11 @@ static void update_ingress(
 	for (size_t i = 0; i < old.n_claims; i++) {
 		old.claims[i].ingress = &old;
 	}
-	read_ingress(&(struct reader){model, store, ingress, node});
+	for (size_t i = 0; i < old.n_tls_claims; i++) {
+		old.tls_claims[i].ingress = &old;
+	}
+	read_ingress(
+		&(struct reader){.model = model, .store = store, .ingress = ingress, .node = node});
 	drop_claims(model, store, &old);
 }
 
@@ -436,6 +462,7 @@ void model_update(
 	bool must_ask_again = false;
 
 	add_operator_default(model, store);
+	tls_add_default(model, store);
 	for (size_t i = 0; i < changes->n; i++) {
 		const struct store_change *change = &changes->items[i];
 		switch (change->kind) {
@@ -452,6 +479,9 @@ void model_update(
 		case KUBE_ENDPOINT_SLICE:
 			update_service(model, store, change);
 			break;
+		case KUBE_SECRET:
+			tls_update_secret(model, store, change->namespace, change->name);
+			break;
 		default:
 			break;
 		}
@@ -459,4 +489,5 @@ void model_update(
 	if (must_ask_again) {
 		update_class(model, store);
 	}
+	tls_flush(model);
 }

@@ -62,6 +62,9 @@ struct model *model_new(const struct model_options *options)
 		.default_namespace = copy_or_null(options->default_namespace),
 		.default_service = copy_or_null(options->default_service),
 		.default_port = copy_or_null(options->default_port),
+		.certificate_namespace = copy_or_null(options->certificate_namespace),
+		.certificate_secret = copy_or_null(options->certificate_secret),
+		.has_ssl_redirect = options->has_ssl_redirect,
 		.can_use_loopback = options->can_use_loopback,
 		.can_use_external = options->can_use_external,
 	};
@@ -84,6 +87,7 @@ static void free_ingress(struct ingress_node *node)
 		free(node->claims[i].port_name);
 	}
 	free(node->claims);
+	free(node->tls_claims);
 	model_free_diags(node->faults, node->n_faults);
 	free(node->namespace);
 	free(node);
@@ -121,6 +125,8 @@ static void free_options(struct model_options *options)
 	free((char *)options->default_namespace);
 	free((char *)options->default_service);
 	free((char *)options->default_port);
+	free((char *)options->certificate_namespace);
+	free((char *)options->certificate_secret);
 }
 
 void model_free(struct model *model)
@@ -154,6 +160,7 @@ void model_free(struct model *model)
 	}
 	free_items(&model->hosts);
 	model_free_certificates(model);
+	tls_free(model);
 	free_items(&model->delta);
 	model_free_reports(model);
 	free_options(&model->options);
@@ -272,6 +279,11 @@ const char *model_find_entry(const struct model *model, enum model_map map, cons
 			table_find(&model->externals, hash_str(key), key, backend_has_name);
 		return backend ? backend->external : NULL;
 	}
+	if (map == MODEL_MAP_REDIRECT) {
+		const struct host_node *host =
+			table_find(&model->hosts, hash_str(key), key, host_has_key);
+		return host && host->n_redirects > 0 ? MODEL_REDIRECT_VALUE : NULL;
+	}
 	const struct slot *slot = table_find(&model->slots[map], hash_str(key), key, slot_has_key);
 	return slot ? slot_value(slot) : NULL;
 }
@@ -281,6 +293,21 @@ const struct model_backend *model_next_backend(const struct model *model, uint32
 	const struct backend_node *backend = table_next(&model->backends, position);
 
 	return backend ? &backend->public : NULL;
+}
+
+static bool next_redirect(
+	const struct model *model, uint32_t *position, const char **ret_key, const char **ret_value)
+{
+	const struct host_node *host;
+
+	do {
+		host = table_next(&model->hosts, position);
+	} while (host != NULL && host->n_redirects == 0);
+	if (host != NULL) {
+		*ret_key = host->key;
+		*ret_value = MODEL_REDIRECT_VALUE;
+	}
+	return host != NULL;
 }
 
 bool model_next_entry(const struct model *model, enum model_map map, uint32_t *position,
@@ -301,6 +328,9 @@ bool model_next_entry(const struct model *model, enum model_map map, uint32_t *p
 			*ret_value = backend->external;
 		}
 		return backend != NULL;
+	}
+	if (map == MODEL_MAP_REDIRECT) {
+		return next_redirect(model, position, ret_key, ret_value);
 	}
 	const struct slot *slot = table_next(&model->slots[map], position);
 	if (slot != NULL) {
@@ -371,4 +401,5 @@ void model_count(const struct model *model, struct model_counts *ret_counts)
 	}
 	ret_counts->n_entries[MODEL_MAP_HOSTS] = model->hosts.n_items;
 	ret_counts->n_entries[MODEL_MAP_EXTERNAL] = model->externals.n_items;
+	ret_counts->n_entries[MODEL_MAP_REDIRECT] = model->n_redirects;
 }

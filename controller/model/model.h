@@ -43,6 +43,9 @@ extern const char *const model_map_files[MODEL_MAP_COUNT];
  * which says where a constant backend (haproxy-cfg/40-fixed-backends.cfg) sends their requests. */
 #define MODEL_EXTERNAL_INFIX "_ext_"
 
+/* The value of every entry of MODEL_MAP_REDIRECT: the status that HAProxy answers with. */
+#define MODEL_REDIRECT_VALUE "308"
+
 /* The named defaults section (haproxy-cfg/20-profiles.cfg) that backends come from. */
 #define MODEL_PROFILE_HTTP "http_profile"
 
@@ -110,7 +113,10 @@ struct model_options {
 	bool has_legacy_class;	       /* the annotation kubernetes.io/ingress.class is read too */
 	const char *default_namespace; /* Service of the class-wide default backend; NULL = none */
 	const char *default_service;
-	const char *default_port; /* number or name */
+	const char *default_port;	   /* number or name */
+	const char *certificate_namespace; /* Secret of the default certificate; NULL = none */
+	const char *certificate_secret;
+	bool has_ssl_redirect; /* hosts with TLS are redirected to it */
 	/* Endpoints on 127.0.0.0/8 and ::1 are taken: for objects that the operator wrote himself.
 	 */
 	bool can_use_loopback;
@@ -161,6 +167,18 @@ const struct model_certificate *model_next_certificate(
  * controller was started meanwhile): what HAProxy has is the last good one.
  */
 bool model_keeps_certificate(const struct model *model, const char *name) MUST_USE;
+
+/* Does somebody refer to this Secret? */
+bool model_needs_secret(
+	const struct model *model, const char *namespace, const char *name) MUST_USE;
+
+/*
+ * Calls `report` for each Secret that has come to be needed, or is not any more, since the last
+ * call, in the order in which that happened; the same one may be in both ways. Texts are borrowed
+ * for the call.
+ */
+typedef void (*model_need_fn)(void *ctx, const char *namespace, const char *name, bool is_needed);
+void model_report_needs(struct model *model, model_need_fn report, void *ctx);
 
 /* What may have changed since the last model_take_delta(): keys, each once. A key need not exist
  * any more. */

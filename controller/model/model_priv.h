@@ -22,6 +22,7 @@
 #include "model/endpoints.h"
 #include "model/model.h"
 #include "model/parameters.h"
+#include "model/tls.h"
 
 /* Claims of spec.defaultBackend carry this instead of a rule's number. */
 #define CLAIM_DEFAULT_RULE UINT32_MAX
@@ -49,6 +50,7 @@ struct claim {
 	uint32_t path;	  /* index */
 	uint8_t status;	  /* enum claim_status */
 	bool is_fallback; /* spec.defaultBackend: behind every claim of a rule */
+	bool redirects;	  /* its Ingress has TLS for the host, and wants no plain HTTP for it */
 };
 
 /* An Ingress of ours. */
@@ -59,6 +61,8 @@ struct ingress_node {
 	struct class_options class_options; /* of its class */
 	struct claim *claims;		    /* array; its address is fixed while the node lives */
 	size_t n_claims;
+	struct tls_claim *tls_claims; /* the same */
+	size_t n_tls_claims;
 	struct diag *faults; /* found while reading the object; the claims' status adds to them */
 	size_t n_faults;
 };
@@ -76,6 +80,7 @@ struct slot {
 /* A virtual host: an entry of MODEL_MAP_HOSTS whose value is its key. */
 struct host_node {
 	size_t n_slots;
+	size_t n_redirects; /* claims under it that ask for HTTPS: an entry of MODEL_MAP_REDIRECT */
 	char key[];
 };
 
@@ -99,11 +104,6 @@ struct service_node {
 	struct backend_node *backends;
 };
 
-/* A certificate that is wanted. */
-struct certificate_node {
-	struct model_certificate public;
-};
-
 struct model {
 	struct model_options options;	       /* owned copies */
 	struct table ingresses;		       /* struct ingress_node, by namespace and name */
@@ -114,21 +114,34 @@ struct model {
 	struct table hosts;		       /* struct host_node, by key */
 	struct ingress_node *operator_default; /* --default-backend, as an Ingress behind all
 						  others; NULL = none */
-	struct table certificates;	       /* struct certificate_node, by name */
-	struct table delta; /* char *: "m" + map digit + key, "b" + backend name, or "c" +
-			       certificate name */
+	struct table snis;		       /* struct sni, by host */
+	struct table secrets;		       /* struct secret_node, by namespace and name */
+	struct secret_node *dirty_secrets;     /* whose certificates are to be made anew */
+	struct secret_node *default_secret;
+	struct secret_need *needs; /* in the order in which they came up */
+	size_t n_needs;
+	struct table certificates; /* struct certificate_node, by name */
+	struct table delta;	   /* char *: "m" + map digit + key, "b" + backend name, or "c" +
+				      certificate name */
 	struct table
 		unreported;  /* struct ingress_key: Ingresses whose diagnostics may have changed */
 	struct table let_go; /* struct ingress_key: there, once ours, and not yet told of */
 	struct table reported; /* struct report: what model_report_diags() last said, where it was
 				  not "nothing" */
 	size_t n_servers;
+	size_t n_redirects;
 };
 
 /* Key of an Ingress that may be gone. */
 struct ingress_key {
 	char *namespace;
 	char *name;
+};
+
+/* For model_report_needs(). */
+struct secret_need {
+	struct ingress_key key;
+	bool is_needed;
 };
 
 /* The diagnostics of one Ingress as they were last reported. */
@@ -147,12 +160,21 @@ void model_touch_certificate(struct model *model, const char *name);
 void model_note_let_go(struct model *model, const char *namespace, const char *name);
 void model_touch_ingress(struct model *model, const char *namespace, const char *name);
 
+/* build.c: something is wrong with the object as it stands; takes `field` and `text`. */
+void model_add_fault(struct ingress_node *node, enum diag_reason reason, char *field, char *text);
+
 /* report.c: everything that is wrong with an Ingress now: *ret_n new diags in spec order; free with
  * model_free_diags(). */
 struct diag *model_collect_diags(const struct ingress_node *node, size_t *ret_n) MUST_USE;
 
 /* report.c: everything that it keeps in the model. */
 void model_free_reports(struct model *model);
+
+/* certificate.c: SHA-256 over texts, in lower-case hexadecimal. */
+void certificate_digest(char ret_digest[CERT_DIGEST_SIZE], const char *const *texts, size_t n);
+
+/* certificate.c: the certificates of a Secret become what its content and its claims ask for. */
+void certificates_follow(struct model *model, struct secret_node *secret);
 
 /* certificate.c: all of them. */
 void model_free_certificates(struct model *model);

@@ -147,7 +147,8 @@ static bool claim_diag(const struct claim *claim, struct diag *ret_diag)
 
 struct diag *model_collect_diags(const struct ingress_node *node, size_t *ret_n)
 {
-	struct diag *diags = xcalloc(node->n_faults + node->n_claims, sizeof(*diags));
+	struct diag *diags =
+		xcalloc(node->n_faults + node->n_claims + 2 * node->n_tls_claims, sizeof(*diags));
 	bool has_default_diag = false;
 	size_t n = 0;
 
@@ -163,6 +164,7 @@ struct diag *model_collect_diags(const struct ingress_node *node, size_t *ret_n)
 			n++;
 		}
 	}
+	n += tls_collect_diags(node, diags + n);
 	*ret_n = n;
 	return diags;
 }

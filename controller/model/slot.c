@@ -293,6 +293,21 @@ static struct slot *slot_find_or_add(struct model *model, enum model_map map, co
 	return slot;
 }
 
+static void count_redirect(struct model *model, const struct claim *claim, int change)
+{
+	struct host_node *host = claim->slot->host;
+
+	if (host == NULL || !claim->redirects) {
+		return;
+	}
+	bool was_there = host->n_redirects > 0;
+	host->n_redirects += (size_t)change;
+	if (was_there != (host->n_redirects > 0)) {
+		model->n_redirects += (size_t)change;
+		model_touch_entry(model, MODEL_MAP_REDIRECT, host->key);
+	}
+}
+
 void slot_enter(struct model *model, const struct store *store, struct claim *claim,
 	enum model_map map, const char *key)
 {
@@ -305,6 +320,7 @@ void slot_enter(struct model *model, const struct store *store, struct claim *cl
 	claim->next_in_slot = *link;
 	*link = claim;
 	claim->slot = slot;
+	count_redirect(model, claim, 1);
 	slot_decide(model, store, slot);
 	if (slot->claims != claim) {
 		set_status(model, claim, CLAIM_TAKEN);
@@ -316,6 +332,7 @@ void slot_leave(struct model *model, const struct store *store, struct claim *cl
 	struct slot *slot = claim->slot;
 	struct claim **link = &slot->claims;
 
+	count_redirect(model, claim, -1);
 	while (*link != claim) {
 		assert(*link != NULL);
 		link = &(*link)->next_in_slot;

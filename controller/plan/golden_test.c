@@ -97,6 +97,7 @@ static void read_options(struct golden *golden)
 	char *save;
 
 	options->controller_name = "headgate.dev/ingress-controller";
+	options->has_ssl_redirect = true;
 	golden->option_text = read_text(golden, "options.txt");
 	if (golden->option_text == NULL) {
 		return;
@@ -114,6 +115,12 @@ static void read_options(struct golden *golden)
 			options->controller_name = value;
 		} else if (strcmp(line, "legacy-class-annotation") == 0) {
 			options->has_legacy_class = strcmp(value, "true") == 0;
+		} else if (strcmp(line, "no-ssl-redirect") == 0) {
+			options->has_ssl_redirect = strcmp(value, "true") != 0;
+		} else if (strcmp(line, "default-certificate") == 0) {
+			options->certificate_secret = value;
+			options->certificate_namespace =
+				strsep((char **)&options->certificate_secret, "/");
 		} else if (strcmp(line, "default-backend") == 0) {
 			char *rest = value;
 			options->default_namespace = strsep(&rest, "/");

@@ -131,7 +131,7 @@ static inline const char *simulator_do_entry(struct simulator *simulator, const 
 		return "the host appears before its paths";
 	}
 	if (op->map != MODEL_MAP_HOSTS && op->map != MODEL_MAP_EXTERNAL &&
-		!simulator_can_lead_to(simulator, op->value)) {
+		op->map != MODEL_MAP_REDIRECT && !simulator_can_lead_to(simulator, op->value)) {
 		return "the entry leads to nothing";
 	}
 	applied_set_entry(simulator->applied, op->map, op->key, op->value);

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/table.h"
+#include "kube/secret.h"
 
 /* The EndpointSlices of one Service. Nearly always there is one, so one has its place here. */
 struct slice_group {
@@ -106,7 +107,7 @@ void store_free(struct store *store)
 	}
 	for (int kind = 0; kind < KUBE_KIND_COUNT; kind++) {
 		TABLE_FOREACH (&store->objects[kind], object) {
-			free(object);
+			object_free(object);
 		}
 		table_fini(&store->objects[kind]);
 		for (size_t i = 0; i < store->n_split[kind]; i++) {
@@ -238,7 +239,7 @@ static void drop(struct store *store, struct object *object)
 	}
 	table_remove(&store->objects[object->kind], hash_key(key.namespace, key.name), &key,
 		object_has_key);
-	free(object);
+	object_free(object);
 }
 
 void store_split(struct store *store, enum kube_kind kind, const char *const *namespaces, size_t n)
@@ -279,6 +280,21 @@ static void replace_status(
 	}
 }
 
+/* A Secret that can't be used keeps the content that could. */
+static struct object *with_last_good(struct object *object, const struct object *old)
+{
+	if (object->kind != KUBE_SECRET || old == NULL) {
+		return object;
+	}
+	struct object *kept =
+		secret_keep_last_good((const struct secret *)object, (const struct secret *)old);
+	if (kept != NULL) {
+		object_free(object);
+		return kept;
+	}
+	return object;
+}
+
 bool store_put(struct store *store, struct object *object)
 {
 	struct table *table = &store->objects[object->kind];
@@ -288,12 +304,13 @@ bool store_put(struct store *store, struct object *object)
 	const struct scope *scope = find_scope(store, (enum kube_kind)object->kind, key.namespace);
 
 	if (scope == NULL) {
-		free(object);
+		object_free(object);
 		return false;
 	}
+	object = with_last_good(object, old);
 	if (old != NULL && object_equals(old, object)) {
 		old->mark = scope->mark;
-		free(object);
+		object_free(object);
 		return false;
 	}
 	if (old != NULL && object_differs_in_status(old, object)) {
@@ -314,18 +331,43 @@ bool store_put(struct store *store, struct object *object)
 	return true;
 }
 
+/* A Secret stays, with what it last held, until store_forget(). False = nothing changed. */
+static bool take_away(struct store *store, struct object *object)
+{
+	if (object->kind == KUBE_SECRET && ((struct secret *)object)->state == SECRET_ABSENT) {
+		return false;
+	}
+	if (object->kind == KUBE_SECRET) {
+		struct object *kept = secret_without_object((const struct secret *)object);
+		if (kept != NULL) {
+			store_put(store, kept);
+			return true;
+		}
+	}
+	touch_object(store, object);
+	drop(store, object);
+	return true;
+}
+
 bool store_remove(struct store *store, enum kube_kind kind, const char *namespace, const char *name)
 {
 	struct key key = {namespace, name};
 	struct object *object =
 		table_find(&store->objects[kind], hash_key(namespace, name), &key, object_has_key);
 
-	if (object == NULL) {
-		return false;
+	return object != NULL && take_away(store, object);
+}
+
+void store_forget(struct store *store, enum kube_kind kind, const char *namespace, const char *name)
+{
+	struct key key = {namespace, name};
+	struct object *object =
+		table_find(&store->objects[kind], hash_key(namespace, name), &key, object_has_key);
+
+	if (object != NULL) {
+		touch_object(store, object);
+		drop(store, object);
 	}
-	touch_object(store, object);
-	drop(store, object);
-	return true;
 }
 
 void store_begin_list_in(struct store *store, enum kube_kind kind, const char *namespace)
@@ -344,10 +386,13 @@ static bool is_within(const struct scope *scope, const struct object *object)
 static void set_known(struct store *store, struct scope *scope)
 {
 	bool was_complete = store_is_complete(store);
+	bool had_others = store_lacks_only(store, KUBE_SECRET);
 
 	scope->is_known = true;
 	/* An empty cluster touches nothing, and yet the first pass must run. */
-	if (!was_complete && store_is_complete(store) && store->wake != NULL) {
+	bool is_news = (!was_complete && store_is_complete(store)) ||
+		       (!had_others && store_lacks_only(store, KUBE_SECRET));
+	if (is_news && store->wake != NULL) {
 		store->wake(store->wake_ctx);
 	}
 }
@@ -366,13 +411,13 @@ size_t store_end_list_in(struct store *store, enum kube_kind kind, const char *n
 			gone[n_gone++] = object;
 		}
 	}
+	size_t n_taken = 0;
 	for (size_t i = 0; i < n_gone; i++) {
-		touch_object(store, gone[i]);
-		drop(store, gone[i]);
+		n_taken += take_away(store, gone[i]);
 	}
 	free(gone);
 	set_known(store, scope);
-	return n_gone;
+	return n_taken;
 }
 
 void store_set_known(struct store *store, enum kube_kind kind)
@@ -381,6 +426,16 @@ void store_set_known(struct store *store, enum kube_kind kind)
 		set_known(store, &store->split[kind][i]);
 	}
 	set_known(store, &store->whole[kind]);
+}
+
+bool store_lacks_only(const struct store *store, enum kube_kind kind)
+{
+	for (int other = 0; other < KUBE_KIND_COUNT; other++) {
+		if (store_is_known(store, (enum kube_kind)other) == (other == (int)kind)) {
+			return false;
+		}
+	}
+	return true;
 }
 
 bool store_is_complete(const struct store *store)

@@ -58,6 +58,15 @@ bool store_remove(
 	struct store *store, enum kube_kind kind, const char *namespace, const char *name);
 
 /*
+ * Secrets are special: their last good content must stay in use. One that can't be used takes over
+ * the content of the version before it (kube/secret.h), and one that is removed, by store_remove()
+ * or by a list that does not have it, stays with that content and says that it is gone.
+ * store_forget() ends that, when nobody refers to it.
+ */
+void store_forget(
+	struct store *store, enum kube_kind kind, const char *namespace, const char *name);
+
+/*
  * Only these namespaces (at least one, each once; copied) are asked for objects of this kind, each
  * by a list of its own; the kind is known when all have been listed. An object of another namespace
  * is not taken. To be called before the first object or list of the kind.
@@ -92,6 +101,9 @@ void store_set_known(struct store *store, enum kube_kind kind);
 /* Has every kind been listed completely once? Before that no pass may run. */
 bool store_is_complete(const struct store *store) MUST_USE;
 bool store_is_known(const struct store *store, enum kube_kind kind) MUST_USE;
+
+/* Is this the one kind that has not been listed? (Which Secrets are needed is known then.) */
+bool store_lacks_only(const struct store *store, enum kube_kind kind) MUST_USE;
 
 /* Touched keys since the last call, each once, in a fixed order; the caller frees with
  * store_changes_fini(). */
@@ -135,6 +147,12 @@ static inline const struct ingress_class *store_ingress_class(
  * change. */
 const struct endpoint_slice *const *store_slices(const struct store *store, const char *namespace,
 	const char *service, size_t *ret_n) MUST_USE;
+
+static inline const struct secret *store_secret(
+	const struct store *store, const char *namespace, const char *name)
+{
+	return (const struct secret *)store_find(store, KUBE_SECRET, namespace, name);
+}
 
 /* Steps through one kind: start with *position = 0, ends with NULL; in no particular order. */
 const struct object *store_next(

@@ -12,6 +12,7 @@ const (
 	Service       Kind = "Service"
 	EndpointSlice Kind = "EndpointSlice"
 	ConfigMap     Kind = "ConfigMap"
+	Secret        Kind = "Secret"
 )
 
 // Verb is what a request does; "" stands for both.
@@ -37,6 +38,7 @@ var resources = []resource{
 	{Service, "v1", "/api/v1", "services"},
 	{EndpointSlice, "discovery.k8s.io/v1", "/apis/discovery.k8s.io/v1", "endpointslices"},
 	{ConfigMap, "v1", "/api/v1", "configmaps"},
+	{Secret, "v1", "/api/v1", "secrets"},
 }
 
 // findResource reads PREFIX/RESOURCE or PREFIX/namespaces/NAMESPACE/RESOURCE.

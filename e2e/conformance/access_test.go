@@ -23,6 +23,10 @@ func TestAccess(t *testing.T) {
 	t.Cleanup(func() { r.remove(t, objects) })
 	r.apply(t, objects, nil)
 	r.want(t, r.requests(t, "GET http://access.test/ -> service1"))
+	// A Secret that comes to be needed later is fetched by itself.
+	later := harness.Ingress("default", "later", harness.Class(className), harness.TLS("not-there", "later.test"))
+	r.c.Apply(t, later)
+	t.Cleanup(func() { r.c.Delete(t, later) })
 	granted := harness.GrantedAccess(t)
 	harness.Eventually(t, "granted and used access", func() error {
 		for _, err := range harness.CheckAccess(granted, r.c.UsedAccess(t)) {

@@ -17,7 +17,7 @@ type faultDump struct {
 	backends []string
 }
 
-var faultMaps = []string{"hosts.map", "exact.map", "prefix.map", "defaults.map"}
+var faultMaps = []string{"hosts.map", "exact.map", "prefix.map", "defaults.map", "redirect.map"}
 
 // The columns of `show servers state` that make two servers the same.
 var faultColumns = []string{

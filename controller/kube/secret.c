@@ -1,0 +1,306 @@
+/* See secret.h. Called by decode.c, the reflector, the manifests and the store. */
+#include "kube/secret.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "cert/cert.h"
+
+#define N_TEXTS 8
+
+/* A clock may run a little behind the one of who issued the certificate. */
+#define EARLY_SECONDS 300
+
+/* A Secret in pieces, to be put together again; texts are borrowed, NULL = absent. */
+struct pieces {
+	struct secret fixed; /* numbers; its texts are not looked at */
+	const char *texts[N_TEXTS];
+};
+
+/* The texts of a Secret, in the order in which they lie in its block. */
+static struct obj_text *text_of(struct secret *secret, size_t i)
+{
+	struct obj_text *const texts[N_TEXTS] = {&secret->head.namespace, &secret->head.name,
+		&secret->type, &secret->pem, &secret->names, &secret->fingerprint, &secret->digest,
+		&secret->fault};
+
+	return texts[i];
+}
+
+enum {
+	TEXT_NAMESPACE,
+	TEXT_NAME,
+	TEXT_TYPE,
+	TEXT_PEM,
+	TEXT_NAMES,
+	TEXT_PRINT,
+	TEXT_DIGEST,
+	TEXT_FAULT
+};
+
+static struct pieces take_apart(const struct secret *secret)
+{
+	struct pieces pieces = {.fixed = *secret};
+
+	for (size_t i = 0; i < N_TEXTS; i++) {
+		struct obj_text text = *text_of(&pieces.fixed, i);
+		pieces.texts[i] = obj_has(text) ? obj_str(secret, text) : NULL;
+	}
+	return pieces;
+}
+
+/* Equal pieces give equal bytes. */
+static struct object *put_together(const struct pieces *pieces)
+{
+	size_t size = sizeof(struct secret);
+
+	for (size_t i = 0; i < N_TEXTS; i++) {
+		size += pieces->texts[i] ? strlen(pieces->texts[i]) + 1 : 0;
+	}
+	struct secret *secret = xcalloc(1, size);
+	secret->head.size = (uint32_t)size;
+	secret->head.created_seconds = pieces->fixed.head.created_seconds;
+	secret->head.kind = KUBE_SECRET;
+	secret->not_before = pieces->fixed.not_before;
+	secret->not_after = pieces->fixed.not_after;
+	secret->key = pieces->fixed.key;
+	secret->state = pieces->fixed.state;
+	size_t offset = sizeof(struct secret);
+	for (size_t i = 0; i < N_TEXTS; i++) {
+		if (pieces->texts[i] != NULL) {
+			size_t text_size = strlen(pieces->texts[i]) + 1;
+			memcpy((char *)secret + offset, pieces->texts[i], text_size);
+			text_of(secret, i)->offset = (uint32_t)offset;
+			offset += text_size;
+		}
+	}
+	return &secret->head;
+}
+
+/* ---- reading ---- */
+
+/* One value of the Secret, decoded; owned, wiped when freed. */
+struct value {
+	char *bytes; /* NULL = absent */
+	size_t len;
+};
+
+static void value_fini(struct value *value)
+{
+	if (value->bytes != NULL) {
+		OPENSSL_cleanse(value->bytes, value->len);
+	}
+	free(value->bytes);
+}
+
+static struct json_object *find(struct json_object *json, const char *map, const char *key)
+{
+	struct json_object *values = NULL;
+	struct json_object *value = NULL;
+
+	if (json_object_object_get_ex(json, map, &values) &&
+		json_object_is_type(values, json_type_object) &&
+		json_object_object_get_ex(values, key, &value) &&
+		json_object_is_type(value, json_type_string)) {
+		return value;
+	}
+	return NULL;
+}
+
+static bool decode_base64(const char *text, size_t len, struct value *ret_value)
+{
+	EVP_ENCODE_CTX *ctx = EVP_ENCODE_CTX_new();
+	struct value value = {xmalloc(len / 4 * 3 + 4), 0};
+	int n = 0;
+	int n_last = 0;
+
+	EVP_DecodeInit(ctx);
+	bool is_ok = len <= INT32_MAX &&
+		     EVP_DecodeUpdate(ctx, (unsigned char *)value.bytes, &n,
+			     (const unsigned char *)text, (int)len) >= 0 &&
+		     EVP_DecodeFinal(ctx, (unsigned char *)value.bytes + n, &n_last) >= 0;
+	EVP_ENCODE_CTX_free(ctx); /* wipes */
+	value.len = (size_t)(n + n_last);
+	if (!is_ok) {
+		value_fini(&value);
+		return false;
+	}
+	*ret_value = value;
+	return true;
+}
+
+static bool read_value(
+	struct json_object *json, const char *key, struct value *ret_value, struct err *err)
+{
+	struct json_object *plain = find(json, "stringData", key);
+	struct json_object *encoded = find(json, "data", key);
+
+	if (plain != NULL) {
+		size_t len = (size_t)json_object_get_string_len(plain);
+		*ret_value = (struct value){xmalloc(len + 1), len};
+		memcpy(ret_value->bytes, json_object_get_string(plain), len + 1);
+		return true;
+	}
+	if (encoded == NULL) {
+		return err_set(err, ERR_INPUT, "data has no %s: store the %s there", key,
+			strcmp(key, "tls.crt") == 0 ? "certificate" : "private key");
+	}
+	return decode_base64(json_object_get_string(encoded),
+		       (size_t)json_object_get_string_len(encoded), ret_value) ||
+	       err_set(err, ERR_INPUT, "data[%s] is not base64: let kubectl encode it", key);
+}
+
+/* Keys must not lie about in freed memory. */
+static void wipe(struct json_object *json)
+{
+	static const char *const maps[] = {"data", "stringData"};
+
+	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
+		struct json_object *key = find(json, maps[i], "tls.key");
+		if (key != NULL) {
+			OPENSSL_cleanse((char *)json_object_get_string(key),
+				(size_t)json_object_get_string_len(key));
+		}
+	}
+}
+
+static bool read_cert(struct json_object *json, struct cert *ret_cert, struct err *err)
+{
+	struct value crt = {0};
+	struct value key = {0};
+	bool is_ok = read_value(json, "tls.crt", &crt, err) &&
+		     read_value(json, "tls.key", &key, err) &&
+		     cert_read(crt.bytes, crt.len, key.bytes, key.len, ret_cert, err);
+
+	value_fini(&crt);
+	value_fini(&key);
+	return is_ok;
+}
+
+struct object *secret_read(struct object *head, struct json_object *json)
+{
+	struct pieces pieces = take_apart((const struct secret *)head);
+	const char *type = pieces.texts[TEXT_TYPE];
+	struct cert cert = {0};
+	struct err err = {0};
+	bool is_ok;
+
+	if (type == NULL || strcmp(type, SECRET_TYPE_TLS) != 0) {
+		is_ok = err_set(&err, ERR_INPUT,
+			"it is of type '%.100s': create it anew with type " SECRET_TYPE_TLS,
+			type ? type : "Opaque");
+	} else {
+		is_ok = read_cert(json, &cert, &err);
+	}
+	wipe(json);
+	if (is_ok) {
+		pieces.fixed.key = (uint8_t)cert.key;
+		pieces.fixed.not_before = cert.not_before;
+		pieces.fixed.not_after = cert.not_after;
+		pieces.texts[TEXT_PEM] = cert.pem;
+		pieces.texts[TEXT_NAMES] = cert.names;
+		pieces.texts[TEXT_PRINT] = cert.fingerprint;
+		pieces.texts[TEXT_DIGEST] = cert.digest;
+	} else {
+		pieces.fixed.state = SECRET_INVALID;
+		pieces.texts[TEXT_FAULT] = err.text;
+	}
+	struct object *object = put_together(&pieces);
+	cert_fini(&cert);
+	free(head);
+	return object;
+}
+
+/* ---- time ---- */
+
+static void write_time(char *text, size_t size, int64_t seconds)
+{
+	time_t time = (time_t)seconds;
+	struct tm parts;
+
+	gmtime_r(&time, &parts);
+	strftime(text, size, "%Y-%m-%dT%H:%M:%SZ", &parts);
+}
+
+struct object *secret_judge(const struct secret *secret, int64_t now)
+{
+	struct pieces pieces = take_apart(secret);
+	struct err fault = {0};
+	char when[40];
+
+	if (pieces.texts[TEXT_PEM] == NULL || secret->state == SECRET_INVALID ||
+		secret->state == SECRET_ABSENT) {
+		return NULL;
+	}
+	pieces.fixed.state = SECRET_GOOD;
+	pieces.texts[TEXT_FAULT] = NULL;
+	if (now >= secret->not_after) {
+		write_time(when, sizeof(when), secret->not_after);
+		err_set(&fault, ERR_INPUT, "its certificate expired at %s: renew it", when);
+		pieces.fixed.state = SECRET_EXPIRED;
+	} else if (now < secret->not_before - EARLY_SECONDS) {
+		write_time(when, sizeof(when), secret->not_before);
+		err_set(&fault, ERR_INPUT, "its certificate is not valid before %s: store it then",
+			when);
+		pieces.fixed.state = SECRET_EARLY;
+	}
+	if (fault.text[0] != '\0') {
+		pieces.texts[TEXT_FAULT] = fault.text;
+	}
+	if (pieces.fixed.state == secret->state) {
+		return NULL; /* also when the fault is of a version whose content was not kept */
+	}
+	return put_together(&pieces);
+}
+
+/* ---- last good ---- */
+
+struct object *secret_keep_last_good(const struct secret *newer, const struct secret *older)
+{
+	bool must_keep = false;
+
+	if (!obj_has(older->pem)) {
+		return NULL;
+	}
+	switch ((enum secret_state)newer->state) {
+	case SECRET_GOOD:
+		return NULL;
+	case SECRET_ABSENT:
+	case SECRET_INVALID:
+		must_keep = !obj_has(newer->pem);
+		break;
+	case SECRET_EXPIRED:
+		must_keep = older->not_after > newer->not_after;
+		break;
+	case SECRET_EARLY:
+		must_keep = older->not_before < newer->not_before;
+		break;
+	}
+	if (!must_keep) {
+		return NULL;
+	}
+	struct pieces pieces = take_apart(older);
+	struct pieces news = take_apart(newer);
+	pieces.fixed.state = newer->state;
+	pieces.fixed.head.created_seconds = newer->head.created_seconds;
+	pieces.texts[TEXT_TYPE] = news.texts[TEXT_TYPE];
+	pieces.texts[TEXT_FAULT] = news.texts[TEXT_FAULT];
+	return put_together(&pieces);
+}
+
+struct object *secret_without_object(const struct secret *secret)
+{
+	struct pieces pieces = take_apart(secret);
+
+	if (secret->state == SECRET_ABSENT || !obj_has(secret->pem)) {
+		return NULL;
+	}
+	pieces.fixed.state = SECRET_ABSENT;
+	pieces.texts[TEXT_FAULT] = "it is gone: create it again";
+	return put_together(&pieces);
+}

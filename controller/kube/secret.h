@@ -1,0 +1,46 @@
+/*
+ * Secrets as Headgate keeps them: what `tls.crt` and `tls.key` are worth, not what they say. Pure.
+ *
+ * A Secret that can't be used is an object too: it carries what is wrong with it, in words. Where a
+ * good version was there before, its content stays in use: the last good state of a Secret lives in
+ * the store, so that what is made from the store needs no memory of its own.
+ *
+ * Source: https://kubernetes.io/docs/concepts/configuration/secret/#tls-secrets.
+ */
+#ifndef HG_KUBE_SECRET_H
+#define HG_KUBE_SECRET_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "kube/object.h"
+
+#define SECRET_TYPE_TLS "kubernetes.io/tls"
+
+/*
+ * The whole Secret from its head and its document: `data` in base64 and, as manifests have it,
+ * `stringData`, which goes first. Takes `head` and returns another object. The document's texts are
+ * wiped: it is of no use afterwards.
+ */
+struct object *secret_read(struct object *head, struct json_object *json) MUST_USE;
+
+/*
+ * What the time says of it: NULL = nothing new; else the Secret to put in its place (owned), which
+ * is outside its valid period, or no longer before it. `now` is Unix time.
+ */
+struct object *secret_judge(const struct secret *secret, int64_t now) MUST_USE;
+
+/*
+ * `newer` comes in the place of `older` (neither NULL): NULL = as it is, else the object to put
+ * there instead (owned): the last good content with what is wrong with the newest.
+ */
+struct object *secret_keep_last_good(
+	const struct secret *newer, const struct secret *older) MUST_USE;
+
+/* The Secret was removed: its content with that fault; NULL when there is nothing to keep or that
+ * is known already. */
+struct object *secret_without_object(const struct secret *secret) MUST_USE;
+
+#endif

@@ -1,0 +1,286 @@
+/* See secrets.h. */
+#include "kube/secrets.h"
+
+#include <assert.h>
+#include <json-c/json.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/backoff.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/table.h"
+#include "kube/decode.h"
+#include "kube/secret.h"
+
+#define IDLE_SECONDS   30
+#define RETRY_FIRST_MS 800
+#define RETRY_MAX_MS   30000
+
+/* The API server keeps at most 1.5 MiB of an object; base64 needs no escapes in JSON. */
+#define MAX_ANSWER (4u * 1024 * 1024)
+
+/* A Secret that is needed. */
+struct need {
+	char *namespace; /* owned */
+	char *name;	 /* in the block of the namespace */
+	struct need *next;
+	bool is_queued; /* to be fetched */
+	bool has_news;	/* from the watch, since the request under way began */
+};
+
+struct secrets {
+	struct kube_client *client;
+	struct store *store;
+	struct table needs; /* struct need, by namespace and name */
+	struct need *first; /* to be fetched; the first one is under way when there is a request */
+	struct need **last;
+	struct kube_request *request;
+	struct buf answer;
+	struct event *timer; /* starts the next request */
+	struct backoff backoff;
+	bool is_started;
+};
+
+struct key {
+	const char *namespace;
+	const char *name;
+};
+
+static void on_timer(evutil_socket_t fd, short events, void *ctx);
+
+static uint32_t hash_key(const char *namespace, const char *name)
+{
+	return hash_more(hash_str(namespace), name, strlen(name));
+}
+
+static bool need_has_key(const void *item, const void *key_ptr)
+{
+	const struct need *need = item;
+	const struct key *key = key_ptr;
+
+	return strcmp(need->name, key->name) == 0 && strcmp(need->namespace, key->namespace) == 0;
+}
+
+static struct need *find(const struct secrets *secrets, const char *namespace, const char *name)
+{
+	struct key key = {namespace, name};
+
+	return table_find(&secrets->needs, hash_key(namespace, name), &key, need_has_key);
+}
+
+struct secrets *secrets_new(
+	struct event_base *base, struct kube_client *client, struct store *store)
+{
+	struct secrets *secrets = xcalloc(1, sizeof(*secrets));
+
+	secrets->client = client;
+	secrets->store = store;
+	secrets->last = &secrets->first;
+	buf_init(&secrets->answer, MAX_ANSWER);
+	secrets->timer = evtimer_new(base, on_timer, secrets);
+	assert(secrets->timer != NULL);
+	backoff_init(&secrets->backoff, RETRY_FIRST_MS, RETRY_MAX_MS, BACKOFF_KUBE_RESET_MS);
+	return secrets;
+}
+
+/* Holds keys. A growing buffer leaves copies behind: one that was small enough never grew. */
+static void clear_answer(struct secrets *secrets)
+{
+	if (secrets->answer.data != NULL) {
+		OPENSSL_cleanse(secrets->answer.data, secrets->answer.size);
+	}
+	buf_fini(&secrets->answer);
+	buf_init(&secrets->answer, MAX_ANSWER);
+}
+
+static void free_need(struct need *need)
+{
+	free(need->namespace);
+	free(need);
+}
+
+void secrets_free(struct secrets *secrets)
+{
+	struct need *need;
+
+	if (secrets == NULL) {
+		return;
+	}
+	if (secrets->request != NULL) {
+		kube_request_cancel(secrets->request);
+	}
+	clear_answer(secrets);
+	TABLE_FOREACH (&secrets->needs, need) {
+		free_need(need);
+	}
+	table_fini(&secrets->needs);
+	event_free(secrets->timer);
+	free(secrets);
+}
+
+/* ---- fetching ---- */
+
+static void unqueue(struct secrets *secrets, struct need *need)
+{
+	struct need **link = &secrets->first;
+
+	if (!need->is_queued) {
+		return;
+	}
+	if (secrets->first == need && secrets->request != NULL) {
+		kube_request_cancel(secrets->request);
+		secrets->request = NULL;
+		clear_answer(secrets);
+	}
+	while (*link != need) {
+		link = &(*link)->next;
+	}
+	*link = need->next;
+	if (secrets->last == &need->next) {
+		secrets->last = link;
+	}
+	need->is_queued = false;
+	need->next = NULL;
+}
+
+static void fetch_soon(struct secrets *secrets, uint32_t wait_ms)
+{
+	struct timeval wait = {wait_ms / 1000, (wait_ms % 1000) * 1000};
+
+	if (secrets->first != NULL && secrets->request == NULL &&
+		!evtimer_pending(secrets->timer, NULL)) {
+		evtimer_add(secrets->timer, &wait);
+	}
+}
+
+static void put_answer(struct secrets *secrets, const struct need *need)
+{
+	struct json_object *json = json_tokener_parse(buf_str(&secrets->answer));
+	struct err err = {0};
+	struct object *object = json ? object_decode(KUBE_SECRET, json, NULL, &err) : NULL;
+
+	json_object_put(json);
+	if (object == NULL || strcmp(object_name(object), need->name) != 0 ||
+		strcmp(object_namespace(object), need->namespace) != 0) {
+		log_line(LOG_WARN, "Secret can't be read", "namespace", need->namespace, "name",
+			need->name, "error", err.text, NULL);
+		object_free(object);
+		return;
+	}
+	struct object *judged = secret_judge((const struct secret *)object, time(NULL));
+	if (judged != NULL) {
+		object_free(object);
+		object = judged;
+	}
+	store_put(secrets->store, object);
+}
+
+static bool on_data(void *ctx, const char *data, size_t len)
+{
+	struct secrets *secrets = ctx;
+
+	buf_append(&secrets->answer, data, len);
+	return buf_is_ok(&secrets->answer);
+}
+
+static void on_done(void *ctx, const struct kube_result *result)
+{
+	struct secrets *secrets = ctx;
+	struct need *need = secrets->first;
+	bool is_answer = result->status == 200 || result->status == 404;
+	uint32_t wait_ms = 0;
+
+	secrets->request = NULL;
+	if (!need->has_news && result->status == 200) {
+		put_answer(secrets, need);
+	}
+	if (is_answer || need->has_news || !buf_is_ok(&secrets->answer)) {
+		backoff_reset(&secrets->backoff);
+		unqueue(secrets, need);
+	} else {
+		wait_ms = backoff_fail(&secrets->backoff, clock_now_ms());
+		log_line(LOG_WARN, "can't fetch a Secret", "namespace", need->namespace, "name",
+			need->name, "status", log_num(result->status), "error",
+			result->error
+				? result->error
+				: (result->status == 403 ? "add the verb get for secrets to the "
+							   "controller's ClusterRole"
+							 : ""),
+			"retry_ms", log_num(wait_ms), NULL);
+	}
+	clear_answer(secrets);
+	fetch_soon(secrets, wait_ms);
+}
+
+static void on_timer(evutil_socket_t fd, short events, void *ctx)
+{
+	struct secrets *secrets = ctx;
+	struct need *need = secrets->first;
+
+	(void)fd;
+	(void)events;
+	if (need == NULL || secrets->request != NULL) {
+		return;
+	}
+	/* Names come from Ingresses: what could not be a part of a path has not come this far. */
+	CLEANUP(free_ptr)
+	char *path = xasprintf("/api/v1/namespaces/%s/secrets/%s", need->namespace, need->name);
+	need->has_news = false;
+	secrets->request = kube_client_get(secrets->client, &(struct kube_get){
+								    .path_and_query = path,
+								    .idle_seconds = IDLE_SECONDS,
+								    .on_data = on_data,
+								    .on_done = on_done,
+								    .ctx = secrets,
+							    });
+}
+
+/* ---- needs ---- */
+
+void secrets_need(struct secrets *secrets, const char *namespace, const char *name, bool is_needed)
+{
+	struct need *need = find(secrets, namespace, name);
+	struct key key = {namespace, name};
+
+	if (!is_needed && need != NULL) {
+		unqueue(secrets, need);
+		table_remove(&secrets->needs, hash_key(namespace, name), &key, need_has_key);
+		free_need(need);
+		fetch_soon(secrets, 0);
+		return;
+	}
+	if (!is_needed || need != NULL) {
+		return;
+	}
+	need = xcalloc(1, sizeof(*need));
+	need->namespace = xstrpair(namespace, name, &need->name);
+	table_insert(&secrets->needs, hash_key(namespace, name), need);
+	if (secrets->is_started) {
+		need->is_queued = true;
+		*secrets->last = need;
+		secrets->last = &need->next;
+		fetch_soon(secrets, 0);
+	}
+}
+
+void secrets_start(struct secrets *secrets)
+{
+	secrets->is_started = true;
+}
+
+bool secrets_wants(void *ctx, const char *namespace, const char *name)
+{
+	struct secrets *secrets = ctx;
+	struct need *need = find(secrets, namespace, name);
+
+	if (need != NULL) {
+		need->has_news = true;
+	}
+	return need != NULL;
+}

@@ -1,0 +1,449 @@
+/* See tls.h: who wins a name, and which Secrets that needs. Certificates are certificate.c's. */
+#include "model/tls.h"
+
+#include <assert.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "model/model_priv.h"
+#include "store/store.h"
+
+/* Where names get longer than a file's name may be, a hash stands for their end. */
+#define PREFIX_MAX_LEN	  (MODEL_CERTIFICATE_MAX_NAME - 17)
+#define PREFIX_HASHED_LEN 150
+
+static bool sni_has_host(const void *item, const void *host)
+{
+	return strcmp(((const struct sni *)item)->host, host) == 0;
+}
+
+static bool secret_has_key(const void *item, const void *key_ptr)
+{
+	const struct secret_node *node = item;
+	const struct ingress_key *key = key_ptr;
+
+	return strcmp(node->name, key->name) == 0 && strcmp(node->namespace, key->namespace) == 0;
+}
+
+static struct secret_node *find_secret(
+	const struct model *model, const char *namespace, const char *name)
+{
+	struct ingress_key key = {(char *)namespace, (char *)name};
+
+	return table_find(&model->secrets, model_hash_pair(namespace, name), &key, secret_has_key);
+}
+
+static void mark(struct model *model, struct secret_node *node)
+{
+	if (node != NULL && !node->is_dirty) {
+		node->is_dirty = true;
+		node->next_dirty = model->dirty_secrets;
+		model->dirty_secrets = node;
+	}
+}
+
+/* ---- names ---- */
+
+static int compare_numbers(int64_t a, int64_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+/* As routes have it: the older object, then namespace and name, then the order inside. */
+static int compare_claims(const struct tls_claim *a, const struct tls_claim *b)
+{
+	const struct ingress_node *left = a->ingress;
+	const struct ingress_node *right = b->ingress;
+	int order = compare_numbers(left->created_seconds, right->created_seconds);
+
+	if (order == 0) {
+		order = strcmp(left->namespace, right->namespace);
+	}
+	if (order == 0) {
+		order = strcmp(left->name, right->name);
+	}
+	if (order == 0) {
+		order = compare_numbers(a->tls, b->tls);
+	}
+	return order != 0 ? order : compare_numbers(a->host, b->host);
+}
+
+static const struct tls_claim *first_of_key(const struct sni *sni, enum cert_key key)
+{
+	const struct tls_claim *claim = sni->claims;
+
+	while (claim != NULL && (claim->secret->pem == NULL || claim->secret->key != key)) {
+		claim = claim->next_in_sni;
+	}
+	return claim;
+}
+
+/* An Ingress that is read again has new claims, under the same name. */
+static bool is_same_winner(const struct tls_claim *a, const struct tls_claim *b)
+{
+	return a == b || (a != NULL && b != NULL && a->secret == b->secret &&
+				 a->ingress->name == b->ingress->name);
+}
+
+/* Who wins may have changed; so may what those behind are told. */
+static void decide(struct model *model, struct sni *sni)
+{
+	bool has_changed = false;
+
+	for (int key = 0; key < CERT_KEY_COUNT; key++) {
+		const struct tls_claim *first = first_of_key(sni, (enum cert_key)key);
+		const struct tls_claim *before = sni->winners[key];
+		sni->winners[key] = first;
+		has_changed = has_changed || !is_same_winner(before, first);
+		if ((before ? before->secret : NULL) != (first ? first->secret : NULL)) {
+			mark(model, before ? before->secret : NULL);
+			mark(model, first ? first->secret : NULL);
+		}
+	}
+	for (struct tls_claim *c = has_changed ? sni->claims : NULL; c != NULL;
+		c = c->next_in_sni) {
+		model_touch_ingress(model, c->ingress->namespace, c->ingress->name);
+	}
+}
+
+static struct sni *find_or_add_sni(struct model *model, const char *host)
+{
+	uint32_t hash = hash_str(host);
+	struct sni *sni = table_find(&model->snis, hash, host, sni_has_host);
+
+	if (sni == NULL) {
+		size_t size = strlen(host) + 1;
+		sni = xcalloc(1, sizeof(*sni) + size);
+		memcpy(sni->host, host, size);
+		table_insert(&model->snis, hash, sni);
+	}
+	return sni;
+}
+
+/* ---- Secrets ---- */
+
+static char *make_prefix(const char *namespace, const char *name)
+{
+	char *plain = xasprintf("%s_%s", namespace, name);
+
+	if (strlen(plain) <= PREFIX_MAX_LEN) {
+		return plain;
+	}
+	char digest[CERT_DIGEST_SIZE];
+	certificate_digest(digest, &(const char *){plain}, 1);
+	/* Neither namespaces nor Secrets have a '_' in their names: nothing else is called so. */
+	char *hashed = xasprintf("%.*s_%.32s", PREFIX_HASHED_LEN, plain, digest);
+	free(plain);
+	return hashed;
+}
+
+static void set_text(char **place, const char *text)
+{
+	char *copy = text != NULL && *text != '\0' ? xstrdup(text) : NULL;
+
+	free(*place);
+	*place = copy;
+}
+
+static void set_pem(struct secret_node *node, const char *pem)
+{
+	if (node->pem != NULL) {
+		OPENSSL_cleanse(node->pem, strlen(node->pem));
+	}
+	set_text(&node->pem, pem);
+}
+
+/* The node's copy follows the store. Content that stays the same stays where it is. */
+static void load(struct secret_node *node, const struct secret *secret)
+{
+	const char *digest = secret ? obj_str(secret, secret->digest) : "";
+
+	node->is_known = secret != NULL;
+	node->state = secret ? secret->state : SECRET_ABSENT;
+	set_text(&node->fault, secret ? obj_str(secret, secret->fault) : NULL);
+	if (strcmp(digest, node->digest ? node->digest : "") == 0) {
+		return;
+	}
+	set_text(&node->digest, digest);
+	set_pem(node, secret ? obj_str(secret, secret->pem) : NULL);
+	set_text(&node->fingerprint, secret ? obj_str(secret, secret->fingerprint) : NULL);
+	set_text(&node->names, secret ? obj_str(secret, secret->names) : NULL);
+	node->key = secret ? (enum cert_key)secret->key : CERT_KEY_RSA;
+}
+
+static struct secret_node *take_secret(
+	struct model *model, const struct store *store, const char *namespace, const char *name)
+{
+	struct secret_node *node = find_secret(model, namespace, name);
+
+	if (node == NULL) {
+		node = xcalloc(1, sizeof(*node));
+		node->namespace = xstrpair(namespace, name, &node->name);
+		node->prefix = make_prefix(namespace, name);
+		load(node, store_secret(store, namespace, name));
+		table_insert(&model->secrets, model_hash_pair(namespace, name), node);
+	}
+	node->n_references++;
+	mark(model, node);
+	return node;
+}
+
+static void free_secret(struct secret_node *node)
+{
+	set_pem(node, NULL);
+	free(node->fingerprint);
+	free(node->digest);
+	free(node->names);
+	free(node->fault);
+	free(node->certificates);
+	free(node->prefix);
+	free(node->namespace);
+	free(node);
+}
+
+void tls_enter(struct model *model, const struct store *store, struct tls_claim *claim,
+	const char *secret, const char *host)
+{
+	claim->secret = take_secret(model, store, claim->ingress->namespace, secret);
+	claim->next_of_secret = claim->secret->claims;
+	if (claim->next_of_secret != NULL) {
+		claim->next_of_secret->prev_of_secret = claim;
+	}
+	claim->secret->claims = claim;
+	claim->sni = find_or_add_sni(model, host);
+	struct tls_claim **link = &claim->sni->claims;
+	while (*link != NULL && compare_claims(*link, claim) < 0) {
+		link = &(*link)->next_in_sni;
+	}
+	claim->next_in_sni = *link;
+	*link = claim;
+	decide(model, claim->sni);
+}
+
+void tls_leave(struct model *model, struct tls_claim *claim)
+{
+	struct secret_node *secret = claim->secret;
+	struct sni *sni = claim->sni;
+	struct tls_claim **link = &sni->claims;
+
+	while (*link != claim) {
+		assert(*link != NULL);
+		link = &(*link)->next_in_sni;
+	}
+	*link = claim->next_in_sni;
+	if (claim->prev_of_secret != NULL) {
+		claim->prev_of_secret->next_of_secret = claim->next_of_secret;
+	} else {
+		secret->claims = claim->next_of_secret;
+	}
+	if (claim->next_of_secret != NULL) {
+		claim->next_of_secret->prev_of_secret = claim->prev_of_secret;
+	}
+	decide(model, sni);
+	if (sni->claims == NULL) {
+		table_remove(&model->snis, hash_str(sni->host), sni->host, sni_has_host);
+		free(sni);
+	}
+	secret->n_references--;
+	mark(model, secret);
+}
+
+void tls_add_default(struct model *model, const struct store *store)
+{
+	const struct model_options *options = &model->options;
+
+	if (options->certificate_secret != NULL && model->default_secret == NULL) {
+		model->default_secret = take_secret(
+			model, store, options->certificate_namespace, options->certificate_secret);
+		model->default_secret->is_default = true;
+	}
+}
+
+void tls_update_secret(
+	struct model *model, const struct store *store, const char *namespace, const char *name)
+{
+	struct secret_node *node = find_secret(model, namespace, name);
+
+	if (node == NULL) {
+		return;
+	}
+	load(node, store_secret(store, namespace, name));
+	mark(model, node);
+	for (struct tls_claim *claim = node->claims; claim != NULL; claim = claim->next_of_secret) {
+		decide(model, claim->sni);
+		model_touch_ingress(model, claim->ingress->namespace, claim->ingress->name);
+	}
+}
+
+/* ---- needs ---- */
+
+static void add_need(struct model *model, const struct secret_node *node, bool is_needed)
+{
+	model->needs = xreallocarray(model->needs, model->n_needs + 1, sizeof(*model->needs));
+	struct secret_need *need = &model->needs[model->n_needs++];
+	need->is_needed = is_needed;
+	need->key.namespace = xstrpair(node->namespace, node->name, &need->key.name);
+}
+
+void tls_flush(struct model *model)
+{
+	struct secret_node *node = model->dirty_secrets;
+
+	model->dirty_secrets = NULL;
+	while (node != NULL) {
+		struct secret_node *next = node->next_dirty;
+		node->is_dirty = false;
+		certificates_follow(model, node);
+		if (node->n_references > 0 && !node->is_told) {
+			node->is_told = true;
+			add_need(model, node, true);
+		} else if (node->n_references == 0) {
+			struct ingress_key key = {node->namespace, node->name};
+			if (node->is_told) {
+				add_need(model, node, false);
+			}
+			table_remove(&model->secrets, model_hash_pair(key.namespace, key.name),
+				&key, secret_has_key);
+			free_secret(node);
+		}
+		node = next;
+	}
+}
+
+bool model_needs_secret(const struct model *model, const char *namespace, const char *name)
+{
+	return find_secret(model, namespace, name) != NULL;
+}
+
+void model_report_needs(struct model *model, model_need_fn report, void *ctx)
+{
+	struct secret_need *needs = model->needs;
+	size_t n = model->n_needs;
+
+	model->needs = NULL;
+	model->n_needs = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (report != NULL) {
+			report(ctx, needs[i].key.namespace, needs[i].key.name, needs[i].is_needed);
+		}
+		free(needs[i].key.namespace);
+	}
+	free(needs);
+}
+
+bool model_keeps_certificate(const struct model *model, const char *name)
+{
+	const char *end = strrchr(name, '_');
+	const struct secret_node *node;
+
+	/* Asked once for each certificate that HAProxy has and nobody wants. */
+	TABLE_FOREACH (&model->secrets, node) {
+		if (node->pem == NULL && end != NULL &&
+			strlen(node->prefix) == (size_t)(end - name) &&
+			strncmp(node->prefix, name, (size_t)(end - name)) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void tls_free(struct model *model)
+{
+	struct secret_node *node;
+	struct sni *sni;
+
+	TABLE_FOREACH (&model->snis, sni) {
+		free(sni);
+	}
+	table_fini(&model->snis);
+	TABLE_FOREACH (&model->secrets, node) {
+		free_secret(node);
+	}
+	table_fini(&model->secrets);
+	model_report_needs(model, NULL, NULL);
+}
+
+/* ---- diagnostics ---- */
+
+static char *secret_text(const struct secret_node *secret)
+{
+	const char *meanwhile = secret->pem ? "its last good certificate stays"
+					    : "clients get another certificate for the name, or "
+					      "the default one";
+
+	if (secret->fault == NULL) {
+		return xasprintf("there is no Secret %s/%s of type kubernetes.io/tls: create it; "
+				 "meanwhile %s",
+			secret->namespace, secret->name, meanwhile);
+	}
+	return xasprintf("Secret %s/%s: %s; meanwhile %s", secret->namespace, secret->name,
+		secret->fault, meanwhile);
+}
+
+static bool secret_diag(const struct tls_claim *claim, struct diag *ret_diag)
+{
+	static const enum diag_reason reasons[] = {
+		[SECRET_ABSENT] = DIAG_SECRET_MISSING,
+		[SECRET_INVALID] = DIAG_CERTIFICATE_INVALID,
+		[SECRET_EXPIRED] = DIAG_CERTIFICATE_EXPIRED,
+		[SECRET_EARLY] = DIAG_CERTIFICATE_EXPIRED,
+	};
+	const struct secret_node *secret = claim->secret;
+
+	if (secret->is_known && secret->state == SECRET_GOOD) {
+		return false;
+	}
+	*ret_diag = (struct diag){reasons[secret->state],
+		xasprintf("spec.tls[%u].secretName", claim->tls), secret_text(secret)};
+	return true;
+}
+
+static char *host_field(const struct tls_claim *claim)
+{
+	return claim->is_by_rule ? xasprintf("spec.rules[%u].host", claim->host)
+				 : xasprintf("spec.tls[%u].hosts[%u]", claim->tls, claim->host);
+}
+
+static bool host_diag(const struct tls_claim *claim, struct diag *ret_diag)
+{
+	const struct secret_node *secret = claim->secret;
+
+	if (secret->pem == NULL) {
+		return false;
+	}
+	const struct tls_claim *first = first_of_key(claim->sni, secret->key);
+	if (first->secret != secret) {
+		*ret_diag = (struct diag){DIAG_CERTIFICATE_TAKEN, host_field(claim),
+			xasprintf("the certificate for %s comes from Ingress %s/%s (Secret %s), "
+				  "which goes first as the older object or by its name: use "
+				  "another host, or remove it there",
+				claim->sni->host, first->ingress->namespace, first->ingress->name,
+				first->secret->name)};
+		return true;
+	}
+	if (!cert_names_have(secret->names ? secret->names : "", claim->sni->host)) {
+		*ret_diag = (struct diag){DIAG_CERTIFICATE_MISMATCH, host_field(claim),
+			xasprintf("the certificate in Secret %s/%s is not for %s, clients will "
+				  "refuse it: issue one that has this name",
+				secret->namespace, secret->name, claim->sni->host)};
+		return true;
+	}
+	return false;
+}
+
+size_t tls_collect_diags(const struct ingress_node *node, struct diag *ret_diags)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < node->n_tls_claims; i++) {
+		const struct tls_claim *claim = &node->tls_claims[i];
+		/* A Secret's fault is one, however many hosts it is for. */
+		bool is_first = i == 0 || claim[-1].tls != claim->tls;
+		n += is_first && secret_diag(claim, &ret_diags[n]);
+		n += host_diag(claim, &ret_diags[n]);
+	}
+	return n;
+}

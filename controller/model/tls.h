@@ -1,0 +1,116 @@
+/*
+ * TLS of Ingresses: who is served which certificate. Private to the model.
+ *
+ *   ingress node ──owns──> tls claim ──stands in──> SNI name: the first claim in line whose Secret
+ *                            │                       has a certificate of a key type wins that type
+ *                            └──of──> secret node ──has──> certificates: its content, for the
+ *                                                          names that it won
+ *
+ * A change of an Ingress goes along its tls claims to their names; a change of a Secret goes to the
+ * claims that name it. Both mark Secrets, whose certificates are made anew at the end of the
+ * update.
+ */
+#ifndef HG_MODEL_TLS_H
+#define HG_MODEL_TLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/table.h"
+#include "cert/cert.h"
+#include "model/diag.h"
+#include "model/model.h"
+
+struct ingress;
+struct ingress_node;
+struct store;
+
+/* One name of spec.tls asks for the certificate of one Secret. */
+struct tls_claim {
+	struct sni *sni;
+	struct tls_claim *next_in_sni;
+	struct ingress_node *ingress; /* owner */
+	struct secret_node *secret;
+	struct tls_claim *prev_of_secret;
+	struct tls_claim *next_of_secret;
+	uint32_t tls;  /* index in spec.tls */
+	uint32_t host; /* index in its hosts, or in spec.rules where it has none */
+	bool is_by_rule;
+};
+
+/* A name that clients ask for. It exists while somebody claims it. */
+struct sni {
+	struct tls_claim *claims;			 /* in order of precedence */
+	const struct tls_claim *winners[CERT_KEY_COUNT]; /* when it was last decided */
+	char host[];
+};
+
+/* A Secret that somebody refers to, whether it exists or not. */
+struct secret_node {
+	char *namespace; /* owned */
+	char *name;	 /* in the block of the namespace */
+	char *prefix;	 /* of its certificates' names; owned */
+	struct tls_claim *claims;
+	uint32_t n_references; /* claims, and --default-certificate */
+	bool is_default;       /* --default-certificate */
+	bool is_told;	       /* that it is needed */
+	bool is_dirty;
+	struct secret_node *next_dirty;
+	bool is_known; /* the store has it */
+	uint8_t state; /* enum secret_state */
+	enum cert_key key;
+	/* Copies of what the store has, NULL = absent: */
+	char *pem; /* wiped when freed */
+	char *fingerprint;
+	char *digest;
+	char *names;
+	char *fault;
+	struct certificate_node **certificates;
+	size_t n_certificates;
+};
+
+/* One block: the texts and the list of hosts lie behind the struct; `pem` and `fingerprint` are the
+ * Secret's. */
+struct certificate_node {
+	struct model_certificate public;
+	char *digest; /* of the default, to see a change; owned; else NULL */
+};
+
+/* The virtual hosts that spec.tls of one Ingress lists; for the time of reading it. */
+struct tls_hosts {
+	struct table hosts; /* const char *, of the object */
+	bool has_all;	    /* one entry names none: the hosts of the rules */
+};
+
+void tls_hosts_init(struct tls_hosts *hosts, const struct ingress *ingress);
+void tls_hosts_fini(struct tls_hosts *hosts);
+
+/* Is this virtual host listed, itself or by a wildcard of one label? */
+bool tls_hosts_have(const struct tls_hosts *hosts, const char *host) MUST_USE;
+
+/* Reads spec.tls: enters the node's tls claims and adds faults. */
+void tls_read(struct model *model, const struct store *store, const struct ingress *ingress,
+	struct ingress_node *node);
+
+/* Fills `claim`'s links; its owner's members are filled in. */
+void tls_enter(struct model *model, const struct store *store, struct tls_claim *claim,
+	const char *secret, const char *host);
+void tls_leave(struct model *model, struct tls_claim *claim);
+
+/* --default-certificate; once. */
+void tls_add_default(struct model *model, const struct store *store);
+
+/* The store has something new of this Secret. */
+void tls_update_secret(
+	struct model *model, const struct store *store, const char *namespace, const char *name);
+
+/* Certificates follow what the calls above changed: the last step of an update. */
+void tls_flush(struct model *model);
+
+/* Takes whatever is wrong with the tls claims of an Ingress, in spec order, at most one for each
+ * claim and one for each Secret; returns how many. Room for twice as many as claims. */
+size_t tls_collect_diags(const struct ingress_node *node, struct diag *ret_diags);
+
+void tls_free(struct model *model);
+
+#endif

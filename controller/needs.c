@@ -1,0 +1,43 @@
+/* See needs.h. */
+#include "needs.h"
+
+struct follower {
+	const struct needs *needs;
+	struct model *model;
+	struct store *store;
+};
+
+static void forget_unneeded(
+	const struct follower *follower, const char *namespace, const char *name)
+{
+	const struct secret *secret = store_secret(follower->store, namespace, name);
+
+	if (secret != NULL && !model_needs_secret(follower->model, namespace, name) &&
+		(follower->needs->on_need != NULL || secret->state == SECRET_ABSENT)) {
+		store_forget(follower->store, KUBE_SECRET, namespace, name);
+	}
+}
+
+static void on_need(void *ctx, const char *namespace, const char *name, bool is_needed)
+{
+	const struct follower *follower = ctx;
+
+	if (follower->needs->on_need != NULL) {
+		follower->needs->on_need(follower->needs->ctx, namespace, name, is_needed);
+	}
+	forget_unneeded(follower, namespace, name);
+}
+
+void needs_follow(const struct needs *needs, struct model *model, struct store *store,
+	const struct store_changes *changes)
+{
+	struct follower follower = {needs, model, store};
+
+	model_report_needs(model, on_need, &follower);
+	for (size_t i = 0; i < changes->n; i++) {
+		if (changes->items[i].kind == KUBE_SECRET) {
+			forget_unneeded(
+				&follower, changes->items[i].namespace, changes->items[i].name);
+		}
+	}
+}

@@ -24,7 +24,7 @@ func TestAccess(t *testing.T) {
 	r.apply(t, objects, nil)
 	r.want(t, r.requests(t, "GET http://access.test/ -> service1"))
 	// A Secret that comes to be needed later is fetched by itself.
-	later := harness.Ingress("default", "later", harness.Class(className), harness.TLS("not-there", "later.test"))
+	later := harness.Ingress("default", "later", harness.Class(className), harness.Rule("later.test", "/", "later:80"), harness.TLS("not-there", "later.test"))
 	r.c.Apply(t, later)
 	t.Cleanup(func() { r.c.Delete(t, later) })
 	granted := harness.GrantedAccess(t)

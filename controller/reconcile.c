@@ -18,6 +18,7 @@
 #include "needs.h"
 #include "plan/plan.h"
 #include "saver.h"
+#include "self_check.h"
 
 /* A new Service below HAProxy 3.4 waits until others have had time to come along, but never longer
  * than a second. */
@@ -364,27 +365,6 @@ static void on_reloaded(struct reconcile *reconcile)
 
 /* ---- passes ---- */
 
-static void self_check(struct reconcile *reconcile)
-{
-	struct model *fresh = model_new(&reconcile->model_options);
-	struct store_changes all = store_all_keys(reconcile->store);
-	struct buf is = BUF_INIT(0);
-	struct buf should = BUF_INIT(0);
-
-	model_update(fresh, reconcile->store, &all);
-	model_dump(reconcile->model, &is);
-	model_dump(fresh, &should);
-	if (strcmp(buf_str(&is), buf_str(&should)) != 0) {
-		metrics_add(METRIC_SELF_CHECK_ERRORS, NULL, 1);
-		log_line(LOG_ERROR,
-			"the model differs from one built from nothing: please report this", NULL);
-	}
-	store_changes_fini(&all);
-	model_free(fresh);
-	buf_fini(&is);
-	buf_fini(&should);
-}
-
 static bool has_settings(const struct store_changes *changes)
 {
 	for (size_t i = 0; i < changes->n; i++) {
@@ -414,8 +394,11 @@ static void take_changes(struct reconcile *reconcile)
 	if (!is_complete) {
 		return;
 	}
-	if (reconcile->is_self_check && !store_is_held(reconcile->store)) {
-		self_check(reconcile);
+	if (reconcile->is_self_check && !store_is_held(reconcile->store) &&
+		!self_check(reconcile->model, &reconcile->model_options, reconcile->store)) {
+		metrics_add(METRIC_SELF_CHECK_ERRORS, NULL, 1);
+		log_line(LOG_ERROR,
+			"the model differs from one built from nothing: please report this", NULL);
 	}
 	struct model_delta delta = model_take_delta(reconcile->model);
 	pending_take(&reconcile->pending, &delta);

@@ -28,6 +28,12 @@ static void on_need(void *ctx, const char *namespace, const char *name, bool is_
 	forget_unneeded(follower, namespace, name);
 }
 
+void needs_are_known(struct needs *needs)
+{
+	needs->on_known(needs->ctx);
+	needs->on_known = NULL;
+}
+
 void needs_follow(const struct needs *needs, struct model *model, struct store *store,
 	const struct store_changes *changes)
 {

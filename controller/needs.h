@@ -13,8 +13,13 @@
 
 struct needs {
 	model_need_fn on_need; /* NULL = all Secrets are there */
+	/* What is needed is known, as far as it can be before they are listed; NULL = told. */
+	void (*on_known)(void *ctx);
 	void *ctx;
 };
+
+/* Tells on_known, once. */
+void needs_are_known(struct needs *needs);
 
 void needs_follow(const struct needs *needs, struct model *model, struct store *store,
 	const struct store_changes *changes);

@@ -55,7 +55,6 @@ struct reconcile {
 	bool is_self_check;
 	reconcile_settings_fn on_settings;
 	struct needs needs;
-	reconcile_settings_fn on_needs_known; /* NULL = said, or nobody asks */
 	void *settings_ctx;
 	struct listener listener;
 
@@ -544,11 +543,10 @@ static void on_pass_event(evutil_socket_t fd, short what, void *ctx)
 	(void)what;
 	if (reconcile->phase == PHASE_IDLE && store_is_complete(reconcile->store)) {
 		start_pass(reconcile);
-	} else if (reconcile->on_needs_known != NULL &&
+	} else if (reconcile->needs.on_known != NULL &&
 		   store_lacks_only(reconcile->store, KUBE_SECRET)) {
 		take_changes(reconcile);
-		reconcile->on_needs_known(reconcile->needs.ctx);
-		reconcile->on_needs_known = NULL;
+		needs_are_known(&reconcile->needs);
 	}
 }
 
@@ -567,8 +565,7 @@ struct reconcile *reconcile_new(const struct reconcile_options *options)
 	reconcile->runtime_socket = options->runtime_socket;
 	reconcile->is_self_check = options->is_self_check;
 	reconcile->on_settings = options->on_settings;
-	reconcile->needs = (struct needs){options->on_need, options->needs_ctx};
-	reconcile->on_needs_known = options->on_needs_known;
+	reconcile->needs = options->needs;
 	reconcile->settings_ctx = options->settings_ctx;
 	reconcile->listener = options->listener;
 	reconcile->pending.is_everything = true;

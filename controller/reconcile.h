@@ -22,6 +22,7 @@
 #include "haproxy/process.h"
 #include "haproxy/state.h"
 #include "listener.h"
+#include "needs.h"
 #include "model/model.h"
 #include "store/store.h"
 
@@ -40,11 +41,7 @@ struct reconcile_options {
 	reconcile_settings_fn on_settings; /* may be NULL */
 	void *settings_ctx;
 	struct listener listener; /* zeroed = none */
-	/* Secrets by need: who is to bring them; NULL when all are there (manifests). And: which
-	 * are needed is known as far as it can be, list them now; once. */
-	model_need_fn on_need;
-	reconcile_settings_fn on_needs_known;
-	void *needs_ctx;
+	struct needs needs;	  /* zeroed: all Secrets are there (manifests) */
 };
 
 struct reconcile *reconcile_new(const struct reconcile_options *options) MUST_USE;

@@ -324,6 +324,10 @@ static void make_reconcile(struct run *run)
 	run->store = store_new();
 	run->class_settings =
 		class_settings_new(&run->model_options, run->store, options->config_map_name);
+	struct needs needs = {on_need, on_needs_known, run};
+	if (has_manifests(options)) {
+		needs = (struct needs){0};
+	}
 	run->reconcile = reconcile_new(&(struct reconcile_options){
 		.base = run->base,
 		.store = run->store,
@@ -334,9 +338,7 @@ static void make_reconcile(struct run *run)
 		.on_settings = on_settings,
 		.settings_ctx = run,
 		.listener = {on_changes, on_let_go, on_diags, run},
-		.on_need = has_manifests(options) ? NULL : on_need,
-		.on_needs_known = has_manifests(options) ? NULL : on_needs_known,
-		.needs_ctx = run,
+		.needs = needs,
 	});
 }
 

@@ -121,6 +121,8 @@ static void read_options(struct golden *golden)
 			options->certificate_secret = value;
 			options->certificate_namespace =
 				strsep((char **)&options->certificate_secret, "/");
+		} else if (strcmp(line, "parameters-namespace") == 0) {
+			options->parameters_namespace = value;
 		} else if (strcmp(line, "default-backend") == 0) {
 			char *rest = value;
 			options->default_namespace = strsep(&rest, "/");

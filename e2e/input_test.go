@@ -74,7 +74,7 @@ func TestInput(t *testing.T) {
 		{"kubeconfig is something else", []string{haproxy, "--kubeconfig=" + scalar}, statusInput, []string{scalar, "not a kubeconfig", "--kubeconfig"}},
 		{"neither kubeconfig nor pod", []string{haproxy}, statusInput, []string{"--kubeconfig"}},
 		{"missing manifests", []string{haproxy, "--manifests=" + dir + "/absent"}, statusInput, []string{dir + "/absent", "No such file", "--manifests"}},
-		{"missing manifests, HAProxy of others", []string{"--manifests=" + dir + "/absent"}, statusInput, []string{dir + "/absent", "No such file", "--manifests"}},
+		{"missing manifests beside HAProxy of others", []string{"--manifests=" + dir + "/absent"}, statusInput, []string{dir + "/absent", "No such file", "--manifests"}},
 		{"state directory", []string{haproxy, manifests, "--state-dir=/dev/null/state"}, statusInput, []string{"/dev/null/state", "--state-dir"}},
 		{"run directory", []string{haproxy, manifests, "--run-dir=/dev/null/run"}, statusInput, []string{"/dev/null/run", "--run-dir"}},
 		{"admin port in use", []string{haproxy, manifests, "--admin-bind=" + busy.Addr().String()}, statusInput,

@@ -1,9 +1,11 @@
 package harness
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -47,13 +49,37 @@ func NewCA(name string) (*CA, error) {
 	return &CA{PEM: encodePEM("CERTIFICATE", der), cert: cert, key: key}, nil
 }
 
-// Issue makes a server certificate for host names and IP addresses.
+// Issue makes a server certificate for host names and IP addresses, with an ECDSA
+// key.
 func (ca *CA) Issue(names ...string) (KeyPair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return KeyPair{}, err
 	}
+	return ca.issue(key, certificate(names[0]), names)
+}
+
+// IssueRSA is Issue with an RSA key.
+func (ca *CA) IssueRSA(names ...string) (KeyPair, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return KeyPair{}, err
+	}
+	return ca.issue(key, certificate(names[0]), names)
+}
+
+// IssueExpired is Issue for a certificate whose time was over a minute ago.
+func (ca *CA) IssueExpired(names ...string) (KeyPair, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return KeyPair{}, err
+	}
 	template := certificate(names[0])
+	template.NotAfter = time.Now().Add(-time.Minute)
+	return ca.issue(key, template, names)
+}
+
+func (ca *CA) issue(key crypto.Signer, template *x509.Certificate, names []string) (KeyPair, error) {
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	for _, name := range names {
@@ -96,7 +122,7 @@ func certificate(name string) *x509.Certificate {
 	}
 }
 
-func encodeKey(key *ecdsa.PrivateKey) ([]byte, error) {
+func encodeKey(key crypto.Signer) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	return encodePEM("PRIVATE KEY", der), err
 }

@@ -34,6 +34,7 @@ var tables = []struct {
 	{"Class", classRows},
 	{"Backends", backendRows},
 	{"Types", typeRows},
+	{"TLS", tlsRows},
 	{"Status", statusRows},
 	{"Suite", suiteRows},
 }

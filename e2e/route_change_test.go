@@ -178,7 +178,7 @@ func (s *routeScene) endpointsChange() {
 	give(served, old...)
 
 	slice := harness.EndpointSlice(s.ns, "api", "8080", old...)
-	slice.Endpoints[0] = harness.Endpoint(s.ns, old[0], false, true, true) // terminating
+	slice.Endpoints[0] = harness.Endpoint(s.ns, old[0], false, false, true) // terminating, and nothing more to expect of it
 	s.c.Apply(s.t, slice)
 	harness.Eventually(s.t, "a pod that is not ready", func() error { return s.hasServers("api", 80, old[1]) })
 	give(served, old...)

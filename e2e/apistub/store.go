@@ -27,6 +27,7 @@ const firstVersion Version = 90017
 type object struct {
 	kind            Kind
 	namespace, name string
+	secretType      string // "type", as a Secret has it
 	version         Version
 	born            Version // of the first version: an update is no new object
 	text            []byte
@@ -191,16 +192,33 @@ func (s *store) sorted(c *call) []*object {
 }
 
 func (c *call) sees(o *object) bool {
-	return (c.namespace == "" || c.namespace == o.namespace) && (c.selector == "" || c.selector == o.name)
+	return (c.namespace == "" || c.namespace == o.namespace) && c.selector.fits(o)
 }
 
-// nameSelector reads a field selector; "" is one that selects everything.
-func nameSelector(text string) (name string, ok bool) {
-	if text == "" {
-		return "", true
+// selector is the field selectors that Headgate sends; "" = all.
+type selector struct {
+	name       string // metadata.name
+	secretType string // type
+}
+
+func (s selector) fits(o *object) bool {
+	return (s.name == "" || s.name == o.name) && (s.secretType == "" || s.secretType == o.secretType)
+}
+
+// readSelector reads a field selector, of one field; "" is one that selects everything.
+func readSelector(text string) (s selector, ok bool) {
+	field, value, _ := strings.Cut(text, "=")
+	switch field {
+	case "":
+		return s, text == ""
+	case "metadata.name":
+		s.name = value
+	case "type":
+		s.secretType = value
+	default:
+		return s, false
 	}
-	name, ok = strings.CutPrefix(text, "metadata.name=")
-	return name, ok && name != "" && !strings.Contains(name, ",")
+	return s, value != "" && !strings.Contains(value, ",")
 }
 
 // read takes an object apart. Numbers stay as they are written.
@@ -242,6 +260,7 @@ func read(from any) (*object, map[string]any, error) {
 	o := &object{kind: r.kind}
 	o.namespace, _ = metadata["namespace"].(string)
 	o.name, _ = metadata["name"].(string)
+	o.secretType, _ = content["type"].(string)
 	return o, content, nil
 }
 

@@ -132,7 +132,7 @@ type call struct {
 	resource
 	verb      Verb
 	namespace string
-	selector  string // metadata.name, "" = all
+	selector  selector
 	w         http.ResponseWriter
 	r         *http.Request
 	record    *Request
@@ -153,12 +153,12 @@ func (s *Stub) handle(w http.ResponseWriter, r *http.Request) {
 	}
 	s.note(c)
 	c.w = recorder{w, s, c.record}
-	switch c.selector, ok = nameSelector(r.URL.Query().Get("fieldSelector")); {
+	switch c.selector, ok = readSelector(r.URL.Query().Get("fieldSelector")); {
 	case !s.authorized(r):
 		writeStatus(c.w, http.StatusUnauthorized, "Unauthorized", "Unauthorized")
 	case !ok || r.URL.Query().Get("labelSelector") != "":
 		s.stranger(r)
-		writeStatus(c.w, http.StatusBadRequest, "BadRequest", "apistub knows only metadata.name as a selector")
+		writeStatus(c.w, http.StatusBadRequest, "BadRequest", "apistub knows only metadata.name and type as selectors")
 	default:
 		s.answer(c)
 	}

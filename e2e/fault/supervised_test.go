@@ -193,8 +193,8 @@ func TestFaultSecondControllerIsRefused(t *testing.T) {
 		if n := s.g.Metrics(t).Sum("headgate_readbacks_total"); n != readbacks {
 			t.Errorf("the first one read back %v times, %v before", n, readbacks)
 		}
-		if n := workers.Distinct(); n != 1 {
-			t.Errorf("%d workers, want 1", n)
+		if n := workers.Reloads(); n != 0 {
+			t.Errorf("%d reloads, want none", n)
 		}
 		s.healthy()
 	})

@@ -22,7 +22,7 @@ const (
 )
 
 // watched is the kinds that a controller without --configmap follows.
-var watched = []apistub.Kind{apistub.Ingress, apistub.IngressClass, apistub.Service, apistub.EndpointSlice}
+var watched = []apistub.Kind{apistub.Ingress, apistub.IngressClass, apistub.Service, apistub.EndpointSlice, apistub.Secret}
 
 // rig is a controller with its HAProxy on a stub, with some routes that work, and
 // traffic on all of them.

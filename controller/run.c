@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "admin/admin.h"
@@ -20,6 +21,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "class_settings.h"
+#include "expiry.h"
 #include "haproxy/encode.h"
 #include "haproxy/process.h"
 #include "haproxy/state.h"
@@ -61,6 +63,7 @@ struct run {
 	struct process *process;
 	struct admin *admin;
 	struct event *signals[N_SIGNALS];
+	struct event *expiry_timer;
 	unsigned n_refusals;
 	bool is_stopping;
 	unsigned n_stopping; /* parts that are still to end: HAProxy, the Lease */
@@ -225,6 +228,7 @@ static void refresh_metrics(void *ctx)
 	const struct run *run = ctx;
 
 	reconcile_refresh_metrics(run->reconcile);
+	expiry_refresh_metrics(run->store, time(NULL));
 }
 
 static bool make_directory(const char *path, struct err *err)
@@ -518,6 +522,23 @@ static bool start_source(struct run *run)
 	return true;
 }
 
+static void on_expiry(evutil_socket_t fd, short what, void *ctx)
+{
+	struct run *run = ctx;
+
+	(void)fd;
+	(void)what;
+	expiry_look(run->store, time(NULL));
+}
+
+static void watch_expiry(struct run *run)
+{
+	const struct timeval interval = {.tv_sec = EXPIRY_LOOK_SECONDS};
+
+	run->expiry_timer = event_new(run->base, -1, EV_PERSIST, on_expiry, run);
+	event_add(run->expiry_timer, &interval);
+}
+
 static void catch_signals(struct run *run)
 {
 	static const int numbers[N_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
@@ -531,6 +552,9 @@ static void catch_signals(struct run *run)
 
 static void tear_down(struct run *run)
 {
+	if (run->expiry_timer != NULL) {
+		event_free(run->expiry_timer);
+	}
 	for (int i = 0; i < N_SIGNALS; i++) {
 		if (run->signals[i] != NULL) {
 			event_free(run->signals[i]);
@@ -581,6 +605,7 @@ enum exit_status run(const struct options *options)
 	if (is_ready) {
 		make_reconcile(&run);
 		catch_signals(&run);
+		watch_expiry(&run);
 		is_ready = open_admin(&run) && start_haproxy(&run);
 	}
 	if (is_ready && !start_source(&run)) {

@@ -233,6 +233,9 @@ static void restart_deadline(struct cli *cli)
 {
 	const struct timeval wait = {CLI_DEADLINE_MS / 1000, CLI_DEADLINE_MS % 1000 * 1000L};
 
+	/* libevent counts from the beginning of the loop's turn: what we did since then, a long
+	 * pass perhaps, is not HAProxy's time. */
+	event_base_update_cache_time(cli->base);
 	event_add(cli->deadline_event, &wait);
 }
 
@@ -415,6 +418,9 @@ static void on_writable(evutil_socket_t fd, short what, void *ctx)
 		return;
 	}
 	cli->n_written += n > 0 ? (size_t)n : 0;
+	if (n > 0 && !STAILQ_EMPTY(&cli->waiting)) {
+		restart_deadline(cli);
+	}
 	if (cli->n_written < cli->out.len) {
 		event_add(cli->write_event, NULL);
 	} else {

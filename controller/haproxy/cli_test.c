@@ -147,6 +147,30 @@ static void test_answers_come_in_order(void **state)
 	assert_int_equal(test->fake.n_sent, SOME_SIZE);
 }
 
+/* Works for longer than an answer may take, and then asks. */
+static void on_slow_work(evutil_socket_t fd, short what, void *ctx)
+{
+	struct test *test = ctx;
+
+	(void)fd;
+	(void)what;
+	usleep((CLI_DEADLINE_MS + 200) * 1000);
+	cli_send(test->cli, "late", on_last_reply, test);
+}
+
+/* The time that we took ourselves is not HAProxy's. */
+static void test_deadline_begins_with_the_command(void **state)
+{
+	struct test *test = *state;
+
+	connect_now(test);
+	cli_send(test->cli, "early", on_last_reply, test);
+	run(test);
+	event_base_once(test->base, -1, EV_TIMEOUT, on_slow_work, test, &(struct timeval){0});
+	run(test);
+	assert_string_equal(buf_str(&test->log), "(early\n)(late\n)");
+}
+
 static void test_queued_together_goes_out_together(void **state)
 {
 	struct test *test = *state;
@@ -632,6 +656,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_answers_come_in_order),
+		TEST(test_deadline_begins_with_the_command),
 		TEST(test_queued_together_goes_out_together),
 		TEST(test_cut_at_every_byte),
 		TEST(test_closed_at_every_byte),

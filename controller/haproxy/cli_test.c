@@ -5,6 +5,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <time.h>
+
 #include "base/alloc.h"
 #include "haproxy/cli.h"
 #include "haproxy/fake_cli.h"
@@ -154,7 +156,7 @@ static void on_slow_work(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	usleep((CLI_DEADLINE_MS + 200) * 1000);
+	nanosleep(&(struct timespec){.tv_sec = CLI_DEADLINE_MS / 1000 + 1}, NULL);
 	cli_send(test->cli, "late", on_last_reply, test);
 }
 

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <json-c/json.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -74,6 +73,13 @@ static struct need *find(const struct secrets *secrets, const char *namespace, c
 	return table_find(&secrets->needs, hash_key(namespace, name), &key, need_has_key);
 }
 
+/* Holds keys. */
+static void open_answer(struct secrets *secrets)
+{
+	buf_init(&secrets->answer, MAX_ANSWER);
+	secrets->answer.is_secret = true;
+}
+
 struct secrets *secrets_new(
 	struct event_base *base, struct kube_client *client, struct store *store)
 {
@@ -82,21 +88,17 @@ struct secrets *secrets_new(
 	secrets->client = client;
 	secrets->store = store;
 	secrets->last = &secrets->first;
-	buf_init(&secrets->answer, MAX_ANSWER);
+	open_answer(secrets);
 	secrets->timer = evtimer_new(base, on_timer, secrets);
 	assert(secrets->timer != NULL);
 	backoff_init(&secrets->backoff, RETRY_FIRST_MS, RETRY_MAX_MS, BACKOFF_KUBE_RESET_MS);
 	return secrets;
 }
 
-/* Holds keys. A growing buffer leaves copies behind: one that was small enough never grew. */
 static void clear_answer(struct secrets *secrets)
 {
-	if (secrets->answer.data != NULL) {
-		OPENSSL_cleanse(secrets->answer.data, secrets->answer.size);
-	}
 	buf_fini(&secrets->answer);
-	buf_init(&secrets->answer, MAX_ANSWER);
+	open_answer(secrets);
 }
 
 static void free_need(struct need *need)

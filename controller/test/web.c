@@ -118,7 +118,8 @@ char *web_exchange(const char *socket_path, const struct buf *request)
 	char chunk[4096];
 	ssize_t n;
 
-	/* HAProxy may refuse a long request and close before it has read all of it: the answer counts, not what was sent. */
+	/* HAProxy may refuse a long request and close before it has read all of it: the answer
+	 * counts, not what was sent. */
 	assert_true(send(fd, request->data, request->len, MSG_NOSIGNAL) > 0);
 	while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
 		buf_append(&answer, chunk, (size_t)n);

@@ -6,18 +6,15 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"headgate.dev/e2e/harness"
 )
 
 const (
-	rollingPods    = 10
-	rollingClients = 10
-	// Of a client after each request: ten clients come to over 200 requests a second where the machine can.
-	rollingPause = 40 * time.Millisecond
-	// Answered between two steps, so that none is over before it was felt.
-	rollingBetween = 20
+	rollingPods = 10
+	rollingRate = 200 // requests a second, by the clock
+	// Answered between two steps: the update lasts as long as they take.
+	rollingBetween = rollingRate / 2
 	adminDrain     = "8" // srv_admin_state
 	adminBegan     = 4
 )
@@ -33,12 +30,11 @@ func TestRollingUpdate(t *testing.T) {
 	eachRouteBranch(t, func(t *testing.T, branch string) {
 		r := newRolling(t, branch)
 		traffic := harness.StartProber(t, harness.Traffic{
-			Addr: r.g.HTTP, Clients: rollingClients, Pause: rollingPause,
+			Addr: r.g.HTTP, Rate: rollingRate,
 			Next: func(int, int) harness.Route {
 				return harness.Route{Host: "rolling.example", Path: "/", Allowed: r.allowed.Allowed()}
 			},
 		})
-		started := time.Now()
 		before := r.workers.Distinct()
 		for _, old := range r.current {
 			traffic.Await(t, rollingBetween)
@@ -47,12 +43,18 @@ func TestRollingUpdate(t *testing.T) {
 		for _, ip := range r.current {
 			r.c.TerminatePod(t, r.ns, ip)
 		}
-		traffic.Await(t, 10*rollingBetween)
+		traffic.Await(t, 2*rollingBetween)
 		r.wantStates("", r.current...)
 		summary := traffic.Stop()
 		summary.WantNoFailures(t)
-		t.Logf("%s: %d pods replaced, %.0f requests a second; %v", branch, rollingPods,
-			float64(summary.Requests)/time.Since(started).Seconds(), summary)
+		t.Logf("%s: %d pods replaced in %v, %.1f requests a second; %v", branch, rollingPods, summary.Lasted,
+			float64(summary.Requests)/summary.Lasted.Seconds(), summary)
+		// What the clock has asked for has been sent and answered, and the update was
+		// made to last for so many.
+		atLeast := max(int(summary.Lasted.Seconds()*rollingRate), (2*rollingPods+2)*rollingBetween)
+		if summary.Requests < atLeast {
+			t.Errorf("%s: %d requests, want at least %d", branch, summary.Requests, atLeast)
+		}
 		r.workers.Stop()
 		if n := r.workers.Distinct() - before; n != 0 {
 			t.Errorf("%s: %d reloads, want 0", branch, n)

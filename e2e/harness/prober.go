@@ -28,6 +28,9 @@ type Traffic struct {
 	Next    func(client, seq int) Route // chooses each request
 	Pause   time.Duration               // of a client after each request; 0 is 1 ms, < 0 none
 	TLS     *tls.Config                 // if not nil, HTTPS with the route's host as SNI
+	// Rate, if not 0, is requests a second by the clock, however long the answers
+	// take: Clients and Pause mean nothing then, and client is always 0.
+	Rate int
 }
 
 // Prober sends requests without end, over connections that are kept open, and
@@ -50,11 +53,16 @@ func StartProber(t TB, traffic Traffic) *Prober {
 		traffic.Pause = time.Millisecond
 	}
 	p := &Prober{traffic: traffic, stop: make(chan struct{}), summary: newSummary()}
+	t.Cleanup(func() { p.Stop() })
+	if traffic.Rate > 0 {
+		p.clients.Add(1)
+		go p.runByClock()
+		return p
+	}
 	for client := range traffic.Clients {
 		p.clients.Add(1)
 		go p.run(client)
 	}
-	t.Cleanup(func() { p.Stop() })
 	return p
 }
 
@@ -93,29 +101,68 @@ func (p *Prober) Await(t TB, n int) {
 
 func (p *Prober) run(client int) {
 	defer p.clients.Done()
-	transport := &http.Transport{
-		DialContext:         dialer(p.traffic.Addr),
-		TLSClientConfig:     p.traffic.TLS,
-		MaxIdleConnsPerHost: 1,
-		DisableCompression:  true,
-	}
-	defer transport.CloseIdleConnections()
-	web := &http.Client{Transport: transport, Timeout: patience(), CheckRedirect: noRedirect}
-	for seq := 0; ; seq++ {
-		select {
-		case <-p.stop:
-			return
-		default:
-		}
-		route := p.traffic.Next(client, seq)
-		result := p.request(web, route)
-		p.mu.Lock()
-		p.summary.add(result)
-		p.mu.Unlock()
+	web := p.client(1)
+	defer web.CloseIdleConnections()
+	for seq := 0; !p.isStopped(); seq++ {
+		p.add(p.request(web, p.traffic.Next(client, seq)))
 		if p.traffic.Pause > 0 {
 			time.Sleep(p.traffic.Pause)
 		}
 	}
+}
+
+// runByClock starts each request when it is due, at once if that is past: after
+// any time, as many have been started as the rate says.
+func (p *Prober) runByClock() {
+	defer p.clients.Done()
+	web := p.client(p.traffic.Rate)
+	defer web.CloseIdleConnections()
+	var requests sync.WaitGroup
+	defer requests.Wait()
+	started := time.Now()
+	for seq := 0; ; {
+		took := time.Since(started)
+		for due := int(took.Seconds() * float64(p.traffic.Rate)); seq < due; seq++ {
+			route := p.traffic.Next(0, seq)
+			requests.Add(1)
+			go func() {
+				defer requests.Done()
+				p.add(p.request(web, route))
+			}()
+		}
+		if p.isStopped() {
+			p.mu.Lock()
+			p.summary.Lasted = took
+			p.mu.Unlock()
+			return
+		}
+		time.Sleep(time.Second / time.Duration(p.traffic.Rate))
+	}
+}
+
+func (p *Prober) isStopped() bool {
+	select {
+	case <-p.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p *Prober) add(result Result) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.summary.add(result)
+}
+
+// client keeps up to so many connections open while they are not needed.
+func (p *Prober) client(connections int) *http.Client {
+	return &http.Client{Timeout: patience(), CheckRedirect: noRedirect, Transport: &http.Transport{
+		DialContext:         dialer(p.traffic.Addr),
+		TLSClientConfig:     p.traffic.TLS,
+		MaxIdleConnsPerHost: connections,
+		DisableCompression:  true,
+	}}
 }
 
 // request sends one request. Routes share the connection of their client, as

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -16,56 +17,89 @@ import (
 	"testing"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"headgate.dev/e2e/harness"
-	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// How often everything changes around the open connections.
-const streamRounds = 3
+const chunk = 16 * 1024
+
+// streamWay is how clients come: plain, or over TLS with a certificate that they
+// verify.
+type streamWay struct {
+	name string
+	host string // goes to the Service web
+	grpc string // goes to the Service grpc
+	tls  *tls.Config
+}
 
 const (
 	streamHost = "stream.example"
 	grpcHost   = "grpc.example"
-	chunk      = 16 * 1024
+	secureHost = "stream.secure.example"
+	secureGRPC = "grpc.secure.example"
 )
 
-// stream is a connection that stays open. ping demands that it moves in the
-// direction in which it goes, both where it goes both ways.
-type stream struct {
-	name string
-	pod  func() string // "ip:port" that it goes to
-	ping func() error
-	end  func() error
+var plainWay = streamWay{name: "plain", host: streamHost, grpc: grpcHost}
+
+func (s *routeScene) secureWay() streamWay {
+	return streamWay{"TLS", secureHost, secureGRPC, s.c.CA.ClientTLS()}
 }
 
-// TestLongConnections holds a WebSocket, an event stream, a gRPC stream and a slow
-// upload open while endpoints, hosts, paths and Services change around them: their
-// own Service loses its route and gets it back, all other pods go, and theirs are
-// told to end. None is cut.
+// stream is a connection that stays open. ping demands that it moves in the
+// direction in which it goes, both where it goes both ways: one message further,
+// whole and in order.
+type stream struct {
+	name string
+	way  streamWay
+	pod  func() string // "ip:port" that it goes to
+	ping func() error
+	// over waits for the end, says what it was (nil when it isn't one), and closes
+	// the client's side, as clients do: until then HAProxy waits for what it may
+	// still send, and keeps the server.
+	over  func() error
+	end   func() error
+	pings int
+}
+
+// TestLongConnections holds WebSockets, event streams, gRPC streams and slow uploads
+// open, plain and over TLS, while everything around them changes (streamChanges).
+// Then their pods are told to end: none is cut before its own pod goes.
 func TestLongConnections(t *testing.T) {
 	eachRouteBranch(t, func(t *testing.T, branch string) {
 		s := newRouteScene(t, branch)
-		s.serve("web", 4)
+		s.serve("web", streamPods)
 		s.serve("other", 1)
-		s.ips["grpc"] = s.pods.IPs(4)
-		s.c.Apply(t, harness.EndpointSlice(s.ns, "grpc", "8080", s.ips["grpc"]...), s.grpcService(),
-			s.streamIngress("web"), s.ingress("grpc", harness.Rule(grpcHost, "/", "grpc:80")))
+		s.ips["grpc"] = s.pods.IPs(streamPods)
+		s.c.Apply(t, harness.EndpointSlice(s.ns, "grpc", "8080", s.ips["grpc"]...), s.grpcService())
+		pair := s.rotate()
+		s.c.Apply(t, s.streamIngress("web"), s.grpcIngress())
 		s.start()
-		s.wantAnswers(routeAnswer{host: streamHost, path: "/", service: "web"},
-			routeAnswer{host: grpcHost, path: "/", service: "grpc"})
-		streams := []*stream{s.openWebSocket(), s.openEvents(), s.openGRPC(), s.openUpload()}
+		s.wantCertificate(secureHost, pair)
+		var streams []*stream
+		for _, way := range []streamWay{plainWay, s.secureWay()} {
+			s.wantStreamRoutes("web", way)
+			streams = append(streams, s.openWebSocket(way), s.openEvents(way), s.openGRPC(way), s.openUpload(way))
+		}
 		s.pingAll("in the beginning", streams)
 		before := s.workers.Distinct()
 		for round := range streamRounds {
-			s.changeAround(round, streams)
+			for _, c := range streamChanges {
+				c.change(s, round, streams)
+				s.pingAll(c.name, streams)
+			}
 		}
-		s.tellToEnd(streams)
+		ending := s.tellToEnd()
+		s.pingAll("their pods are told to end", streams)
+		left := s.letPodsGo(streams, ending)
 		if n := s.workers.Distinct() - before; branch == "3.4" && n != 0 {
 			t.Errorf("%s: %d reloads, want 0", branch, n)
 		}
 		for _, c := range streams {
+			t.Logf("%s: %s: %d messages, all in order", branch, c.name, c.pings)
+		}
+		for _, c := range left {
 			if err := c.end(); err != nil {
 				t.Errorf("%s: %s: ending: %v", branch, c.name, err)
 			}
@@ -74,92 +108,22 @@ func TestLongConnections(t *testing.T) {
 	})
 }
 
-func (s *routeScene) grpcService() runtime.Object {
-	service, protocol := harness.Service(s.ns, "grpc", "80:8080"), "kubernetes.io/h2c"
-	service.Spec.Ports[0].AppProtocol = &protocol
-	return service
-}
-
-func (s *routeScene) streamIngress(service string, more ...harness.IngressOption) runtime.Object {
-	return s.ingress("web", append(more, harness.Rule(streamHost, "/", service+":80"))...)
-}
-
 func (s *routeScene) pingAll(when string, streams []*stream) {
 	s.t.Helper()
 	for _, c := range streams {
 		if err := c.ping(); err != nil {
 			s.t.Fatalf("%s: %s at %s, %s: %v", s.branch, c.name, c.pod(), when, err)
 		}
+		c.pings++
 	}
-}
-
-// changeAround makes every kind of change and looks after each whether all streams
-// go on.
-func (s *routeScene) changeAround(round int, streams []*stream) {
-	s.t.Helper()
-	held := map[string]bool{}
-	for _, c := range streams {
-		held[c.pod()] = true
-	}
-	for _, service := range []string{"web", "grpc"} {
-		var ips []string
-		for _, ip := range s.ips[service] {
-			if held[harness.PodAddr(ip)] {
-				ips = append(ips, ip)
-			}
-		}
-		s.ips[service] = append(ips, s.pods.IPs(2)...)
-		s.c.Apply(s.t, harness.EndpointSlice(s.ns, service, "8080", s.ips[service]...))
-	}
-	harness.Eventually(s.t, "the new servers", func() error { return s.hasServers("web", 80, s.ips["web"]...) })
-	s.pingAll("other pods have gone", streams)
-
-	extra := fmt.Sprintf("extra%d", round)
-	s.serve(extra, 1)
-	objects := s.ingress(extra, harness.Rule(extra+".example", "/", extra+":80"))
-	s.c.Apply(s.t, objects)
-	s.wantAnswers(routeAnswer{host: extra + ".example", path: "/", service: extra})
-	s.pingAll("a host and a Service have come", streams)
-	s.c.Delete(s.t, objects, harness.Service(s.ns, extra))
-	s.wantAnswers(routeAnswer{host: extra + ".example", path: "/", status: http.StatusNotFound})
-	s.pingAll("a host and a Service have gone", streams)
-
-	s.c.Apply(s.t, s.streamIngress("web", harness.Rule(streamHost, "/new", "other:80")))
-	s.wantAnswers(routeAnswer{host: streamHost, path: "/new", service: "other"})
-	s.pingAll("a path has come", streams)
-	s.c.Apply(s.t, s.streamIngress("other"))
-	s.wantAnswers(routeAnswer{host: streamHost, path: "/", service: "other"})
-	s.pingAll("their route leads elsewhere", streams)
-	s.c.Apply(s.t, s.streamIngress("web"))
-	s.wantAnswers(routeAnswer{host: streamHost, path: "/", service: "web"})
-	s.pingAll("their route is back", streams)
-}
-
-// tellToEnd lets all pods but one new one terminate; those go on serving.
-func (s *routeScene) tellToEnd(streams []*stream) {
-	s.t.Helper()
-	for _, service := range []string{"web", "grpc"} {
-		slice := harness.EndpointSlice(s.ns, service, "8080", s.pods.IP())
-		for _, ip := range s.ips[service] {
-			slice.Endpoints = append(slice.Endpoints, harness.Endpoint(s.ns, ip, false, true, true))
-		}
-		s.ips[service] = slice.Endpoints[0].Addresses
-		s.c.Apply(s.t, slice)
-		host := map[string]string{"web": streamHost, "grpc": grpcHost}[service]
-		// Requests find the new pod; the others only finish what they have.
-		for range 8 {
-			s.wantAnswers(routeAnswer{host: host, path: "/", service: service})
-		}
-	}
-	s.pingAll("their pods are told to end", streams)
 }
 
 // dialStream sends a request and reads the head of its answer.
-func (s *routeScene) dialStream(head string, status int) (net.Conn, *bufio.Reader, *http.Response) {
+func (s *routeScene) dialStream(way streamWay, head string, status int) (net.Conn, *bufio.Reader, *http.Response) {
 	s.t.Helper()
-	conn, err := net.Dial("tcp", s.g.HTTP)
+	conn, err := s.dialWay(way)
 	if err != nil {
-		s.t.Fatalf("%v", err)
+		s.t.Fatalf("%s: %v", way.name, err)
 	}
 	s.t.Cleanup(func() { conn.Close() })
 	_, err = io.WriteString(conn, strings.ReplaceAll(head, "\n", "\r\n")+"\r\n")
@@ -174,10 +138,19 @@ func (s *routeScene) dialStream(head string, status int) (net.Conn, *bufio.Reade
 	return conn, reader, response
 }
 
-func (s *routeScene) openWebSocket() *stream {
+func (s *routeScene) dialWay(way streamWay) (net.Conn, error) {
+	if way.tls == nil {
+		return net.Dial("tcp", s.g.HTTP)
+	}
+	config := way.tls.Clone()
+	config.ServerName, config.NextProtos = way.host, []string{"http/1.1"}
+	return tls.Dial("tcp", s.g.HTTPS, config)
+}
+
+func (s *routeScene) openWebSocket(way streamWay) *stream {
 	s.t.Helper()
 	const key = "aGVhZGdhdGUtaGVhZGdhdA=="
-	conn, reader, response := s.dialStream("GET /?do=websocket HTTP/1.1\nHost: "+streamHost+
+	conn, reader, response := s.dialStream(way, "GET /?do=websocket HTTP/1.1\nHost: "+way.host+
 		"\nConnection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: "+key+"\n",
 		http.StatusSwitchingProtocols)
 	if have := response.Header.Get("Sec-WebSocket-Accept"); have != harness.WebSocketAccept(key) {
@@ -185,7 +158,8 @@ func (s *routeScene) openWebSocket() *stream {
 	}
 	n := 0
 	return &stream{
-		name: "WebSocket",
+		name: way.name + " WebSocket",
+		way:  way,
 		pod:  func() string { return response.Header.Get("X-Pod") },
 		ping: func() error {
 			n++
@@ -199,13 +173,17 @@ func (s *routeScene) openWebSocket() *stream {
 			}
 			return err
 		},
+		over: func() error {
+			_, err := reader.ReadByte()
+			return errors.Join(err, conn.Close())
+		},
 		end: conn.Close,
 	}
 }
 
-func (s *routeScene) openEvents() *stream {
+func (s *routeScene) openEvents(way streamWay) *stream {
 	s.t.Helper()
-	conn, _, response := s.dialStream("GET /?do=events HTTP/1.1\nHost: "+streamHost+"\n", http.StatusOK)
+	conn, _, response := s.dialStream(way, "GET /?do=events HTTP/1.1\nHost: "+way.host+"\n", http.StatusOK)
 	events := bufio.NewReader(response.Body)
 	var last atomic.Int64
 	failed := make(chan error, 1)
@@ -223,7 +201,8 @@ func (s *routeScene) openEvents() *stream {
 		}
 	}()
 	return &stream{
-		name: "event stream",
+		name: way.name + " event stream",
+		way:  way,
 		pod:  func() string { return response.Header.Get("X-Pod") },
 		ping: func() error {
 			before := last.Load()
@@ -234,7 +213,8 @@ func (s *routeScene) openEvents() *stream {
 				return nil
 			})
 		},
-		end: conn.Close,
+		over: func() error { return errors.Join(<-failed, conn.Close()) },
+		end:  conn.Close,
 	}
 }
 
@@ -250,15 +230,18 @@ func eventuallyOr(failed <-chan error, what string, check func() error) error {
 	}
 }
 
-func (s *routeScene) openGRPC() *stream {
+func (s *routeScene) openGRPC(way streamWay) *stream {
 	s.t.Helper()
-	conn, err := grpc.NewClient("passthrough:///"+s.g.HTTP,
-		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority(grpcHost))
+	addr, secrecy := s.g.HTTP, insecure.NewCredentials()
+	if way.tls != nil {
+		addr, secrecy = s.g.HTTPS, credentials.NewTLS(way.tls) // HTTP/2 by ALPN, or no connection
+	}
+	conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(secrecy), grpc.WithAuthority(way.grpc))
 	if err != nil {
 		s.t.Fatalf("%v", err)
 	}
 	s.t.Cleanup(func() { conn.Close() })
-	service := s.ns + "/" + s.branch
+	service := s.ns + "/" + way.name
 	states := []grpc_health_v1.HealthCheckResponse_ServingStatus{
 		grpc_health_v1.HealthCheckResponse_SERVING, grpc_health_v1.HealthCheckResponse_NOT_SERVING}
 	harness.Health.SetServingStatus(service, states[0])
@@ -283,12 +266,17 @@ func (s *routeScene) openGRPC() *stream {
 		s.t.Fatalf("gRPC: %v", err)
 	}
 	return &stream{
-		name: "gRPC stream",
+		name: way.name + " gRPC stream",
+		way:  way,
 		pod:  func() string { return header.Get("x-pod")[0] },
 		ping: func() error {
 			n++
 			harness.Health.SetServingStatus(service, states[n%2])
 			return receive()
+		},
+		over: func() error {
+			_, err := watch.Recv()
+			return err
 		},
 		end: conn.Close,
 	}
@@ -296,14 +284,14 @@ func (s *routeScene) openGRPC() *stream {
 
 // openUpload begins a request whose body goes on and on. Its pod is the one that
 // got a request more.
-func (s *routeScene) openUpload() *stream {
+func (s *routeScene) openUpload(way streamWay) *stream {
 	s.t.Helper()
-	id := s.ns
+	id := s.ns + "-" + way.name
 	before := map[string]int{}
 	for _, ip := range s.ips["web"] {
 		before[ip] = s.pods.Requests(ip)
 	}
-	conn, reader, _ := s.dialStream("POST /?do=upload&id="+id+" HTTP/1.1\nHost: "+streamHost+
+	conn, reader, _ := s.dialStream(way, "POST /?do=upload&id="+id+" HTTP/1.1\nHost: "+way.host+
 		"\nTransfer-Encoding: chunked\n", 0)
 	data := bytes.Repeat([]byte("x"), chunk)
 	var sent int64
@@ -325,8 +313,15 @@ func (s *routeScene) openUpload() *stream {
 	at := slices.IndexFunc(s.ips["web"], func(ip string) bool { return s.pods.Requests(ip) != before[ip] })
 	pod := harness.PodAddr(s.ips["web"][at])
 	return &stream{
-		name: "upload", ping: ping,
+		name: way.name + " upload", way: way, ping: ping,
 		pod: func() string { return pod },
+		over: func() error {
+			response, err := http.ReadResponse(reader, nil)
+			if err == nil && response.StatusCode != http.StatusOK {
+				err = errors.New(response.Status)
+			}
+			return errors.Join(err, conn.Close())
+		},
 		end: func() error {
 			if _, err := io.WriteString(conn, "0\r\n\r\n"); err != nil {
 				return err

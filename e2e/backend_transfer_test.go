@@ -42,7 +42,7 @@ func TestTransfers(t *testing.T) {
 // expectContinue waits for the pod's word before it sends the body.
 func (s *routeScene) expectContinue() {
 	s.t.Helper()
-	conn, reader, _ := s.dialStream("POST /?do=upload&id=continue HTTP/1.1\nHost: "+streamHost+
+	conn, reader, _ := s.dialStream(plainWay, "POST /?do=upload&id=continue HTTP/1.1\nHost: "+streamHost+
 		"\nExpect: 100-continue\nContent-Length: 5\n", http.StatusContinue)
 	if _, err := io.WriteString(conn, "hello"); err != nil {
 		s.t.Fatalf("%v", err)
@@ -60,7 +60,7 @@ func (s *routeScene) expectContinue() {
 func (s *routeScene) head() {
 	s.t.Helper()
 	request := "HEAD /?size=1000 HTTP/1.1\nHost: " + streamHost + "\n\nGET /?size=7 HTTP/1.1\nHost: " + streamHost + "\n"
-	_, reader, _ := s.dialStream(request, 0)
+	_, reader, _ := s.dialStream(plainWay, request, 0)
 	for _, want := range []struct {
 		method string
 		length int64
@@ -81,7 +81,7 @@ func (s *routeScene) head() {
 // the request.
 func (s *routeScene) chunkedBothWays() {
 	s.t.Helper()
-	conn, _, response := s.dialStream("POST /?do=echo HTTP/1.1\nHost: "+streamHost+
+	conn, _, response := s.dialStream(plainWay, "POST /?do=echo HTTP/1.1\nHost: "+streamHost+
 		"\nTransfer-Encoding: chunked\n", http.StatusOK)
 	for n := range transferChunks {
 		sent := []byte(fmt.Sprintf("part %4d", n))

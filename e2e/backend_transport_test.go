@@ -36,7 +36,7 @@ func TestTransports(t *testing.T) {
 			return nil
 		}
 		harness.Eventually(t, branch+": the pod with TLS", tlsPod)
-		if c := s.openWebSocket(); c.ping() != nil {
+		if c := s.openWebSocket(plainWay); c.ping() != nil {
 			t.Errorf("%s: no WebSocket over TLS", branch)
 		}
 		s.costs(0, "changes of appProtocol", func() {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -88,8 +89,9 @@ func (s *routeScene) ingress(name string, options ...harness.IngressOption) runt
 type routeAnswer struct {
 	host, path string
 	service    string
-	status     int // 0 is that of a pod
-	port       int // of the pod; 0 is harness.PodPort
+	status     int         // 0 is that of a pod
+	port       int         // of the pod; 0 is harness.PodPort
+	tls        *tls.Config // not nil: over HTTPS, with a certificate for the host
 }
 
 // wantAnswers waits until each request is answered as wanted.
@@ -101,7 +103,13 @@ func (s *routeScene) wantAnswers(answers ...routeAnswer) {
 }
 
 func (s *routeScene) ask(want routeAnswer) error {
-	answer, err := harness.Get(s.g.HTTP, want.host, want.path)
+	var answer harness.Answer
+	var err error
+	if want.tls != nil {
+		answer, err = harness.GetTLS(s.g.HTTPS, want.host, want.path, want.tls)
+	} else {
+		answer, err = harness.Get(s.g.HTTP, want.host, want.path)
+	}
 	if err != nil {
 		return err
 	}

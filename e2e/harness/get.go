@@ -2,6 +2,8 @@ package harness
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,9 +32,21 @@ func Get(addr, host, path string) (Answer, error) {
 	return Do(addr, request)
 }
 
+// GetTLS is Get over HTTPS: the certificate must be for the host, and from an
+// authority that config trusts.
+func GetTLS(addr, host, path string, config *tls.Config) (Answer, error) {
+	request, err := http.NewRequest(http.MethodGet, "https://"+host+path, nil)
+	if err != nil {
+		return Answer{}, err
+	}
+	return do(addr, request, config)
+}
+
 // Do sends a request to addr, whatever host its URL names.
-func Do(addr string, request *http.Request) (Answer, error) {
-	transport := &http.Transport{DisableKeepAlives: true, DialContext: dialer(addr)}
+func Do(addr string, request *http.Request) (Answer, error) { return do(addr, request, nil) }
+
+func do(addr string, request *http.Request, config *tls.Config) (Answer, error) {
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: dialer(addr), TLSClientConfig: config}
 	response, err := (&http.Client{Transport: transport, Timeout: patience(), CheckRedirect: noRedirect}).Do(request)
 	if err != nil {
 		return Answer{}, err
@@ -44,6 +58,31 @@ func Do(addr string, request *http.Request) (Answer, error) {
 		_ = json.Unmarshal(body, &answer.Echo)
 	}
 	return answer, err
+}
+
+// PeerCertificates makes a handshake with addr, where name is the server name
+// (SNI; none for an IP address), and returns what is shown, trusted or not.
+func PeerCertificates(addr, name string) ([]*x509.Certificate, error) {
+	conn, err := tls.Dial("tcp", addr, &tls.Config{ServerName: name, InsecureSkipVerify: true})
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	return conn.ConnectionState().PeerCertificates, nil
+}
+
+// ShowsCertificate is nil when such a handshake ends in the certificate of a pair.
+func ShowsCertificate(addr, name string, pair KeyPair) error {
+	shown, err := PeerCertificates(addr, name)
+	if err != nil {
+		return err
+	}
+	want, err := pair.Leaf()
+	if err == nil && !shown[0].Equal(want) {
+		err = fmt.Errorf("the certificate is for %v, serial %x, want %v, %x",
+			shown[0].DNSNames, shown[0].SerialNumber, want.DNSNames, want.SerialNumber)
+	}
+	return err
 }
 
 // WantPod waits until a route is answered by one of these pods (IP addresses).

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"os"
@@ -28,8 +29,22 @@ type KeyPair struct {
 	Cert, Key []byte
 }
 
+// Leaf is the first certificate.
+func (p KeyPair) Leaf() (*x509.Certificate, error) {
+	block, _ := pem.Decode(p.Cert)
+	if block == nil {
+		return nil, errors.New("no certificate in PEM")
+	}
+	return x509.ParseCertificate(block.Bytes)
+}
+
 // NewCA makes an authority.
-func NewCA(name string) (*CA, error) {
+func NewCA(name string) (*CA, error) { return newCA(name, nil) }
+
+// Intermediate makes an authority that this one vouches for.
+func (ca *CA) Intermediate(name string) (*CA, error) { return newCA(name, ca) }
+
+func newCA(name string, above *CA) (*CA, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -38,7 +53,11 @@ func NewCA(name string) (*CA, error) {
 	template.IsCA = true
 	template.BasicConstraintsValid = true
 	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	issuer, issuerKey := template, key
+	if above != nil {
+		issuer, issuerKey = above.cert, above.key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), issuerKey)
 	if err != nil {
 		return nil, err
 	}

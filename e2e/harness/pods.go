@@ -25,6 +25,7 @@ type Pods struct {
 	servers  map[int]*http.Server
 	requests map[string]int // by "ip:port"
 	next     int            // of the addresses
+	open     map[net.Conn]bool
 }
 
 // Echo is what a pod answers, as JSON. The header X-Pod holds "ip:port".
@@ -40,7 +41,7 @@ type Echo struct {
 	Headers http.Header `json:"headers"`
 }
 
-var pods = &Pods{servers: map[int]*http.Server{}, requests: map[string]int{}, next: 1 << 8}
+var pods = &Pods{servers: map[int]*http.Server{}, requests: map[string]int{}, next: 1 << 8, open: map[net.Conn]bool{}}
 
 // StartPods gives the pods of this run, listening on PodPort and on any extra
 // port asked for. They are shared by all tests and stay until the end.
@@ -86,6 +87,31 @@ func (p *Pods) Requests(ip string) int {
 	return p.requests[PodAddr(ip)]
 }
 
+// Hangup closes all connections to the pod at ip, as the end of its process would.
+func (p *Pods) Hangup(ip string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.open {
+		if host, _, _ := net.SplitHostPort(conn.LocalAddr().String()); host == ip {
+			_ = conn.Close()
+			delete(p.open, conn)
+		}
+	}
+}
+
+// note keeps the connections that are open. One that has switched protocols is
+// nobody's: net/http doesn't say when it ends, and closing it twice does no harm.
+func (p *Pods) note(conn net.Conn, state http.ConnState) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		p.open[conn] = true
+	case http.StateClosed:
+		delete(p.open, conn)
+	}
+}
+
 // PodAddr is the value of X-Pod for the pod at ip on PodPort.
 func PodAddr(ip string) string { return net.JoinHostPort(ip, strconv.Itoa(PodPort)) }
 
@@ -102,7 +128,7 @@ func (p *Pods) listen(port int) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: http.HandlerFunc(p.serve), Protocols: new(http.Protocols)}
+	server := &http.Server{Handler: http.HandlerFunc(p.serve), Protocols: new(http.Protocols), ConnState: p.note}
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true) // for `proto h2` and gRPC backends
 	p.servers[port] = server

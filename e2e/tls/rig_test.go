@@ -2,9 +2,6 @@ package tls
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -141,19 +138,7 @@ func (r *rig) wantCertificate(t *testing.T, name string, pair harness.KeyPair) {
 
 // shows makes a handshake and demands that it ends in this certificate.
 func (s *site) shows(name string, pair harness.KeyPair) error {
-	conn, err := tls.Dial("tcp", s.g.HTTPS, &tls.Config{ServerName: name, InsecureSkipVerify: true})
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	block, _ := pem.Decode(pair.Cert)
-	want, err := x509.ParseCertificate(block.Bytes)
-	have := conn.ConnectionState().PeerCertificates[0]
-	if err == nil && !have.Equal(want) {
-		err = fmt.Errorf("the certificate is for %v, serial %x, want %v, %x",
-			have.DNSNames, have.SerialNumber, want.DNSNames, want.SerialNumber)
-	}
-	return err
+	return harness.ShowsCertificate(s.g.HTTPS, name, pair)
 }
 
 // client makes a connection for each request, with a whole handshake, and takes

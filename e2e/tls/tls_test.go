@@ -25,6 +25,7 @@ func TestTLS(t *testing.T) {
 	}{
 		{"SNI", testNames},
 		{"KeyTypes", testKeyTypes},
+		{"Chains", testChains},
 		{"ALPN", testALPN},
 		{"Redirect", testRedirect},
 		{"Broken", testBroken},

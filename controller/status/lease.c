@@ -262,9 +262,13 @@ uint32_t lease_answer(struct lease *lease, long status, const char *body, uint64
 	if (status == 409 || status == 404) {
 		bool was_conflict = lease->had_conflict;
 		lease->had_conflict = true;
-		/* Whose it is now must be known at once by the one who thinks it is his. */
-		return go_on(
-			lease, LEASE_GET, is_held && !was_conflict ? 0 : wait_with_others(lease));
+		if (!is_held) {
+			return go_on(lease, LEASE_GET, wait_with_others(lease));
+		}
+		/* Whose it is now must be known at once by the one who thinks it is his. Of two
+		 * conflicts in a row the second one waits, but leaves time to write again while it
+		 * is still held. */
+		return go_on(lease, LEASE_GET, was_conflict ? lease->retry_ms : 0);
 	}
 	return go_on(lease, is_held ? LEASE_TAKE : LEASE_GET, lease->retry_ms);
 }

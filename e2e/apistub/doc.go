@@ -8,6 +8,7 @@
 // benchmark needs.
 //
 // It has the semantics of the API where Headgate depends on them and nothing
-// beyond: no writing over HTTP, no validation, no defaults, no other kinds. What
-// is asked outside of that gets a 404, and Strangers tells of it.
+// beyond: of what is written, the status of Ingresses, Leases and Events; no
+// validation, no defaults, no other kinds. What is asked outside of that gets a
+// 404, and Strangers tells of it.
 package apistub

@@ -3,6 +3,7 @@ package apistub
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"time"
 )
@@ -19,6 +20,11 @@ type Fault struct {
 	RetryAfter  int // seconds; 0 = no header
 	Body        []byte
 	ContentType string // "" is application/json
+
+	// No answer: the connection is closed, with all that goes over it; before the
+	// request is carried out, or after it.
+	Hangup  bool
+	Carried bool
 
 	// What is done to the body, the server's or that one.
 	CutAt int           // the connection breaks after so many bytes; 0 = not at all
@@ -52,6 +58,20 @@ func (s *Stub) Heal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = nil
+}
+
+// Faults is how many requests a fault is still to happen to; < 0: without end.
+func (s *Stub) Faults() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, f := range s.faults {
+		if f.Times < 0 {
+			return -1
+		}
+		n += f.Times
+	}
+	return n
 }
 
 // takeFault finds what is to happen to a request, and counts it off.
@@ -90,6 +110,18 @@ func (f *Fault) reply(w http.ResponseWriter) {
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
+}
+
+// hangUp doesn't return.
+func (s *Stub) hangUp(c *call, f *Fault) {
+	if f.Carried {
+		c.w = httptest.NewRecorder()
+		s.carryOut(c)
+	}
+	if wire, ok := c.r.Context().Value(wireKey{}).(*wire); ok {
+		_ = wire.Close()
+	}
+	panic(http.ErrAbortHandler)
 }
 
 func (f *Fault) writer(w http.ResponseWriter, ctx context.Context) http.ResponseWriter {

@@ -12,6 +12,7 @@ type Request struct {
 	Kind      Kind
 	Verb      Verb
 	Namespace string // "" = all
+	Name      string // "" = a whole kind, or a new object
 	Query     url.Values
 	Proto     string
 	Status    int // 0 = it was not answered, or not yet
@@ -22,7 +23,7 @@ func (r Request) FirstPage() bool { return r.Verb == List && r.Query.Get("contin
 
 func (s *Stub) note(c *call) {
 	c.record = &Request{
-		At: time.Now(), Kind: c.kind, Verb: c.verb, Namespace: c.namespace,
+		At: time.Now(), Kind: c.kind, Verb: c.verb, Namespace: c.namespace, Name: c.name,
 		Query: c.r.URL.Query(), Proto: c.r.Proto,
 	}
 	s.mu.Lock()

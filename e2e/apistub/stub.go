@@ -130,26 +130,24 @@ func (s *Stub) SetBookmarks(every time.Duration) {
 // call is a request on its way through the stub.
 type call struct {
 	resource
-	verb      Verb
-	namespace string
-	selector  selector
-	w         http.ResponseWriter
-	r         *http.Request
-	record    *Request
+	target
+	verb     Verb
+	selector selector
+	w        http.ResponseWriter
+	r        *http.Request
+	record   *Request
 }
 
 func (s *Stub) handle(w http.ResponseWriter, r *http.Request) {
 	c := &call{w: w, r: r}
 	var ok bool
-	c.resource, c.namespace, ok = findResource(r.URL.Path)
-	if !ok || r.Method != http.MethodGet {
+	if c.resource, c.target, ok = findResource(r.URL.Path); ok {
+		c.verb, ok = c.verbOf()
+	}
+	if !ok {
 		s.stranger(r)
 		writeStatus(w, http.StatusNotFound, "NotFound", "apistub serves nothing here")
 		return
-	}
-	c.verb = List
-	if on := r.URL.Query().Get("watch"); on == "1" || on == "true" {
-		c.verb = Watch
 	}
 	s.note(c)
 	c.w = recorder{w, s, c.record}
@@ -166,16 +164,26 @@ func (s *Stub) handle(w http.ResponseWriter, r *http.Request) {
 
 func (s *Stub) answer(c *call) {
 	if fault := s.takeFault(c); fault != nil {
+		if fault.Hangup {
+			s.hangUp(c, fault)
+		}
 		c.w = fault.writer(c.w, c.r.Context())
 		if fault.Status != 0 || fault.Body != nil {
 			fault.reply(c.w)
 			return
 		}
 	}
-	if c.verb == Watch {
+	s.carryOut(c)
+}
+
+func (s *Stub) carryOut(c *call) {
+	switch c.verb {
+	case Watch:
 		s.watch(c)
-	} else {
+	case List:
 		s.list(c)
+	default:
+		s.write(c)
 	}
 }
 

@@ -6,9 +6,7 @@
 #ifndef HG_RANDOM_TESTING_H
 #define HG_RANDOM_TESTING_H
 
-#include "cert/cert_testing.h"
-#include "kube/secret.h"
-#include "store/store_testing.h"
+#include "kube/secret_testing.h"
 
 #define N_NAMESPACES 3
 #define N_SERVICES   6
@@ -222,17 +220,11 @@ static inline const char *secret_content(unsigned i)
 	}
 	for (int j = 0; j < 5; j++) {
 		EVP_PKEY *key = j == 2 ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
-		X509 *cert = testing_cert_new(&(struct testing_cert){.common_name = "x",
+		contents[j] = testing_secret_data(&(struct testing_cert){.common_name = "x",
 			.names = names[j],
 			.key = key,
 			.from_seconds = -1000,
 			.to_seconds = 1000 * (j + 1)});
-		CLEANUP(free_ptr) char *crt = testing_cert_pem(cert);
-		CLEANUP(free_ptr) char *crt64 = testing_base64(crt);
-		CLEANUP(free_ptr) char *pem = testing_key_pem(key, NULL);
-		CLEANUP(free_ptr) char *pem64 = testing_base64(pem);
-		contents[j] = xasprintf("'tls.crt':'%s','tls.key':'%s'", crt64, pem64);
-		X509_free(cert);
 		EVP_PKEY_free(key);
 	}
 	contents[5] = xstrdup("'tls.crt':'','tls.key':'bm8='");

@@ -378,6 +378,36 @@ static void test_long_chain(void **state)
 	free(key);
 }
 
+/* One name more at a time, until it is more than HAProxy's command line takes. */
+static void test_largest(void **state)
+{
+	(void)state;
+	char *key = testing_key_pem(ec_key, NULL);
+	struct buf names = BUF_INIT(0);
+	bool is_over = false;
+
+	for (int i = 0; i < 1000; i++) {
+		buf_printf(&names, "%sDNS:%04d.test", i > 0 ? "," : "", i);
+		if (i < 850) {
+			continue;
+		}
+		char *crt = make_cert(ec_key, buf_str(&names));
+		struct cert cert = {0};
+		if (strlen(crt) + strlen(key) <= CERT_MAX_PEM) {
+			assert_false(is_over);
+			expect_taken(crt, key, &cert);
+		} else {
+			is_over = true;
+			expect_refused(crt, key, "HAProxy can be told 14000", NULL);
+		}
+		cert_fini(&cert);
+		free(crt);
+	}
+	assert_true(is_over);
+	buf_fini(&names);
+	free(key);
+}
+
 static void test_weak_signatures(void **state)
 {
 	const EVP_MD *digests[] = {EVP_md5(), EVP_sha1()};
@@ -463,6 +493,7 @@ int main(void)
 		cmocka_unit_test(test_lenient),
 		cmocka_unit_test(test_chain_orders),
 		cmocka_unit_test(test_long_chain),
+		cmocka_unit_test(test_largest),
 		cmocka_unit_test(test_weak_signatures),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_names_have),

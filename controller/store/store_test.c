@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 
+#include "kube/secret_testing.h"
 #include "store/store.h"
 #include "store/store_testing.h"
 
@@ -365,6 +366,47 @@ static void test_slice_without_service(void **state)
 	assert_true(store_remove(store, KUBE_ENDPOINT_SLICE, "a", "s"));
 }
 
+static void put_secret(struct store *store, const char *name, const char *data)
+{
+	testing_put_secret(store, "a", name, data, TESTING_NOW);
+}
+
+/* What was good stays, whether it is removed or missing in a list, until it is forgotten. */
+static void test_secrets_stay(void **state)
+{
+	struct store *store = ((struct bench *)*state)->store;
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	CLEANUP(free_ptr)
+	char *good = testing_secret_data(&(struct testing_cert){.common_name = "x", .key = key});
+
+	EVP_PKEY_free(key);
+	put_secret(store, "bad", "'tls.crt':''");
+	put_secret(store, "good", good);
+	check_changes(store, "Secret:a/bad Secret:a/good");
+	put_secret(store, "good", "'tls.crt':''");
+	assert_int_equal(store_secret(store, "a", "good")->state, SECRET_INVALID);
+	assert_true(obj_has(store_secret(store, "a", "good")->pem));
+	check_changes(store, "Secret:a/good");
+	put_secret(store, "good", "'tls.crt':''");
+	check_changes(store, "");
+
+	store_begin_list(store, KUBE_SECRET);
+	store_end_list(store, KUBE_SECRET);
+	assert_null(store_secret(store, "a", "bad"));
+	assert_int_equal(store_secret(store, "a", "good")->state, SECRET_ABSENT);
+	check_changes(store, "Secret:a/bad Secret:a/good");
+	store_begin_list(store, KUBE_SECRET);
+	store_end_list(store, KUBE_SECRET);
+	assert_false(store_remove(store, KUBE_SECRET, "a", "good"));
+	check_changes(store, "");
+
+	put_secret(store, "good", good);
+	assert_int_equal(store_secret(store, "a", "good")->state, SECRET_GOOD);
+	store_forget(store, KUBE_SECRET, "a", "good");
+	assert_null(store_secret(store, "a", "good"));
+	store_forget(store, KUBE_SECRET, "a", "good");
+}
+
 static void test_completeness(void **state)
 {
 	struct bench *bench = *state;
@@ -444,6 +486,7 @@ int main(void)
 		TEST(test_empty_list_takes_all),
 		TEST(test_slices),
 		TEST(test_slice_without_service),
+		TEST(test_secrets_stay),
 		TEST(test_completeness),
 		TEST(test_all_keys),
 		TEST(test_next),

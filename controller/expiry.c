@@ -22,24 +22,25 @@ static const struct {
 
 size_t expiry_look(struct store *store, int64_t now)
 {
-	struct object **expired = xcalloc(store_count(store, KUBE_SECRET), sizeof(struct object *));
+	struct object **changed = xcalloc(store_count(store, KUBE_SECRET), sizeof(struct object *));
 	const struct object *object;
 	uint32_t position = 0;
 	size_t n = 0;
 
 	while ((object = store_next(store, KUBE_SECRET, &position)) != NULL) {
 		const struct secret *secret = (const struct secret *)object;
-		struct object *judged =
-			secret->state == SECRET_GOOD ? secret_judge(secret, now) : NULL;
+		/* The others wait for another version. */
+		bool is_timely = secret->state == SECRET_GOOD || secret->state == SECRET_EARLY;
+		struct object *judged = is_timely ? secret_judge(secret, now) : NULL;
 		if (judged != NULL) {
-			expired[n++] = judged;
+			changed[n++] = judged;
 		}
 	}
 	/* The store must not change while it is stepped through. */
 	for (size_t i = 0; i < n; i++) {
-		store_put(store, expired[i]);
+		store_put(store, changed[i]);
 	}
-	free(expired);
+	free(changed);
 	return n;
 }
 

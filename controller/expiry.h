@@ -4,8 +4,8 @@
  * has the clock.
  *
  * A Secret whose certificate has expired since it was last looked at becomes one with a fault
- * (enum secret_state), as if it had just been read; its certificate stays in use. What is not valid
- * yet is judged when its Secret is read the next time.
+ * (enum secret_state), as if it had just been read; its certificate stays in use. One whose
+ * certificate was not valid yet and now is becomes a good one, with that certificate.
  */
 #ifndef HG_EXPIRY_H
 #define HG_EXPIRY_H
@@ -18,7 +18,8 @@
 /* How often it is worth looking. */
 #define EXPIRY_LOOK_SECONDS 60
 
-/* Judges every good Secret of the store by `now` (Unix time); returns how many have expired. */
+/* Judges every Secret of the store that time can change by `now` (Unix time); returns how many have
+ * changed. */
 size_t expiry_look(struct store *store, int64_t now);
 
 /* Sets the gauges about the certificates that are in use. */

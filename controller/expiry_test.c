@@ -1,4 +1,5 @@
-/* Certificates that expire while nobody touches them, and the gauges about them. */
+/* Certificates that expire, or become valid, while nobody touches them, and the gauges about them.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,6 +46,75 @@ static void test_expires(void **unused)
 	store_free(store);
 }
 
+/* Renewed before its time: the old certificate is used until the new one is valid, also when the
+ * renewed Secret comes again meanwhile. */
+static void test_becomes_valid(void **unused)
+{
+	struct store *store = store_new();
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	CLEANUP(free_ptr)
+	char *renewed = testing_secret_data(&(struct testing_cert){
+		.common_name = "x", .key = key, .from_seconds = 900, .to_seconds = 5000});
+
+	(void)unused;
+	EVP_PKEY_free(key);
+	put(store, "s", 0);
+	CLEANUP(free_ptr)
+	char *digest = xstrdup(
+		obj_str(store_secret(store, "a", "s"), store_secret(store, "a", "s")->digest));
+	testing_put_secret(store, "a", "s", renewed, TESTING_NOW);
+	testing_put_secret(store, "a", "new", renewed, TESTING_NOW);
+	assert_false(testing_put_secret(store, "a", "s", renewed, TESTING_NOW + 500));
+	assert_int_equal(expiry_look(store, TESTING_NOW + 599), 0);
+	const struct secret *secret = store_secret(store, "a", "s");
+	assert_int_equal(secret->state, SECRET_EARLY);
+	assert_string_equal(obj_str(secret, secret->digest), digest);
+
+	assert_int_equal(expiry_look(store, TESTING_NOW + 600), 2);
+	secret = store_secret(store, "a", "s");
+	assert_int_equal(secret->state, SECRET_GOOD);
+	assert_false(obj_has(secret->fault));
+	assert_false(obj_has(secret->next.pem));
+	assert_int_equal(secret->not_after, TESTING_NOW + 5000);
+	assert_string_not_equal(obj_str(secret, secret->digest), digest);
+	/* As if it had been read now for the first time. */
+	struct object *same = testing_secret("a", "s", renewed);
+	assert_true(object_equals(same, &secret->head));
+	object_free(same);
+	assert_int_equal(store_secret(store, "a", "new")->state, SECRET_GOOD);
+	assert_int_equal(expiry_look(store, TESTING_NOW + 600), 0);
+	store_free(store);
+}
+
+/* What had waited is no longer the newest version, or nobody looked before it had expired. */
+static void test_does_not_become_valid(void **unused)
+{
+	struct store *store = store_new();
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	CLEANUP(free_ptr)
+	char *renewed = testing_secret_data(&(struct testing_cert){
+		.common_name = "x", .key = key, .from_seconds = 900, .to_seconds = 5000});
+
+	(void)unused;
+	EVP_PKEY_free(key);
+	for (int i = 0; i < 3; i++) {
+		put(store, "s", 0);
+		testing_put_secret(store, "a", "s", renewed, TESTING_NOW);
+		if (i == 0) {
+			put(store, "s", 5);
+		} else if (i == 1) {
+			store_remove(store, KUBE_SECRET, "a", "s");
+		}
+		assert_int_equal(expiry_look(store, TESTING_NOW + 6000), i == 2);
+		const struct secret *secret = store_secret(store, "a", "s");
+		assert_false(obj_has(secret->next.pem));
+		assert_int_equal(secret->not_after, TESTING_NOW + (i == 2 ? 5000 : 1000));
+		assert_int_equal(secret->state, ((const enum secret_state[]){SECRET_INVALID,
+							SECRET_ABSENT, SECRET_EXPIRED})[i]);
+	}
+	store_free(store);
+}
+
 static void test_gauges(void **unused)
 {
 	struct store *store = store_new();
@@ -67,6 +137,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_expires),
+		cmocka_unit_test(test_becomes_valid),
+		cmocka_unit_test(test_does_not_become_valid),
 		cmocka_unit_test(test_gauges),
 	};
 

@@ -6,6 +6,7 @@
 #ifndef HG_RANDOM_TESTING_H
 #define HG_RANDOM_TESTING_H
 
+#include "expiry.h"
 #include "kube/secret_testing.h"
 
 #define N_NAMESPACES 3
@@ -231,6 +232,12 @@ static inline const char *secret_content(unsigned i)
 	return contents[i];
 }
 
+/* Some are expired at one time and not at another, or not valid yet. */
+static inline int64_t pick_time(struct dice *dice)
+{
+	return TESTING_NOW + (one_in(dice, 4) ? (int)pick(dice, 9) * 1000 - 2000 : 0);
+}
+
 static inline void put_secret(struct dice *dice)
 {
 	unsigned i = pick(dice, N_SECRETS);
@@ -241,9 +248,7 @@ static inline void put_secret(struct dice *dice)
 			i % N_NAMESPACES, i, one_in(dice, 12) ? "Opaque" : SECRET_TYPE_TLS,
 			secret_content(pick(dice, N_CONTENTS)));
 	struct object *object = testing_object(KUBE_SECRET, text);
-	/* Some are expired at one time and not at another. */
-	struct object *judged = secret_judge((const struct secret *)object,
-		TESTING_NOW + (one_in(dice, 4) ? (int)pick(dice, 7) * 1000 : 0));
+	struct object *judged = secret_judge((const struct secret *)object, pick_time(dice));
 
 	if (judged != NULL) {
 		object_free(object);
@@ -323,7 +328,7 @@ static inline void happen(struct dice *dice)
 	static const enum kube_kind kinds[] = {KUBE_INGRESS, KUBE_SERVICE, KUBE_ENDPOINT_SLICE,
 		KUBE_INGRESS_CLASS, KUBE_CONFIG_MAP, KUBE_SECRET};
 
-	switch (pick(dice, 19)) {
+	switch (pick(dice, 20)) {
 	case 0:
 	case 1:
 	case 2:
@@ -350,6 +355,9 @@ static inline void happen(struct dice *dice)
 	case 17:
 	case 18:
 		put_secret(dice);
+		break;
+	case 19:
+		expiry_look(dice->store, pick_time(dice));
 		break;
 	case 12:
 		relist(dice, kinds[pick(dice, ARRAY_LEN(kinds))]);

@@ -187,7 +187,19 @@ enum secret_state {
 	SECRET_EARLY,	/* the same: not valid yet */
 };
 
-/* Made by kube/secret.c. `pem` holds a key: freed with object_free(), which wipes. */
+/* A version that is not valid yet, while an older one is in use. As in cert/cert.h. */
+struct secret_next {
+	struct obj_text pem;
+	struct obj_text names;
+	struct obj_text fingerprint;
+	struct obj_text digest;
+	int64_t not_before;
+	int64_t not_after;
+	uint8_t key;
+};
+
+/* Made by kube/secret.c. `pem` holds a key, and so does that of `next`: freed with object_free(),
+ * which wipes. */
 struct secret {
 	struct object head;
 	struct obj_text type;
@@ -197,8 +209,9 @@ struct secret {
 	struct obj_text names;
 	struct obj_text fingerprint;
 	struct obj_text digest;
-	struct obj_text fault; /* what is wrong with the newest version; absent when it is good */
-	int64_t not_before;    /* of what is in use */
+	struct obj_text fault;	 /* what is wrong with the newest version; absent when it is good */
+	struct secret_next next; /* only with SECRET_EARLY, its `pem` absent = what is in use */
+	int64_t not_before;	 /* of what is in use */
 	int64_t not_after;
 	uint8_t key;   /* enum cert_key */
 	uint8_t state; /* enum secret_state, of the newest version */

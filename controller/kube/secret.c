@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "cert/cert.h"
 
-#define N_TEXTS 8
+#define N_TEXTS 12
 
 /* A clock may run a little behind the one of who issued the certificate. */
 #define EARLY_SECONDS 300
@@ -27,7 +27,8 @@ static struct obj_text *text_of(struct secret *secret, size_t i)
 {
 	struct obj_text *const texts[N_TEXTS] = {&secret->head.namespace, &secret->head.name,
 		&secret->type, &secret->pem, &secret->names, &secret->fingerprint, &secret->digest,
-		&secret->fault};
+		&secret->fault, &secret->next.pem, &secret->next.names, &secret->next.fingerprint,
+		&secret->next.digest};
 
 	return texts[i];
 }
@@ -40,7 +41,22 @@ enum {
 	TEXT_NAMES,
 	TEXT_PRINT,
 	TEXT_DIGEST,
-	TEXT_FAULT
+	TEXT_FAULT,
+	TEXT_NEXT_PEM,
+	TEXT_NEXT_NAMES,
+	TEXT_NEXT_PRINT,
+	TEXT_NEXT_DIGEST
+};
+
+/* The content, and where it is while it waits. */
+static const struct {
+	uint8_t used;
+	uint8_t next;
+} content_texts[] = {
+	{TEXT_PEM, TEXT_NEXT_PEM},
+	{TEXT_NAMES, TEXT_NEXT_NAMES},
+	{TEXT_PRINT, TEXT_NEXT_PRINT},
+	{TEXT_DIGEST, TEXT_NEXT_DIGEST},
 };
 
 static struct pieces take_apart(const struct secret *secret)
@@ -69,6 +85,9 @@ static struct object *put_together(const struct pieces *pieces)
 	secret->not_before = pieces->fixed.not_before;
 	secret->not_after = pieces->fixed.not_after;
 	secret->key = pieces->fixed.key;
+	secret->next.not_before = pieces->fixed.next.not_before;
+	secret->next.not_after = pieces->fixed.next.not_after;
+	secret->next.key = pieces->fixed.next.key;
 	secret->state = pieces->fixed.state;
 	size_t offset = sizeof(struct secret);
 	for (size_t i = 0; i < N_TEXTS; i++) {
@@ -80,6 +99,32 @@ static struct object *put_together(const struct pieces *pieces)
 		}
 	}
 	return &secret->head;
+}
+
+/* The content of `newer` is to wait; NULL = nothing is. */
+static void set_next(struct pieces *pieces, const struct pieces *newer)
+{
+	struct secret_next *next = &pieces->fixed.next;
+
+	next->not_before = newer ? newer->fixed.not_before : 0;
+	next->not_after = newer ? newer->fixed.not_after : 0;
+	next->key = newer ? newer->fixed.key : 0;
+	for (size_t i = 0; i < ARRAY_LEN(content_texts); i++) {
+		pieces->texts[content_texts[i].next] =
+			newer ? newer->texts[content_texts[i].used] : NULL;
+	}
+}
+
+/* What has waited comes into use. */
+static void use_next(struct pieces *pieces)
+{
+	pieces->fixed.not_before = pieces->fixed.next.not_before;
+	pieces->fixed.not_after = pieces->fixed.next.not_after;
+	pieces->fixed.key = pieces->fixed.next.key;
+	for (size_t i = 0; i < ARRAY_LEN(content_texts); i++) {
+		pieces->texts[content_texts[i].used] = pieces->texts[content_texts[i].next];
+	}
+	set_next(pieces, NULL);
 }
 
 /* ---- reading ---- */
@@ -227,6 +272,11 @@ static void write_time(char *text, size_t size, int64_t seconds)
 	strftime(text, size, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }
 
+static bool is_early(int64_t not_before, int64_t now)
+{
+	return now < not_before - EARLY_SECONDS;
+}
+
 struct object *secret_judge(const struct secret *secret, int64_t now)
 {
 	struct pieces pieces = take_apart(secret);
@@ -237,15 +287,23 @@ struct object *secret_judge(const struct secret *secret, int64_t now)
 		secret->state == SECRET_ABSENT) {
 		return NULL;
 	}
+	if (pieces.texts[TEXT_NEXT_PEM] != NULL) {
+		if (is_early(secret->next.not_before, now)) {
+			return NULL;
+		}
+		use_next(&pieces);
+	}
 	pieces.fixed.state = SECRET_GOOD;
 	pieces.texts[TEXT_FAULT] = NULL;
-	if (now >= secret->not_after) {
-		write_time(when, sizeof(when), secret->not_after);
+	if (now >= pieces.fixed.not_after) {
+		write_time(when, sizeof(when), pieces.fixed.not_after);
 		err_set(&fault, ERR_INPUT, "its certificate expired at %s: renew it", when);
 		pieces.fixed.state = SECRET_EXPIRED;
-	} else if (now < secret->not_before - EARLY_SECONDS) {
-		write_time(when, sizeof(when), secret->not_before);
-		err_set(&fault, ERR_INPUT, "its certificate is not valid before %s: store it then",
+	} else if (is_early(pieces.fixed.not_before, now)) {
+		write_time(when, sizeof(when), pieces.fixed.not_before);
+		err_set(&fault, ERR_INPUT,
+			"its certificate is not valid before %s: wait, or store "
+			"one that is",
 			when);
 		pieces.fixed.state = SECRET_EARLY;
 	}
@@ -286,6 +344,7 @@ struct object *secret_keep_last_good(const struct secret *newer, const struct se
 	}
 	struct pieces pieces = take_apart(older);
 	struct pieces news = take_apart(newer);
+	set_next(&pieces, newer->state == SECRET_EARLY ? &news : NULL);
 	pieces.fixed.state = newer->state;
 	pieces.fixed.head.created_seconds = newer->head.created_seconds;
 	pieces.texts[TEXT_TYPE] = news.texts[TEXT_TYPE];
@@ -300,6 +359,7 @@ struct object *secret_without_object(const struct secret *secret)
 	if (secret->state == SECRET_ABSENT || !obj_has(secret->pem)) {
 		return NULL;
 	}
+	set_next(&pieces, NULL);
 	pieces.fixed.state = SECRET_ABSENT;
 	pieces.texts[TEXT_FAULT] = "it is gone: create it again";
 	return put_together(&pieces);

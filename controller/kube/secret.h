@@ -28,13 +28,15 @@ struct object *secret_read(struct object *head, struct json_object *json) MUST_U
 
 /*
  * What the time says of it: NULL = nothing new; else the Secret to put in its place (owned), which
- * is outside its valid period, or no longer before it. `now` is Unix time.
+ * is outside its valid period, or no longer before it; a version that had to wait for its time
+ * comes into use then. `now` is Unix time.
  */
 struct object *secret_judge(const struct secret *secret, int64_t now) MUST_USE;
 
 /*
  * `newer` comes in the place of `older` (neither NULL): NULL = as it is, else the object to put
- * there instead (owned): the last good content with what is wrong with the newest.
+ * there instead (owned): the last good content with what is wrong with the newest. One that is not
+ * valid yet is kept beside it (`next`), until secret_judge() finds that it is.
  */
 struct object *secret_keep_last_good(
 	const struct secret *newer, const struct secret *older) MUST_USE;

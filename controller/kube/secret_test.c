@@ -190,7 +190,7 @@ static void test_judge(void **state)
 		int state;
 		const char *words;
 	} rows[] = {
-		{FROM - 301, SECRET_EARLY, "not valid before 2023-11-14T21:56:40Z: store it then"},
+		{FROM - 301, SECRET_EARLY, "not valid before 2023-11-14T21:56:40Z: wait, or store"},
 		{FROM - 300, -1, NULL}, /* clocks differ */
 		{0, -1, NULL},
 		{TO - 1, -1, NULL},
@@ -370,6 +370,10 @@ static void test_copies_are_wiped(void **state)
 	object_free(&secret->head);
 	assert_int_equal(testing_n_wiped, 2);
 	object_free(NULL);
+
+	struct secret *waiting = replace(read_content(GOOD), read_content(EARLY));
+	assert_true(obj_has(waiting->next.pem));
+	object_free(&waiting->head);
 
 	struct object *versions[] = {&read_content(GOOD)->head, &read_content(GOOD)->head,
 		&read_content(LONGER)->head, &read_content(INVALID)->head};

@@ -42,8 +42,7 @@ static const struct ingress_class *find_default(
 	return (const struct ingress_class *)found;
 }
 
-/* NULL = it names none. Borrowed from the Ingress. */
-static const char *named_class(const struct model_options *options, const struct ingress *ingress)
+const char *class_name_of(const struct model_options *options, const struct ingress *ingress)
 {
 	if (obj_has(ingress->class_name)) {
 		return obj_str(ingress, ingress->class_name);
@@ -57,7 +56,7 @@ static const char *named_class(const struct model_options *options, const struct
 bool class_is_ours(const struct model_options *options, const struct store *store,
 	const struct ingress *ingress)
 {
-	const char *name = named_class(options, ingress);
+	const char *name = class_name_of(options, ingress);
 	const struct ingress_class *class = class_of(options, store, ingress);
 
 	if (class == NULL) {
@@ -69,7 +68,7 @@ bool class_is_ours(const struct model_options *options, const struct store *stor
 const struct ingress_class *class_of(const struct model_options *options, const struct store *store,
 	const struct ingress *ingress)
 {
-	const char *name = named_class(options, ingress);
+	const char *name = class_name_of(options, ingress);
 
 	return name != NULL ? store_ingress_class(store, name) : find_default(options, store);
 }

@@ -30,9 +30,13 @@
  * marked as the default by the annotation ingressclass.kubernetes.io/is-default-class when its
  * value is "true" and nothing else.
  *
+ * class_name_of(): NULL = it names none; borrowed from the Ingress.
+ *
  * Source: https://kubernetes.io/docs/concepts/services-networking/ingress/#ingress-class, and
  * #default-ingress-class and #deprecated-annotation there.
  */
+const char *class_name_of(
+	const struct model_options *options, const struct ingress *ingress) MUST_USE;
 bool class_is_ours(const struct model_options *options, const struct store *store,
 	const struct ingress *ingress) MUST_USE;
 

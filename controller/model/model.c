@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "model/class.h"
 #include "model/model_priv.h"
 
 const char *const model_map_files[MODEL_MAP_COUNT] = {
@@ -235,6 +236,11 @@ void model_note_let_go(struct model *model, const char *namespace, const char *n
 bool model_is_ours(const struct model *model, const char *namespace, const char *name)
 {
 	return model_find_ingress(model, namespace, name) != NULL;
+}
+
+const char *model_class_name(const struct model *model, const struct ingress *ingress)
+{
+	return class_name_of(&model->options, ingress);
 }
 
 const struct model_backend *model_find_backend(const struct model *model, const char *name)

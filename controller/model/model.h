@@ -123,6 +123,7 @@ struct model_options {
 	bool can_use_external; /* Services of type ExternalName */
 };
 
+struct ingress;
 struct model;
 struct store;
 struct store_changes;
@@ -201,6 +202,10 @@ void model_delta_fini(struct model_delta *delta);
 
 /* Is this Ingress one of those that the model is made from? */
 bool model_is_ours(const struct model *model, const char *namespace, const char *name) MUST_USE;
+
+/* The name of its class, from the spec or, where the options say so, from the annotation; NULL = it
+ * names none. Borrowed from the Ingress. */
+const char *model_class_name(const struct model *model, const struct ingress *ingress) MUST_USE;
 
 /*
  * Calls `report` once for each Ingress that was ours at the last call or since, is still in the

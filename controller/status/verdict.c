@@ -13,14 +13,13 @@ static void write_member(struct buf *buf, const char *key, const char *value)
 	json_append_text(buf, value, VERDICT_TEXT_MAX_SIZE);
 }
 
-/* Which class it names, and why that makes it none of ours. */
-static void write_reason(struct buf *buf, const struct store *store, const struct ingress *ingress)
+/* Why the class that it names (NULL = none) makes it none of ours. */
+static void write_reason(struct buf *buf, const struct store *store, const char *name)
 {
-	const char *name = obj_str(ingress, ingress->class_name);
-	const struct ingress_class *class = store_ingress_class(store, name);
+	const struct ingress_class *class = name ? store_ingress_class(store, name) : NULL;
 	struct buf text = BUF_INIT(0);
 
-	if (!obj_has(ingress->class_name)) {
+	if (name == NULL) {
 		buf_append_str(&text, "spec.ingressClassName is not set, and no IngressClass of "
 				      "this controller is the default: name one");
 	} else if (class == NULL) {
@@ -71,17 +70,18 @@ bool verdict_write(struct buf *buf, const struct verdict_sources *sources, const
 		return false;
 	}
 	bool is_ours = model_is_ours(sources->model, namespace, name);
+	const char *class = model_class_name(sources->model, ingress);
 	write_member(buf, "namespace", namespace);
 	write_member(buf, "name", name);
 	write_member(buf, "uid", obj_str(ingress, ingress->uid));
-	if (obj_has(ingress->class_name)) {
-		write_member(buf, "class", obj_str(ingress, ingress->class_name));
+	if (class != NULL) {
+		write_member(buf, "class", class);
 	} else {
 		buf_append_str(buf, ",\"class\":null");
 	}
 	buf_printf(buf, ",\"served\":%s", is_ours ? "true" : "false");
 	if (!is_ours) {
-		write_reason(buf, sources->store, ingress);
+		write_reason(buf, sources->store, class);
 	}
 	write_diagnostics(buf, sources->model, namespace, name);
 	buf_append_str(buf, ",\"addresses\":");

@@ -27,7 +27,8 @@ struct verdict_sources {
  * Appends one JSON object:
  *
  *   namespace, name, uid
- *   class        spec.ingressClassName; null = it names none
+ *   class        spec.ingressClassName or, with --legacy-class-annotation and where that is
+ *                absent, the annotation; null = it names none
  *   served       is it ours?
  *   reason       why not; absent when it is
  *   diagnostics  [{reason, field, text}], those of its Events; empty when nothing is wrong

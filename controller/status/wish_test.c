@@ -326,6 +326,47 @@ static void test_verdicts(void **state)
 		"\"class\":null,\"served\":false,\"reason\":\"spec.ingressClassName is not set");
 }
 
+/* The annotation names a class only where the options say so; the spec goes first. */
+static void test_verdicts_on_annotations(void **state)
+{
+	static const struct {
+		const char *annotation;
+		const char *spec;
+		const char *without; /* --legacy-class-annotation, and with it */
+		const char *with;
+	} rows[] = {
+		{"ours", "", "\"class\":null,\"served\":false",
+			"\"class\":\"ours\",\"served\":true"},
+		{"theirs", "", "\"class\":null,\"served\":false,\"reason\":\"spec.ingressClassName",
+			"\"class\":\"theirs\",\"served\":false,\"reason\":\"IngressClass 'theirs' "
+			"has"},
+		{"none", "", "\"class\":null",
+			"\"class\":\"none\",\"served\":false,\"reason\":\"there is no "
+			"IngressClass"},
+		{"theirs", "'ingressClassName':'ours'", "\"class\":\"ours\",\"served\":true",
+			"\"class\":\"ours\",\"served\":true"},
+	};
+	struct bench *bench = *state;
+
+	for (int has_legacy = 0; has_legacy < 2; has_legacy++) {
+		model_free(bench->model);
+		bench->model = model_new(&(struct model_options){
+			.controller_name = "x/y", .has_legacy_class = has_legacy});
+		struct store_changes all = store_all_keys(bench->store);
+		model_update(bench->model, bench->store, &all);
+		store_changes_fini(&all);
+		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+			testing_put(bench->store, KUBE_INGRESS,
+				"{'metadata':{'namespace':'a','name':'k','annotations':{"
+				"'kubernetes.io/ingress.class':'%s'}},'spec':{%s}}",
+				rows[i].annotation, rows[i].spec);
+			update(bench);
+			check_verdict(
+				bench, "k", true, has_legacy ? rows[i].with : rows[i].without);
+		}
+	}
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -338,6 +379,7 @@ int main(void)
 		cmocka_unit_test(test_addresses_of_text),
 		CASE(test_events),
 		CASE(test_verdicts),
+		CASE(test_verdicts_on_annotations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

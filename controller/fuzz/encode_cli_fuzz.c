@@ -3,7 +3,7 @@
  * tried on both): what encode_op() accepts must come back as exactly the words that were meant, on
  * one line, as one command, and begin no payload.
  *
- * Input: one byte for the operation, one for the map, then the texts, each ended by a NUL: backend,
+ * Input: texts, each ended by a NUL: the names of the operation and of the map's file, backend,
  * server, address, key, value, map folder, certificate, hosts, PEM.
  */
 #include <assert.h>
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "fuzz/named.h"
 #include "haproxy/encode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -217,22 +218,36 @@ static void check_payload(const struct plan_op *op, const char *const texts[N_TE
 	buf_fini(&payload);
 }
 
+/* What is left of the input. */
+struct input {
+	const char *data;
+	size_t size;
+};
+
+/* Up to the next NUL, or the end; "" when nothing is left. Owned. */
+static char *take_text(struct input *input)
+{
+	size_t len = input->size > 0 ? strnlen(input->data, input->size) : 0;
+	char *text = xstrndup(len > 0 ? input->data : "", len);
+	size_t taken = len < input->size ? len + 1 : input->size;
+
+	input->data += taken;
+	input->size -= taken;
+	return text;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct input input = {(const char *)data, size};
+	char *op_name = take_text(&input);
+	char *map_name = take_text(&input);
 	char *texts[N_TEXTS];
-	size_t pos = 2;
 
-	if (size < 2) {
-		return 0;
-	}
 	for (size_t i = 0; i < N_TEXTS; i++) {
-		size_t len = pos < size ? strnlen((const char *)data + pos, size - pos) : 0;
-
-		texts[i] = xstrndup(len ? (const char *)data + pos : "", len);
-		pos += len + 1;
+		texts[i] = take_text(&input);
 	}
-	struct plan_op op = {.kind = (enum plan_op_kind)(data[0] % PLAN_OP_COUNT),
-		.map = (enum model_map)(data[1] % MODEL_MAP_COUNT),
+	struct plan_op op = {.kind = named_op(op_name, strlen(op_name)),
+		.map = named_map(map_name),
 		.backend = texts[BACKEND],
 		.server = texts[SERVER],
 		.address = texts[ADDRESS],
@@ -257,5 +272,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < N_TEXTS; i++) {
 		free(texts[i]);
 	}
+	free(op_name);
+	free(map_name);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * Answers to operations: any text has one of three results, and only a last line that is known is
- * good news. The first byte of the input chooses the operation.
+ * good news. The first line of the input names the operation.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "fuzz/named.h"
 #include "haproxy/reply.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -17,8 +18,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0) {
 		return 0;
 	}
-	enum plan_op_kind kind = (enum plan_op_kind)(data[0] % PLAN_OP_COUNT);
-	char *text = xstrndup((const char *)data + 1, size - 1);
+	const char *end = memchr(data, '\n', size);
+	size_t name_len = end ? (size_t)(end - (const char *)data) : size;
+	enum plan_op_kind kind = named_op((const char *)data, name_len);
+	size_t skipped = end ? name_len + 1 : size;
+	char *text = xstrndup((const char *)data + skipped, size - skipped);
 	size_t len;
 	const char *line = reply_last_line(text, &len);
 	enum plan_result result = reply_classify(kind, NULL, text);

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "haproxy/state.h"
+#include "haproxy/state_testing.h"
 
 static bool is_link_impossible;
 
@@ -30,42 +30,10 @@ int linkat(int old_fd, const char *old_path, int fd, const char *path, int flags
 	return (int)syscall(SYS_linkat, old_fd, old_path, fd, path, flags);
 }
 
-struct fixture {
-	char directory[64];
-	struct state *state;
-	struct applied *applied;
-};
-
-static int set_up(void **test)
-{
-	struct fixture *f = xcalloc(1, sizeof(*f));
-	struct err err = {0};
-
-	snprintf(f->directory, sizeof(f->directory), "/tmp/headgate-certs.XXXXXX");
-	assert_non_null(mkdtemp(f->directory));
-	f->state = state_open(f->directory, &err);
-	f->applied = applied_new();
-	*test = f;
-	return f->state == NULL;
-}
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw)
-{
-	(void)info;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int tear_down(void **test)
 {
-	struct fixture *f = *test;
-
 	is_link_impossible = false;
-	state_close(f->state);
-	applied_free(f->applied);
-	nftw(f->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	free(f);
+	testing_remove_state(*test);
 	return 0;
 }
 
@@ -257,7 +225,7 @@ static void test_is_added_to_an_old_directory(void **test)
 	assert_content(f, "hosts.map", "a.test a.test\n");
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, testing_open_state, tear_down)
 
 int main(void)
 {

@@ -11,7 +11,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +22,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "haproxy/state.h"
+#include "haproxy/state_testing.h"
 
 #define CRASHED	  77
 #define MAX_STEPS 1000
@@ -83,43 +83,11 @@ int unlinkat(int fd, const char *path, int flags)
 	return (int)syscall(SYS_unlinkat, fd, path, flags);
 }
 
-struct fixture {
-	char directory[64];
-	struct state *state;
-	struct applied *applied;
-};
-
-static int set_up(void **test)
-{
-	struct fixture *f = xcalloc(1, sizeof(*f));
-	struct err err = {0};
-
-	snprintf(f->directory, sizeof(f->directory), "/tmp/headgate-state.XXXXXX");
-	assert_non_null(mkdtemp(f->directory));
-	f->state = state_open(f->directory, &err);
-	f->applied = applied_new();
-	*test = f;
-	return f->state == NULL;
-}
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw)
-{
-	(void)info;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int tear_down(void **test)
 {
-	struct fixture *f = *test;
-
 	steps_left = -1;
 	is_link_impossible = false;
-	state_close(f->state);
-	applied_free(f->applied);
-	nftw(f->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	free(f);
+	testing_remove_state(*test);
 	return 0;
 }
 
@@ -577,7 +545,7 @@ static void test_directory_that_cannot_be_made(void **test)
 	assert_non_null(strstr(err.text, "/proc/headgate/state: can't make it"));
 }
 
-#define STATE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define STATE_TEST(name) cmocka_unit_test_setup_teardown(name, testing_open_state, tear_down)
 
 int main(void)
 {

@@ -24,6 +24,7 @@ void manifest_file_fini(struct manifest_file *file)
 		object_free(file->objects[i]);
 	}
 	free(file->objects);
+	free(file->outdated);
 	*file = (struct manifest_file){0};
 }
 
@@ -62,9 +63,8 @@ static bool find_kind(const char *api_version, const char *kind, enum kube_kind 
 	return false;
 }
 
-/* Says which object is wrong, as far as it has a name. */
-static bool refuse_object(
-	struct json_object *json, enum kube_kind kind, const struct err *cause, struct err *err)
+/* "" = it has none. */
+static const char *name_of(struct json_object *json)
 {
 	struct json_object *metadata = NULL;
 	const char *name = NULL;
@@ -73,8 +73,43 @@ static bool refuse_object(
 		json_object_is_type(metadata, json_type_object)) {
 		name = text_member(metadata, "name");
 	}
+	return name ? name : "";
+}
+
+/* Says which object is wrong, as far as it has a name. */
+static bool refuse_object(
+	struct json_object *json, enum kube_kind kind, const struct err *cause, struct err *err)
+{
 	return err_set(err, ERR_INPUT, "line %zu: %s '%.253s': %.200s", yaml_line(json),
-		kube_kinds[kind].name, name ? name : "", cause->text);
+		kube_kinds[kind].name, name_of(json), cause->text);
+}
+
+/* The same API group in another version, or the group where Ingresses once were. */
+static bool is_other_version(const char *api_version, const char *ours)
+{
+	size_t len = strcspn(ours, "/");
+
+	return strncmp(api_version, "extensions/", 11) == 0 ||
+	       (ours[len] == '/' && strncmp(api_version, ours, len + 1) == 0);
+}
+
+static void skip(struct manifest_file *file, struct json_object *json, const char *api_version,
+	const char *kind)
+{
+	int i = 0;
+
+	file->n_skipped++;
+	while (i < KUBE_KIND_COUNT &&
+		(strcmp(kube_kinds[i].name, kind) != 0 ||
+			!is_other_version(api_version, kube_kinds[i].api_version))) {
+		i++;
+	}
+	if (i < KUBE_KIND_COUNT && file->n_outdated++ == 0) {
+		file->outdated = xasprintf("line %zu: %s '%.253s' is skipped, its apiVersion is "
+					   "%.100s: write it as %s",
+			yaml_line(json), kind, name_of(json), api_version,
+			kube_kinds[i].api_version);
+	}
 }
 
 static bool add_object(
@@ -126,7 +161,7 @@ static bool parse_object(struct manifest_file *file, struct json_object *json,
 		return refuse(json, "a list in a list", err);
 	}
 	if (!find_kind(api_version, kind, &found)) {
-		file->n_skipped++;
+		skip(file, json, api_version, kind);
 		return true;
 	}
 	return add_object(file, json, found, err);

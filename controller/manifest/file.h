@@ -16,6 +16,10 @@ struct manifest_file {
 	struct object **objects; /* in the order of the file; each to be freed by its owner */
 	size_t n_objects;
 	size_t n_skipped; /* objects of kinds that we do not read */
+	/* Of these, how many are of a kind that we read, in a version that no API server has any
+	 * more or yet; and which the first one is, with the remedy; owned, NULL = none. */
+	size_t n_outdated;
+	char *outdated;
 };
 
 /*

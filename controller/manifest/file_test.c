@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/buf.h"
 #include "manifest/file.h"
 
@@ -75,6 +76,48 @@ static void test_lists(void **state)
 	check("{apiVersion: v1, kind: ServiceList, items: null}", "", 0);
 }
 
+/* What is of a kind that we read, and yet skipped, is named with the remedy. */
+static void test_outdated(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+		const char *expected;
+	} rows[] = {
+		{"apiVersion: networking.k8s.io/v1beta1\nkind: Ingress\nmetadata: {name: a}\n", 1,
+			"line 1: Ingress 'a' is skipped, its apiVersion is "
+			"networking.k8s.io/v1beta1: write it as networking.k8s.io/v1"},
+		{"---\napiVersion: extensions/v1beta1\nkind: Ingress\n---\n"
+		 "apiVersion: discovery.k8s.io/v1beta1\nkind: EndpointSlice\n",
+			2,
+			"line 2: Ingress '' is skipped, its apiVersion is extensions/v1beta1: "
+			"write it as networking.k8s.io/v1"},
+		{"apiVersion: networking.k8s.io/v1beta1\nkind: IngressList\n"
+		 "items:\n- {metadata: {name: b}}\n",
+			1,
+			"line 4: Ingress 'b' is skipped, its apiVersion is "
+			"networking.k8s.io/v1beta1: write it as networking.k8s.io/v1"},
+		{"apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\n", 0, NULL},
+		{"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n", 0, NULL},
+		{"apiVersion: gateway.example/v1beta1\nkind: Ingress\n", 0, NULL},
+		{"apiVersion: serving.example/v1\nkind: Service\n", 0, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct manifest_file file = {0};
+		struct err err = {0};
+		assert_true(manifest_file_parse(rows[i].text, strlen(rows[i].text), &file, &err));
+		assert_int_equal(file.n_outdated, rows[i].n);
+		if (rows[i].expected == NULL) {
+			assert_null(file.outdated);
+		} else {
+			assert_string_equal(file.outdated, rows[i].expected);
+		}
+		manifest_file_fini(&file);
+	}
+}
+
 static void test_refused(void **state)
 {
 	(void)state;
@@ -109,6 +152,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_documents),
 		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_outdated),
 		cmocka_unit_test(test_refused),
 	};
 

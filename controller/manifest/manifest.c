@@ -214,6 +214,10 @@ static void accept_text(struct manifests *manifests, struct file *file, const st
 	log_line(LOG_DEBUG, "manifest file read", "file", file->name, "objects",
 		log_num((int64_t)parsed.n_objects), "skipped", log_num((int64_t)parsed.n_skipped),
 		NULL);
+	if (parsed.n_outdated > 0) {
+		log_line(LOG_WARN, parsed.outdated, "file", file->name, "more",
+			log_num((int64_t)parsed.n_outdated - 1), NULL);
+	}
 	judge_secrets(&parsed);
 	claims_replace(manifests->claims, &file->owner, &parsed, &conflicts);
 	manifest_file_fini(&parsed);

@@ -524,6 +524,23 @@ static void test_twice_in_a_file(void **state)
 	free(both);
 }
 
+/* Skipped, and not in silence. */
+static void test_outdated(void **state)
+{
+	struct fixture *fixture = *state;
+
+	write_file(fixture, "old.yaml",
+		"apiVersion: networking.k8s.io/v1beta1\nkind: Ingress\nmetadata: {name: a}\n---\n"
+		"apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: b}\n");
+	open_manifests(fixture);
+	assert_int_equal(
+		count_log(fixture,
+			"level=warn msg=\"line 1: Ingress 'a' is skipped, its apiVersion is "
+			"networking.k8s.io/v1beta1: write it as networking.k8s.io/v1\" "
+			"file=old.yaml more=1"),
+		1);
+}
+
 /* As the kubelet mounts a ConfigMap: names are links into `..data`, which is a link that is
  * replaced. */
 static void test_config_map_links(void **state)
@@ -646,6 +663,7 @@ int main(void)
 		TEST(test_same_object),
 		TEST(test_taken_back),
 		TEST(test_twice_in_a_file),
+		TEST(test_outdated),
 		TEST(test_config_map_links),
 		TEST(test_directory_removed),
 		TEST(test_directory_moved),

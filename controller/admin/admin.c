@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/http.h>
+#include <event2/listener.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +16,14 @@
 #define TIMEOUT_SECONDS	 10
 #define INGRESSES	 "/ingresses/"
 
+/* When nothing could be accepted (no file descriptors, no memory), for how long at most it is not
+ * tried. */
+#define PAUSE_SECONDS 1
+
 struct admin {
 	struct evhttp *http;
+	struct evconnlistener *listener; /* http's */
+	struct event *retry;
 	struct admin_callbacks callbacks;
 };
 
@@ -108,6 +115,22 @@ static void on_other(struct evhttp_request *request, void *ctx)
 		"NAMESPACE/NAME\n");
 }
 
+/* To ask the kernel again at once would only turn in circles. (`ctx` is libevent's own here.) */
+static void on_accept_failed(struct evconnlistener *listener, void *ctx)
+{
+	(void)ctx;
+	evconnlistener_disable(listener);
+}
+
+static void on_retry(evutil_socket_t fd, short events, void *ctx)
+{
+	const struct admin *admin = ctx;
+
+	(void)fd;
+	(void)events;
+	evconnlistener_enable(admin->listener);
+}
+
 /* "ADDRESS:PORT" with the address optional; brackets around IPv6 are taken off. */
 static bool split_bind(const char *bind, char **ret_host, uint16_t *ret_port, struct err *err)
 {
@@ -134,6 +157,7 @@ static bool split_bind(const char *bind, char **ret_host, uint16_t *ret_port, st
 struct admin *admin_open(struct event_base *base, const char *bind,
 	const struct admin_callbacks *callbacks, struct err *err)
 {
+	static const struct timeval interval = {.tv_sec = PAUSE_SECONDS};
 	CLEANUP(free_ptr) char *host = NULL;
 	uint16_t port = 0;
 
@@ -151,13 +175,18 @@ struct admin *admin_open(struct event_base *base, const char *bind,
 	evhttp_set_cb(admin->http, "/readyz", on_readyz, admin);
 	evhttp_set_cb(admin->http, "/metrics", on_metrics, admin);
 	evhttp_set_gencb(admin->http, on_other, admin);
+	admin->retry = event_new(base, -1, EV_PERSIST, on_retry, admin);
 	errno = 0;
-	if (evhttp_bind_socket(admin->http, host, port) != 0) {
+	struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(admin->http, host, port);
+	if (bound == NULL) {
 		err_set(err, ERR_INPUT, "can't listen on '%s': %s: choose another address or port",
 			bind, errno ? strerror(errno) : "not an address of this machine");
 		admin_close(admin);
 		return NULL;
 	}
+	admin->listener = evhttp_bound_socket_get_listener(bound);
+	evconnlistener_set_error_cb(admin->listener, on_accept_failed);
+	event_add(admin->retry, &interval);
 	return admin;
 }
 
@@ -166,6 +195,7 @@ void admin_close(struct admin *admin)
 	if (admin == NULL) {
 		return;
 	}
+	event_free(admin->retry);
 	evhttp_free(admin->http);
 	free(admin);
 }

@@ -34,7 +34,9 @@ struct admin_callbacks {
 	void *ctx;
 };
 
-/* `bind` is "ADDRESS:PORT", ":PORT" or "[IPv6]:PORT". ERR_INPUT: not of that form, or in use. */
+/* `bind` is "ADDRESS:PORT", ":PORT" or "[IPv6]:PORT". ERR_INPUT: not of that form, or in use. When
+ * the kernel has no file descriptor or memory for a connection, none is accepted until up to a
+ * second later. */
 struct admin *admin_open(struct event_base *base, const char *bind,
 	const struct admin_callbacks *callbacks, struct err *err) MUST_USE;
 void admin_close(struct admin *admin);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -306,6 +307,50 @@ static void check_refused(struct bench *bench, const char *bind_text, const char
 	}
 }
 
+/* One turn at a time, until the server has said something on this connection, or closed it. */
+static void turn_until_readable(struct bench *bench, int fd)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+	for (int turn = 0; poll(&wait, 1, 1) == 0; turn++) {
+		assert_true(turn < MAX_TURNS);
+		event_base_loop(bench->base, EVLOOP_NONBLOCK);
+	}
+}
+
+static bool is_answered(int fd)
+{
+	char answer[16];
+
+	return read(fd, answer, sizeof(answer)) > 0;
+}
+
+/* Without file descriptors nothing can be accepted: the program doesn't turn in circles over it,
+ * and goes on when there are some. */
+static void test_no_descriptors(void **state)
+{
+	static const char request[] = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+	struct bench *bench = *state;
+	struct rlimit limit;
+	int fd = connect_to(bench);
+	int n_before = event_base_get_num_events(bench->base, EVENT_BASE_COUNT_ADDED);
+	int n_after = n_before;
+
+	assert_int_equal(write(fd, request, strlen(request)), strlen(request));
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){.rlim_max = limit.rlim_max});
+	/* The listener is waited for no more. */
+	for (int turn = 0; turn < MAX_TURNS && n_after == n_before; turn++) {
+		event_base_loop(bench->base, EVLOOP_NONBLOCK);
+		n_after = event_base_get_num_events(bench->base, EVENT_BASE_COUNT_ADDED);
+	}
+	setrlimit(RLIMIT_NOFILE, &limit);
+	assert_int_equal(n_after, n_before - 1);
+	turn_until_readable(bench, fd);
+	assert_true(is_answered(fd));
+	close(fd);
+}
+
 static void test_bad_addresses(void **state)
 {
 	struct bench *bench = *state;
@@ -350,6 +395,7 @@ int main(void)
 		TEST(test_head),
 		TEST(test_other_methods),
 		TEST(test_hostile_requests),
+		TEST(test_no_descriptors),
 		TEST(test_bad_addresses),
 		TEST(test_ipv6),
 	};

@@ -24,6 +24,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "haproxy/ask.h"
+#include "haproxy/bindable.h"
 #include "haproxy/launch.h"
 #include "haproxy/master.h"
 #include "haproxy/pidwatch.h"
@@ -394,6 +395,20 @@ static void restart(struct process *process)
 	}
 }
 
+/* With what a master that could not begin says on its standard error only. */
+static void notify_end(struct process *process, const char *text)
+{
+	char fault[MASTER_TEXT_SIZE];
+
+	if (strcmp(text, "exit status 1") == 0 &&
+		bindable_find_fault(&process->options, fault, sizeof(fault))) {
+		CLEANUP(free_ptr) char *longer = xasprintf("%s; it %s", text, fault);
+		notify(process, PROCESS_DOWN, 0, longer);
+		return;
+	}
+	notify(process, PROCESS_DOWN, 0, text);
+}
+
 static void on_master_end(void *arg, const char *text)
 {
 	struct process *process = arg;
@@ -417,7 +432,7 @@ static void on_master_end(void *arg, const char *text)
 	if (is_reloading) {
 		notify(process, PROCESS_RELOAD_FAILED, 0, "HAProxy ended during the reload");
 	}
-	notify(process, PROCESS_DOWN, 0, text);
+	notify_end(process, text);
 }
 
 /* ---- ADOPT ---- */

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,38 @@ static void test_start(void **test)
 	/* Ctrl-C in our terminal or the end of our session must not reach it. */
 	assert_int_not_equal(getsid((pid_t)r->pid), getsid(0));
 	assert_int_equal(r->n_events[PROCESS_DOWN], 0);
+}
+
+/* Somebody else listens there: what is wrong is said, not only that it ended. */
+static void test_port_taken(void **test)
+{
+	static const char *const options[] = {"--http-bind", "--https-bind", "--stats-bind"};
+	struct running *r = *test;
+	const char **binds[] = {
+		&r->options.http_bind, &r->options.https_bind, &r->options.stats_bind};
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	CLEANUP(free_ptr) char *taken = xasprintf("127.0.0.1:%u", ntohs(address.sin_port));
+	CLEANUP(free_ptr) char *words = xasprintf("can't listen on '%s': Address already", taken);
+	for (size_t i = 0; i < ARRAY_LEN(binds); i++) {
+		const char *free_bind = *binds[i];
+		int n = r->n_events[PROCESS_DOWN];
+		*binds[i] = taken;
+		running_start(r, true);
+		running_wait(r, PROCESS_DOWN, n + 1);
+		assert_non_null(strstr(r->text, "exit status 1; it can't listen on"));
+		assert_non_null(strstr(r->text, words));
+		assert_non_null(strstr(r->text, options[i]));
+		running_forget(r);
+		*binds[i] = free_bind;
+	}
+	close(fd);
 }
 
 static void test_worker_killed(void **test)
@@ -387,6 +420,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PROCESS_TEST(test_start),
+		PROCESS_TEST(test_port_taken),
 		PROCESS_TEST(test_worker_killed),
 		PROCESS_TEST(test_master_killed),
 		PROCESS_TEST(test_hanging_worker_does_not_linger),

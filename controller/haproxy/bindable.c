@@ -1,0 +1,80 @@
+/* See bindable.h. Called by process.c after HAProxy has ended at its start. */
+#include "haproxy/bindable.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+
+/* "ADDRESS:PORT" as HAProxy takes it, the address in brackets, "*" or absent. NULL = of another
+ * form. Freed with freeaddrinfo(). */
+static struct addrinfo *read_bind(const char *bind)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
+	const char *colon = strrchr(bind, ':');
+	struct addrinfo *found = NULL;
+
+	if (colon == NULL) {
+		return NULL;
+	}
+	size_t len = (size_t)(colon - bind);
+	bool is_in_brackets = len >= 2 && bind[0] == '[' && bind[len - 1] == ']';
+	CLEANUP(free_ptr)
+	char *host = is_in_brackets ? xstrndup(bind + 1, len - 2) : xstrndup(bind, len);
+	bool is_any = *host == '\0' || strcmp(host, "*") == 0;
+
+	return getaddrinfo(is_any ? "0.0.0.0" : host, colon + 1, &hints, &found) == 0 ? found
+										      : NULL;
+}
+
+/* 0 = can be bound to, else errno. */
+static int try_address(const struct addrinfo *address)
+{
+	static const int on = 1;
+	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int error = 0;
+
+	if (fd < 0) {
+		return 0; /* says nothing of the address */
+	}
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	if (bind(fd, address->ai_addr, address->ai_addrlen) != 0) {
+		error = errno;
+	}
+	close(fd);
+	return error;
+}
+
+bool bindable_find_fault(const struct process_options *options, char *ret_text, size_t size)
+{
+	const struct {
+		const char *option;
+		const char *bind;
+	} rows[] = {
+		{"--http-bind", options->http_bind},
+		{"--https-bind", options->https_bind},
+		{"--stats-bind", options->stats_bind},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct addrinfo *address = rows[i].bind ? read_bind(rows[i].bind) : NULL;
+		int error = address ? try_address(address) : 0;
+		if (address != NULL) {
+			freeaddrinfo(address);
+		}
+		if (error != 0) {
+			snprintf(ret_text, size,
+				"can't listen on '%.100s': %s: end what else listens there, or "
+				"choose another address or port with %s",
+				rows[i].bind, strerror(error), rows[i].option);
+			return true;
+		}
+	}
+	return false;
+}

@@ -250,7 +250,7 @@ static bool open_run_directory(struct run *run, struct err *err)
 	if (!make_directory(directory, err)) {
 		return false;
 	}
-	run->lock_fd = lockfile_take(path, err);
+	run->lock_fd = lockfile_take(path, LOCKFILE_WAIT_MS, err);
 	return run->lock_fd >= 0 || err_wrap(err, "--run-dir");
 }
 

@@ -488,6 +488,12 @@ static void enter(struct apply *apply, const struct plan_op *op)
 	case PLAN_OP_BACKEND_ADD:
 		applied_add_backend(applied, op->backend);
 		break;
+	case PLAN_OP_BACKEND_PUBLISH:
+	case PLAN_OP_BACKEND_UNPUBLISH:
+		if (backend != NULL) {
+			backend->is_unpublished = op->kind == PLAN_OP_BACKEND_UNPUBLISH;
+		}
+		break;
 	case PLAN_OP_SERVER_ADD:
 		applied_set_server(applied, backend, op->server, op->address, APPLIED_MAINT);
 		break;

@@ -456,6 +456,7 @@ static void test_busy_server(void **state)
 	const struct applied_backend *backend = applied_find_backend(test->applied, OLD);
 	assert_int_equal(backend->n_servers, 1);
 	assert_int_equal(backend->servers[0].admin, APPLIED_MAINT);
+	assert_true(backend->is_unpublished);
 }
 
 static void test_closed_at_every_byte(void **state)

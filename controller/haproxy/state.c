@@ -185,7 +185,7 @@ static bool take_lock(struct state *state, struct err *err)
 {
 	CLEANUP(free_ptr) char *path = xasprintf("%s/" LOCK_FILE, state->directory);
 
-	state->lock_fd = lockfile_take(path, err);
+	state->lock_fd = lockfile_take(path, LOCKFILE_WAIT_MS, err);
 	return state->lock_fd >= 0 || err_wrap(err, "--state-dir");
 }
 

@@ -39,6 +39,7 @@ struct applied_backend {
 	struct applied_server *servers; /* sorted by name */
 	uint32_t n_servers;
 	uint32_t n_allocated;
+	bool is_unpublished; /* by us, since it was read back */
 	char name[];
 };
 

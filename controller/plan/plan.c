@@ -176,7 +176,9 @@ static void plan_old_backend(struct planner *planner, const struct applied_backe
 	/* Without `del backend` it stays behind, empty, until the next reload: not worth one of its
 	 * own. */
 	if (planner->caps->can_add_backend) {
-		op_backend(planner, PLAN_OP_BACKEND_UNPUBLISH, have->name);
+		if (!have->is_unpublished) {
+			op_backend(planner, PLAN_OP_BACKEND_UNPUBLISH, have->name);
+		}
 		op_backend(planner, PLAN_OP_BACKEND_DEL, have->name);
 	}
 }

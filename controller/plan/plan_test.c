@@ -183,6 +183,8 @@ static void test_removal_goes_on(void **state)
 	check(bench, &reloading, "server-del " BACKEND "/p1\n");
 	applied_remove_server(bench->applied, backend_of(bench), "p1");
 	check(bench, &reloading, "noop\n");
+	applied_find_backend(bench->applied, BACKEND)->is_unpublished = true;
+	check(bench, &live, "backend-del " BACKEND "\n");
 }
 
 /* The old backend serves until the reload has brought the new one. */

@@ -113,18 +113,40 @@ func WriteManifests(t TB, dir string, objects ...runtime.Object) {
 		if err != nil {
 			t.Fatalf("%v", err)
 		}
-		text, err := yaml.Marshal(u.Object)
+		replaceFile(t, filepath.Join(dir, manifestName(u)), u.Object)
+	}
+}
+
+// WriteManifestFile writes objects as one file, a List, for --manifests; the
+// controller takes up all of them at once. It returns the text.
+func WriteManifestFile(t TB, path string, objects ...runtime.Object) string {
+	t.Helper()
+	items := []any{}
+	for _, object := range objects {
+		u, err := toUnstructured(object)
 		if err != nil {
 			t.Fatalf("%v", err)
 		}
-		path := filepath.Join(dir, manifestName(u))
-		if err := os.WriteFile(path+".tmp", text, 0o644); err != nil {
-			t.Fatalf("%v", err)
-		}
-		if err := os.Rename(path+".tmp", path); err != nil {
-			t.Fatalf("%v", err)
-		}
+		items = append(items, u.Object)
 	}
+	return replaceFile(t, path, map[string]any{"apiVersion": "v1", "kind": "List", "items": items})
+}
+
+// replaceFile writes a value as YAML; whoever reads the file meets the old text
+// or the new one.
+func replaceFile(t TB, path string, value any) string {
+	t.Helper()
+	text, err := yaml.Marshal(value)
+	if err == nil {
+		err = os.WriteFile(path+".tmp", text, 0o644)
+	}
+	if err == nil {
+		err = os.Rename(path+".tmp", path)
+	}
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return string(text)
 }
 
 // RemoveManifests removes what WriteManifests wrote for these objects.

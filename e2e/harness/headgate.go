@@ -71,7 +71,7 @@ func (h *Headgate) Start(t TB, args ...string) {
 	if h.process != nil && h.process.running() {
 		t.Fatalf("the controller is running already")
 	}
-	argv := []string{headgateBinary(t), "run"}
+	argv := []string{HeadgateBinary(t), "run"}
 	for _, flag := range []string{
 		"--http-bind=" + h.HTTP, "--https-bind=" + h.HTTPS, "--stats-bind=" + h.Stats, "--admin-bind=" + h.Admin,
 		"--config-dir=" + h.ConfigDir, "--state-dir=" + h.StateDir, "--run-dir=" + h.RunDir,
@@ -176,8 +176,8 @@ func (h *Headgate) end() {
 	killByCommandLine(h.Dir + "/")
 }
 
-// headgateBinary is HEADGATE_BIN or what the repository's Makefile builds.
-func headgateBinary(t TB) string {
+// HeadgateBinary is HEADGATE_BIN or what the repository's Makefile builds.
+func HeadgateBinary(t TB) string {
 	t.Helper()
 	path := os.Getenv("HEADGATE_BIN")
 	if path == "" {

@@ -1,0 +1,107 @@
+package reloads
+
+import (
+	"testing"
+
+	"headgate.dev/e2e/harness"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// secrets are named row, but for other and standard.
+type secrets struct {
+	first, renewed, broken, other *corev1.Secret
+	standard, standardRenewed     *corev1.Secret
+}
+
+func newSecrets(t *testing.T) (s secrets) {
+	t.Helper()
+	ca, err := harness.NewCA("reloads")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []struct {
+		secret **corev1.Secret
+		name   string
+		host   string
+	}{
+		{&s.first, "row", "row.test"},
+		{&s.renewed, "row", "row.test"},
+		{&s.other, "other", "row.test"},
+		{&s.standard, "standard", "standard.test"},
+		{&s.standardRenewed, "standard", "standard.test"},
+	} {
+		pair, err := ca.Issue(want.host, "more.test", "secure.test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		*want.secret = harness.TLSSecret(namespace, want.name, pair)
+	}
+	s.broken = harness.TLSSecret(namespace, "row", harness.KeyPair{Cert: []byte("no"), Key: []byte("no")})
+	return s
+}
+
+// baseObjects is what stays.
+func baseObjects(secrets secrets) []runtime.Object {
+	return objects(
+		one(class(className, controllerName)),
+		served("web", pods(101, 102)...), served("api", pods(103, 104)...),
+		ingress("base", harness.Rule("web.test", "/", "web:80"), harness.Rule("api.test", "/", "api:80"),
+			harness.Rule("secure.test", "/", "web:80"), harness.TLS("standard", "secure.test")),
+		one(secrets.standard),
+	)
+}
+
+func class(name, controller string) *networkingv1.IngressClass {
+	return harness.IngressClass(name, controller)
+}
+
+func defaultClass() *networkingv1.IngressClass {
+	c := class("spare", controllerName)
+	c.Annotations = map[string]string{networkingv1.AnnotationIsDefaultIngressClass: "true"}
+	return c
+}
+
+// withParameters is the class spare with a ConfigMap of options.
+func withParameters() *networkingv1.IngressClass {
+	scope, ns := "Namespace", namespace
+	c := class("spare", controllerName)
+	c.Spec.Parameters = &networkingv1.IngressClassParametersReference{
+		Kind: "ConfigMap", Name: "spare", Scope: &scope, Namespace: &ns,
+	}
+	return c
+}
+
+func configMap(name, key, value string) runtime.Object {
+	return &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Data:       map[string]string{key: value},
+	}
+}
+
+// operatorSections is what the operator can do to objects.
+func operatorSections(secrets secrets) []section {
+	spare := one(harness.Ingress(namespace, "row", harness.Class("spare"), harness.Rule("row.test", "/", "web:80")))
+	unclassed := one(harness.Ingress(namespace, "row", harness.Rule("row.test", "/", "web:80")))
+	secure := objects(one(secrets.first), one(harness.Ingress(namespace, "row", harness.Class("spare"),
+		harness.Rule("row.test", "/", "web:80"), harness.TLS("row", "row.test"))))
+	ours := one(class("spare", controllerName))
+	return []section{
+		{"Classes", []change{
+			{"an IngressClass comes", spare, objects(spare, ours), []string{"row.test/ 200"}},
+			{"it goes", objects(spare, ours), spare, []string{"row.test/ 404"}},
+			{"it gets another controller", objects(spare, ours), objects(spare, one(class("spare", "example.test/other"))), []string{"row.test/ 404"}},
+			{"it becomes the default class", objects(unclassed, ours), objects(unclassed, one(defaultClass())), []string{"row.test/ 200"}},
+			{
+				"its ConfigMap says `ssl-redirect: false`",
+				objects(secure, one(withParameters())), objects(secure, one(withParameters()), one(configMap("spare", "ssl-redirect", "false"))),
+				[]string{"row.test/ 200"},
+			},
+		}},
+		{"Settings", []change{
+			{"`log-level` in the controller's ConfigMap", nil, one(configMap("settings", "log-level", "debug")), nil},
+		}},
+	}
+}

@@ -114,7 +114,14 @@ static void remember_session(struct running *running, long pid)
 static void on_event(void *ctx, enum process_event event, long pid, const char *text)
 {
 	struct running *running = ctx;
+	struct err err = {0};
 
+	/* On a slow machine a master that starts can be out of reach for longer than a reload waits
+	 * for it: asked again, as the controller does. */
+	if (event == PROCESS_RELOAD_FAILED && strstr(text, "can't be reached") != NULL &&
+		process_reload(running->process, &err)) {
+		return;
+	}
 	running->n_events[event]++;
 	if (pid != 0) {
 		running->pid = pid;

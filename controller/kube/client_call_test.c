@@ -38,13 +38,6 @@ struct call {
 	struct call *next;
 };
 
-static void copy_header(struct evhttp_request *request, const char *name, char *to, size_t size)
-{
-	const char *value = evhttp_find_header(evhttp_request_get_input_headers(request), name);
-
-	snprintf(to, size, "%s", value ? value : "");
-}
-
 static char *take_body(struct evhttp_request *request)
 {
 	struct evbuffer *input = evhttp_request_get_input_buffer(request);
@@ -63,10 +56,11 @@ static void handle(struct evhttp_request *request, void *ctx)
 
 	fixture->n_requests++;
 	fixture->command = evhttp_request_get_command(request);
-	copy_header(request, "Content-Type", fixture->content_type, sizeof(fixture->content_type));
-	copy_header(
+	stub_copy_header(
+		request, "Content-Type", fixture->content_type, sizeof(fixture->content_type));
+	stub_copy_header(
 		request, "Authorization", fixture->authorization, sizeof(fixture->authorization));
-	copy_header(request, "Expect", fixture->expect, sizeof(fixture->expect));
+	stub_copy_header(request, "Expect", fixture->expect, sizeof(fixture->expect));
 	snprintf(fixture->path, sizeof(fixture->path), "%s", evhttp_request_get_uri(request));
 	if (strcmp(fixture->path, "/hold") == 0) {
 		stub_server_hold(&fixture->server, request);

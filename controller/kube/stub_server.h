@@ -10,6 +10,7 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -123,6 +124,15 @@ static inline void stub_reply(
 	evbuffer_add(buffer, body, strlen(body));
 	evhttp_send_reply(request, status, "x", buffer);
 	evbuffer_free(buffer);
+}
+
+/* "" = the request has no such header. */
+static inline void stub_copy_header(
+	struct evhttp_request *request, const char *name, char *to, size_t size)
+{
+	const char *value = evhttp_find_header(evhttp_request_get_input_headers(request), name);
+
+	snprintf(to, size, "%s", value ? value : "");
 }
 
 static inline void stub_send_chunk(struct evhttp_request *request, const char *text)

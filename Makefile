@@ -127,12 +127,12 @@ component: $(COMP_BIN)
 e2e: $(BUILD)/headgate
 	BUILD=$(BUILD) e2e/run $(if $(RUN),-run '$(RUN)')
 
-#: make fuzz            every parser and encoder, FUZZ_SECONDS (30) each
+#: make fuzz            every parser and encoder, FUZZ_SECONDS (30) each, one a processor at a time
 FUZZ_SECONDS ?= 30
 fuzz:
 	deploy/dev/deps --if-missing fuzz
 	$(MAKE) FUZZ=1 fuzz-binaries
-	@set -e; for t in $(FUZZ_SRC:%.c=build-fuzz/%); do deploy/dev/fuzz $$t $(FUZZ_SECONDS); done
+	@printf '%s\n' $(FUZZ_SRC:%.c=build-fuzz/%) | xargs -P "$$(nproc)" -I '{}' deploy/dev/fuzz '{}' $(FUZZ_SECONDS)
 fuzz-binaries: $(FUZZ_BIN)
 
 # ---- looking at the code ----

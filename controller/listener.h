@@ -1,16 +1,21 @@
-/* Who wants to know what a pass took up, besides the plan: the log, always, and one listener. */
+/* Who wants to know what a pass took up, and what was read back, besides the plan: the log, always,
+ * and one listener. */
 #ifndef HG_LISTENER_H
 #define HG_LISTENER_H
 
+#include "haproxy/cli.h"
 #include "model/diag.h"
 #include "model/model.h"
+#include "plan/caps.h"
 #include "store/store.h"
 
-/* All three functions are set, or none. */
+/* All functions are set, or none. */
 struct listener {
 	void (*changes)(void *ctx, const struct store_changes *changes);
 	model_ingress_fn let_go;
 	diag_fn diags;
+	/* A worker was read back: its connection, borrowed for the life of `reconcile`. */
+	void (*worker)(void *ctx, struct cli *cli, const struct caps *caps, long pid);
 	void *ctx;
 };
 

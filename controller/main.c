@@ -49,8 +49,8 @@ static int command_init(int argc, char **argv)
 	switch (options_parse(&options, argc, argv, &err)) {
 	case OPTIONS_HELP:
 		fputs("Usage: headgate init [--state-dir=DIR]\n"
-		      "Make the state directory with no routes in it, unless it is there "
-		      "already.\n",
+		      "Make the state directory with no routes and new TLS ticket keys in it, "
+		      "unless it is there already.\n",
 			stdout);
 		break;
 	case OPTIONS_ERROR:

@@ -11,6 +11,7 @@
 #include "status/addresses.h"
 #include "status/lease.h"
 #include "kube/selector.h"
+#include "rotation.h"
 #include "version.h"
 
 #define MAX_ENV_NAME 64
@@ -327,22 +328,31 @@ static bool check_manifests(const struct options *options, struct err *err)
 	return true;
 }
 
+static bool read_seconds(const struct options *options, enum option_id which, long min, long max,
+	unsigned *ret, struct err *err)
+{
+	const char *text = options_get(options, which);
+	char *end;
+
+	long number = strtol(text, &end, 10);
+	if (*end != '\0' || number < min || number > max) {
+		return err_set(err, ERR_INPUT, "--%s: '%s' is not a number from %ld to %ld",
+			rows[which].name, text, min, max);
+	}
+	*ret = (unsigned)number;
+	return true;
+}
+
 /* Manifests have no status that anybody could write. */
 static bool read_lease(struct options *options, struct err *err)
 {
 	const char *text = options_get(options, OPTION_LEASE);
 	const char *namespace = getenv("POD_NAMESPACE");
-	const char *seconds = options_get(options, OPTION_LEASE_DURATION);
-	char *end;
 
-	long number = strtol(seconds, &end, 10);
-	if (*end != '\0' || number < LEASE_MIN_DURATION_SECONDS ||
-		number > LEASE_MAX_DURATION_SECONDS) {
-		return err_set(err, ERR_INPUT,
-			"--lease-duration: '%s' is not a number from %d to %d", seconds,
-			LEASE_MIN_DURATION_SECONDS, LEASE_MAX_DURATION_SECONDS);
+	if (!read_seconds(options, OPTION_LEASE_DURATION, LEASE_MIN_DURATION_SECONDS,
+		    LEASE_MAX_DURATION_SECONDS, &options->lease_seconds, err)) {
+		return false;
 	}
-	options->lease_seconds = (unsigned)number;
 	if (options_get(options, OPTION_MANIFESTS) != NULL) {
 		return text == NULL || err_set(err, ERR_INPUT,
 					       "--manifests and --lease exclude each other: give "
@@ -456,6 +466,8 @@ static bool interpret(struct options *options, struct err *err)
 	       read_switch(options, OPTION_SELF_CHECK, &options->is_self_check, err) &&
 	       read_switch(options, OPTION_STRICT_SNI, &options->is_strict_sni, err) &&
 	       read_switch(options, OPTION_ACCEPT_PROXY, &options->is_proxy_accepted, err) &&
+	       read_seconds(options, OPTION_TICKET_ROTATION, ROTATION_MIN_SECONDS,
+		       ROTATION_MAX_SECONDS, &options->rotation_seconds, err) &&
 	       check_server_header(options, err) &&
 	       read_switch(
 		       options, OPTION_ALLOW_EXTERNAL_NAME, &options->allows_external_name, err) &&

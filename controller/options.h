@@ -35,6 +35,7 @@ struct options {
 	bool has_legacy_class;	 /* --legacy-class-annotation */
 	char **watch_namespaces; /* --watch-namespace, each once; NULL = all */
 	size_t n_watch_namespaces;
+	unsigned rotation_seconds; /* --ticket-rotation */
 	bool is_strict_sni;
 	bool is_proxy_accepted;
 	char *default_namespace; /* parts of --default-backend; NULL = not set */

@@ -49,6 +49,8 @@ static const char *sample(int which)
 		return "infra/headgate";
 	case OPTION_LEASE_DURATION:
 		return "6";
+	case OPTION_TICKET_ROTATION:
+		return "60";
 	case OPTION_PUBLISH_ADDRESS:
 		return "192.0.2.1,lb.example";
 	case OPTION_LEGACY_CLASS_ANNOTATION:
@@ -395,6 +397,12 @@ static void test_mistakes(void **state)
 		"environment");
 	check_refused("--lease=a", "--lease: 'a' is not of the form NAMESPACE/NAME");
 	check_refused("--lease-duration=0", "--lease-duration: '0' is not a number from 1 to 3600");
+	check_refused(
+		"--ticket-rotation=9", "--ticket-rotation: '9' is not a number from 10 to 604800");
+	check_refused("--ticket-rotation=604801",
+		"--ticket-rotation: '604801' is not a number from 10 to 604800");
+	check_refused("--ticket-rotation=1h",
+		"--ticket-rotation: '1h' is not a number from 10 to 604800");
 	check_refused("--lease-duration=x", "--lease-duration: 'x' is not a number from 1 to 3600");
 	check_refused(
 		"--watch-namespace=a,,b", "--watch-namespace: '' is not the name of a namespace");

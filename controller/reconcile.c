@@ -196,6 +196,10 @@ static void on_observed(void *ctx, struct observation *observation, const struct
 		log_num(observation->pid), "live_backends",
 		reconcile->caps.can_add_backend ? "yes" : "no", NULL);
 	reconcile->phase = PHASE_IDLE;
+	if (reconcile->listener.worker != NULL) {
+		reconcile->listener.worker(reconcile->listener.ctx, reconcile->cli,
+			&reconcile->caps, observation->pid);
+	}
 	wake(reconcile);
 }
 

@@ -32,6 +32,7 @@
 #include "kube/secrets.h"
 #include "manifest/manifest.h"
 #include "reconcile.h"
+#include "rotation.h"
 #include "settings.h"
 #include "status/status.h"
 #include "status/verdict.h"
@@ -60,6 +61,7 @@ struct run {
 	struct manifests *manifests;
 	struct status *publisher; /* NULL = nothing is written to the API server */
 	struct reconcile *reconcile;
+	struct rotation *rotation; /* NULL = stopping */
 	struct process *process;
 	struct admin *admin;
 	struct event *signals[N_SIGNALS];
@@ -102,6 +104,8 @@ static void stop(struct run *run)
 	if (run->publisher != NULL) {
 		status_stop(run->publisher, on_stopped, run);
 	}
+	rotation_free(run->rotation);
+	run->rotation = NULL;
 	reconcile_stop(run->reconcile);
 	process_stop(run->process, on_stopped, run);
 }
@@ -140,8 +144,22 @@ static void on_denied(
 static void on_process(void *ctx, enum process_event event, long pid, const char *text)
 {
 	struct run *run = ctx;
+	struct err err = {0};
 
 	reconcile_on_process(run->reconcile, event, pid, text);
+	/* It will be started again. */
+	if (event == PROCESS_DOWN && !state_check_tickets(run->state, &err)) {
+		log_line(LOG_ERROR, "HAProxy may have no TLS ticket keys", "error", err.text, NULL);
+	}
+}
+
+static void on_worker(void *ctx, struct cli *cli, const struct caps *caps, long pid)
+{
+	struct run *run = ctx;
+
+	if (run->rotation != NULL) {
+		rotation_on_worker(run->rotation, cli, caps, pid);
+	}
 }
 
 static void watch_config_maps(struct run *run);
@@ -341,9 +359,10 @@ static void make_reconcile(struct run *run)
 		.is_self_check = options->is_self_check,
 		.on_settings = on_settings,
 		.settings_ctx = run,
-		.listener = {on_changes, on_let_go, on_diags, run},
+		.listener = {on_changes, on_let_go, on_diags, on_worker, run},
 		.needs = needs,
 	});
+	run->rotation = rotation_new(run->base, run->state, options->rotation_seconds);
 }
 
 static bool open_admin(struct run *run)
@@ -571,6 +590,7 @@ static void tear_down(struct run *run)
 	kube_config_free(run->kube_config);
 	manifests_close(run->manifests);
 	admin_close(run->admin);
+	rotation_free(run->rotation);
 	reconcile_free(run->reconcile);
 	process_free(run->process);
 	class_settings_free(run->class_settings);

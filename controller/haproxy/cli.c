@@ -33,6 +33,7 @@ struct command {
 	cli_reply_fn on_reply; /* NULL = nobody wants the answer any more */
 	void *ctx;
 	bool has_payload;
+	bool is_secret;
 };
 
 STAILQ_HEAD(command_queue, command);
@@ -168,6 +169,11 @@ void cli_send_payload(
 			.payload = payload, .on_reply = on_reply, .ctx = ctx, .has_payload = true});
 }
 
+void cli_send_secret(struct cli *cli, const char *command, cli_reply_fn on_reply, void *ctx)
+{
+	queue(cli, command, &(struct command){.on_reply = on_reply, .ctx = ctx, .is_secret = true});
+}
+
 static void forget_in(struct command_queue *commands, const void *ctx)
 {
 	struct command *next = STAILQ_FIRST(commands);
@@ -254,9 +260,9 @@ static void queue(struct cli *cli, const char *command, const struct command *ho
 		buf_consume(&cli->out, cli->n_written);
 		cli->n_written = 0;
 	}
+	cli->out.is_secret = cli->out.is_secret || how->is_secret || how->payload != NULL;
 	buf_append_str(&cli->out, command);
 	if (how->payload != NULL) {
-		cli->out.is_secret = true;
 		buf_append_str(&cli->out, " <<\n");
 		buf_append_str(&cli->out, how->payload);
 	}

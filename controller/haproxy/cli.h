@@ -91,6 +91,10 @@ void cli_send_lines(
 void cli_send_payload(struct cli *cli, const char *command, const char *payload,
 	cli_reply_fn on_reply, void *ctx);
 
+/* The same as cli_send() for a command that has a secret in it: no copy stays behind here once it
+ * is sent. */
+void cli_send_secret(struct cli *cli, const char *command, cli_reply_fn on_reply, void *ctx);
+
 /* Answers to commands that were queued with this ctx are read and dropped from now on. The commands
  * themselves still go out. */
 void cli_forget(struct cli *cli, const void *ctx);

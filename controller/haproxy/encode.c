@@ -8,6 +8,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "haproxy/tickets.h"
+
 /* Run-time servers of 2.6 keep no idle connections unless both are said; later versions have them
  * as defaults. */
 #define SERVER_KEYWORDS "pool-max-conn -1 pool-purge-delay 5s"
@@ -153,6 +155,19 @@ bool encode_cli_list(struct buf *buf, const char *map_dir)
 	buf_append_str(buf, map_dir);
 	buf_append_str(buf, "/" ENCODE_CERTS_LIST);
 	return finish(buf, start, is_certs_folder(map_dir));
+}
+
+bool encode_cli_ticket_key(struct buf *buf, const char *file, const char *key)
+{
+	size_t start = buf->len;
+
+	assert(buf->is_secret);
+	buf_append_str(buf, "set ssl tls-key ");
+	/* "#0" would be a number in the place of a name. */
+	bool is_ok = file[0] == '/' && encode_cli_word(buf, file) && tickets_is_key(key);
+	buf_append_char(buf, ' ');
+	buf_append_str(buf, key);
+	return finish(buf, start, is_ok);
 }
 
 /* Length of a client's name at the start of the text; 0 = there is none. */

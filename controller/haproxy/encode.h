@@ -66,6 +66,13 @@ bool encode_certificate_line(
 /* Appends "DIR/FILE", the name of a map in commands. */
 bool encode_cli_map(struct buf *buf, enum model_map map, const char *map_dir) MUST_USE;
 
+/*
+ * Appends the command that gives HAProxy one more TLS ticket key; `file`: where HAProxy has the
+ * others from, an absolute path. Refused is what tickets_is_key() does not know. The command has a
+ * key in it: `buf` must be marked secret (asserted).
+ */
+bool encode_cli_ticket_key(struct buf *buf, const char *file, const char *key) MUST_USE;
+
 /* Appends one escaped word. */
 bool encode_cli_word(struct buf *buf, const char *word) MUST_USE;
 

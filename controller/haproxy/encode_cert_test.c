@@ -129,6 +129,42 @@ static void test_folders(void **state)
 	buf_fini(&buf);
 }
 
+static void test_ticket_keys(void **state)
+{
+	static const char key[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/AAAAAAAAAAAAAAA"
+		"AAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+	static const char *const bad_files[] = {"", "#0", "a", "@1", "/a\nb", "/a<<b", "/\xc3\xa4"};
+	struct buf buf = {.is_secret = true};
+
+	(void)state;
+	assert_true(encode_cli_ticket_key(&buf, "/run/x/tickets.keys", key));
+	CLEANUP(free_ptr) char *wanted = xasprintf("set ssl tls-key /run/x/tickets.keys %s", key);
+	assert_string_equal(buf_str(&buf), wanted);
+	buf_clear(&buf);
+	assert_true(encode_cli_ticket_key(&buf, "/a b;c\\d", key));
+	assert_memory_equal(buf_str(&buf), "set ssl tls-key /a\\ b\\;c\\\\d A", 29);
+	buf_clear(&buf);
+	for (size_t i = 0; i < ARRAY_LEN(bad_files); i++) {
+		assert_false(encode_cli_ticket_key(&buf, bad_files[i], key));
+		assert_int_equal(buf.len, 0);
+	}
+	/* Every byte that isn't a digit; no part of a refused key stays behind. */
+	for (size_t i = 0; i < strlen(key); i++) {
+		CLEANUP(free_ptr) char *bad = xstrdup(key);
+
+		bad[i] = "; \n\\=\x7f"[i % 6];
+		if (strcmp(bad, key) != 0) {
+			assert_false(encode_cli_ticket_key(&buf, "/a", bad));
+			assert_int_equal(buf.len, 0);
+			assert_null(memchr(buf.data, 'A', buf.size));
+		}
+	}
+	assert_false(encode_cli_ticket_key(&buf, "/a", ""));
+	assert_false(encode_cli_ticket_key(&buf, "/a", key + 1));
+	buf_fini(&buf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +172,7 @@ int main(void)
 		cmocka_unit_test(test_longest_content),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_folders),
+		cmocka_unit_test(test_ticket_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,6 +54,7 @@ struct state *state_open(const char *directory, struct err *err)
 	state->directory = xstrndup(directory, len);
 	state->map_dir = xasprintf("%s/" CURRENT, state->directory);
 	state->backends_dir = xasprintf("%s/" CURRENT "/" BACKENDS, state->directory);
+	state->tickets_file = xasprintf("%s/" STATE_TICKETS, state->directory);
 	if (open_directory(state, err) && take_lock(state, err) && recover(state, err)) {
 		return state;
 	}
@@ -75,6 +76,7 @@ void state_close(struct state *state)
 	free(state->directory);
 	free(state->map_dir);
 	free(state->backends_dir);
+	free(state->tickets_file);
 	free(state);
 }
 
@@ -128,7 +130,7 @@ bool state_save(struct state *state, struct applied *applied, struct err *err)
 
 bool state_save_all(struct state *state, struct applied *applied, struct err *err)
 {
-	return save_applied(state, applied, true, err);
+	return state_check_tickets(state, err) && save_applied(state, applied, true, err);
 }
 
 void state_use_model(struct state *state, const struct model *model)
@@ -280,6 +282,9 @@ static bool is_complete(const struct state *state)
 static bool recover(struct state *state, struct err *err)
 {
 	state->gen = read_current(state);
+	if (!state_check_tickets(state, err)) {
+		return false;
+	}
 	if (state->gen != 0 && is_complete(state)) {
 		clean_up(state);
 		return true;

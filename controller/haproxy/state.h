@@ -13,6 +13,8 @@
  *
  *   STATE/gen.42/certs.list          which client name gets which certificate; the default is first
  *
+ *   STATE/tickets.keys               the keys of TLS tickets (haproxy/tickets; file 600)
+ *
  * HAProxy is started with `-f <config-dir> -f STATE/current/backends`, and knows the maps as
  * STATE/current/<file>. Files that did not change are hard links into the generation before, so
  * saving costs what changed. The newest two generations are kept.
@@ -22,12 +24,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/err.h"
 #include "plan/applied.h"
 
 struct state;
+struct ticket_keys;
 
 /*
  * Opens the directory, creating it and an empty generation when there is none; leftovers of a write
@@ -73,6 +77,28 @@ bool state_has_routes(const struct state *state) MUST_USE;
  * the model has had one, a self-signed certificate made here.
  */
 void state_use_model(struct state *state, const struct model *model);
+
+/*
+ * The TLS ticket keys in the file and when they were written (Unix time). A file that is missing or
+ * damaged is made anew, and the log says so: whoever has a ticket then makes a whole handshake, no
+ * more; the time is then 0, as a HAProxy that runs has others. The caller wipes the keys
+ * (tickets_wipe). ERR_DENIED, ERR_INPUT: the file can't be written;
+ * ERR_RETRY: no random bytes.
+ */
+bool state_read_tickets(struct state *state, struct ticket_keys *ret_keys, int64_t *ret_time,
+	struct err *err) MUST_USE;
+
+/* The same without the keys: HAProxy, which doesn't start without the file, can be started.
+ * state_open(), state_reopen() and state_save_all() see to it, too. */
+bool state_check_tickets(struct state *state, struct err *err) MUST_USE;
+
+/* Puts a new key into the file, in the place of the oldest, at once or not at all; these are the
+ * keys from now on. Errors as above: then the file is what it was. */
+bool state_rotate_tickets(
+	struct state *state, struct ticket_keys *ret_keys, struct err *err) MUST_USE;
+
+/* STATE/tickets.keys, as HAProxy knows it. */
+const char *state_tickets_file(const struct state *state) MUST_USE;
 
 /* How many bytes the last save wrote. */
 size_t state_last_size(const struct state *state) MUST_USE;

@@ -16,6 +16,9 @@
 #define STATE_CERTS_LIST   ENCODE_CERTS_LIST
 #define STATE_CERTS_SUFFIX ENCODE_CERT_SUFFIX
 
+/* Beside the generations. */
+#define STATE_TICKETS "tickets.keys"
+
 #define NAME_SIZE 64
 
 struct state {
@@ -23,6 +26,7 @@ struct state {
 			    name */
 	char *map_dir;
 	char *backends_dir;
+	char *tickets_file;
 	int fd;	      /* the directory */
 	int lock_fd;  /* holds the lock as long as it is open */
 	uint64_t gen; /* number of the generation that `current` points to; 0 = none */

@@ -34,6 +34,7 @@ var liveFlags = []flag{
 	{"--legacy-class-annotation", webIsThere, ""},
 	{"--allow-external-name=", webIsThere, ""},
 	{"--configmap=", webIsThere, ""},
+	{"--ticket-rotation=604800", webIsThere, ""}, // not due while the test runs
 	{"--log-level=debug", webIsThere, ""},
 	{"--log-format=logfmt", webIsThere, ""},
 	{"--self-check=", webIsThere, ""},

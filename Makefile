@@ -156,11 +156,11 @@ demo:
 	$(MAKE) all
 	HEADGATE=$(BUILD)/headgate deploy/demo/demo $(if $(KEEP),--keep)
 
-#: make bench           measure, print a table, record it in bench/results/
+#: make bench           measure, print a table, record it in bench/results/ (BENCH=full: with 100,000 Ingresses)
 bench:
 	deploy/dev/deps --if-missing test
 	$(MAKE) all
-	BUILD=$(BUILD) bench/run
+	BUILD=$(BUILD) BENCH=$(BENCH) bench/run
 
 #: make install         DESTDIR= PREFIX=
 install: $(BUILD)/headgate

@@ -31,9 +31,10 @@ type object struct {
 	version         Version
 	born            Version // of the first version: an update is no new object
 	text            []byte
+	path            string // namespace/name
 }
 
-func (o *object) key() string { return o.namespace + "/" + o.name }
+func (o *object) key() string { return o.path }
 
 // event is one entry of the history.
 type event struct {
@@ -260,6 +261,7 @@ func read(from any) (*object, map[string]any, error) {
 	o := &object{kind: r.kind}
 	o.namespace, _ = metadata["namespace"].(string)
 	o.name, _ = metadata["name"].(string)
+	o.path = o.namespace + "/" + o.name
 	o.secretType, _ = content["type"].(string)
 	return o, content, nil
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // PodNetwork holds every pod address. All of it is local to the namespace.
-const PodNetwork = "10.244.0.0/16"
+const PodNetwork = "10.244.0.0/14"
 
 // localTable is where the kernel looks first; PodNetwork's route is in it, so a
 // route that is to win over it must be there as well.

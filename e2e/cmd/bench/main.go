@@ -15,6 +15,9 @@ import (
 
 const haproxyBranch = "3.4"
 
+// maxSize is what the names of the sites and the addresses of the pods are enough for.
+const maxSize = 100000
+
 type options struct {
 	results string
 	sizes   []int
@@ -31,8 +34,8 @@ func main() {
 	flag.Parse()
 	for _, text := range strings.Split(*sizes, ",") {
 		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > 20000 {
-			fmt.Fprintf(os.Stderr, "bench: -sizes: %q is not a number from 1 to 20000\n", text)
+		if err != nil || n < 1 || n > maxSize {
+			fmt.Fprintf(os.Stderr, "bench: -sizes: %q is not a number from 1 to %d\n", text, maxSize)
 			os.Exit(2)
 		}
 		o.sizes = append(o.sizes, n)
@@ -58,6 +61,7 @@ func run(o options) (code int) {
 		fmt.Fprintf(os.Stderr, "bench: %d Ingresses\n", size)
 		measure(t, report, pods, size, o)
 	}
+	report.addGrowth()
 	report.print(os.Stdout)
 	if o.results != "" {
 		report.record(t, o.results)

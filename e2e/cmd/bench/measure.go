@@ -11,21 +11,33 @@ import (
 	"headgate.dev/e2e/harness"
 )
 
+// Metrics that growth.go looks for.
+const (
+	atRest        = "controller, private"
+	period        = "the prober's own period"
+	processorTime = "controller's processor time per 1,000"
+)
+
 // measure takes all figures for one number of Ingresses.
 func measure(t *tb, report *report, pods *podServer, size int, o options) {
 	w := start(t, pods, size)
 	defer w.stop()
 	cold := w.coldStart(t)
 	report.add(size, "cold start", "exec to all routes right (sample)", ms(cold))
+	spent := time.Duration(cpuTime(t, w.h.PID()).own * float64(time.Second))
 	w.h.WaitReady(t)
 	wrong := w.sweep(t, w.sites)
 	report.add(size, "cold start", "routes wrong in a full sweep after it", count(wrong))
+	report.add(size, "cold start", "of it, what the API server takes for the lists", ms(w.listed))
+	report.add(size, "cold start", "controller's processor time", ms(spent))
 	worker := w.worker(t)
 
 	rest := w.rest(t)
-	report.add(size, "memory", "controller, private", kib(rest.private))
+	report.add(size, "memory", atRest, kib(rest.private))
 	report.add(size, "memory", "controller, private, per Ingress", figure{
 		value: float64(rest.private-report.idle.private) * 1024 / float64(size), unit: "B"})
+	report.add(size, "memory", "controller, peak of the cold start to rest (VmHWM to VmRSS)",
+		figure{value: float64(rest.peak) / float64(rest.resident)})
 
 	for _, class := range classes {
 		w.latency(t, report, size, class, o.samples)
@@ -53,21 +65,34 @@ func measure(t *tb, report *report, pods *podServer, size int, o options) {
 // them all the time would be most of what it measures.
 const sampled = 100
 
+// coldLimit is no measurement.
+const coldLimit = 10 * time.Minute
+
 // coldStart is the time from exec until a sample of the routes, spread over all
 // of them with the last one among them, is right in one round.
 func (w *world) coldStart(t harness.TB) time.Duration {
-	var sample []*site
-	for i := range min(sampled, len(w.sites)) {
-		sample = append(sample, w.sites[len(w.sites)-1-i*len(w.sites)/min(sampled, len(w.sites))])
-	}
-	for time.Since(w.execed) < time.Minute {
+	sample := w.spread(sampled)
+	for time.Since(w.execed) < coldLimit {
 		if w.wrong(sample, 1) == 0 {
 			return time.Since(w.execed)
 		}
 		time.Sleep(time.Millisecond)
 	}
-	t.Fatalf("after a minute, not all routes are right; the controller's metrics: %v", w.h.Metrics(t))
+	t.Fatalf("after %v, not all routes are right; the controller's metrics: %v", coldLimit, w.h.Metrics(t))
 	return 0
+}
+
+// swept is how many routes are asked for after each class of changes.
+const swept = 5000
+
+// spread is at most n of the sites, spread over all of them, the last one first.
+func (w *world) spread(n int) []*site {
+	n = min(n, len(w.sites))
+	var some []*site
+	for i := range n {
+		some = append(some, w.sites[len(w.sites)-1-i*len(w.sites)/n])
+	}
+	return some
 }
 
 // sweep asks for every route once and counts the wrong answers.
@@ -204,7 +229,7 @@ func withoutGC(f func()) {
 
 // latency takes the time from the event to the first right answer.
 func (w *world) latency(t harness.TB, report *report, size int, class class, samples int) {
-	var share, period []time.Duration
+	var share, periods []time.Duration
 	failures := 0
 	before := w.operations(t)
 	withoutGC(func() {
@@ -224,12 +249,12 @@ func (w *world) latency(t harness.TB, report *report, size int, class class, sam
 				t.Fatalf("%s: right before all events were sent", class.name)
 			}
 			share = append(share, p.found.Sub(last))
-			period = append(period, p.period())
+			periods = append(periods, p.period())
 			time.Sleep(pause)
 		}
 	})
 	report.add(size, class.name, "event sent to first right answer", times(share))
-	report.add(size, class.name, "the prober's own period", times(period))
+	report.add(size, class.name, period, times(periods))
 	report.add(size, class.name, "wrong answers on the way", count(failures))
 	w.quiet(t)
 	report.addOperations(size, class.name, before, w.operations(t), samples)
@@ -254,16 +279,18 @@ const churnPause = 5 * time.Millisecond
 // cost takes the processor time of changes without a prober.
 func (w *world) cost(t harness.TB, report *report, size int, class class, n int) {
 	w.quiet(t)
-	before := cpuSeconds(t, w.h.PID())
+	before := cpuTime(t, w.h.PID())
 	for i := range n {
 		class.make(w, i).put(t)
 		time.Sleep(churnPause)
 	}
 	w.quiet(t)
-	spent := cpuSeconds(t, w.h.PID()) - before
-	report.add(size, class.name, "controller's processor time per 1,000", figure{value: spent * 1e6 / float64(n), unit: "ms"})
+	after := cpuTime(t, w.h.PID())
+	report.add(size, class.name, processorTime, figure{value: (after.own - before.own) * 1e6 / float64(n), unit: "ms"})
+	report.add(size, class.name, "processor time of saving per 1,000",
+		figure{value: (after.children - before.children) * 1e6 / float64(n), unit: "ms"})
 	w.undo(t, class, n)
-	if wrong := w.sweep(t, w.sites); wrong > 0 {
+	if wrong := w.sweep(t, w.spread(swept)); wrong > 0 {
 		t.Fatalf("after %s, %d routes are wrong", class.name, wrong)
 	}
 }

@@ -36,7 +36,7 @@ func startPods(t harness.TB) *podServer {
 // first ones are easily mistaken for something else.)
 func (p *podServer) ip() string {
 	p.next++
-	return fmt.Sprintf("10.244.%d.%d", p.next>>8&0xff, p.next&0xff)
+	return fmt.Sprintf("10.%d.%d.%d", 244+p.next>>16&3, p.next>>8&0xff, p.next&0xff)
 }
 
 // rewind makes the addresses from a mark on free again.

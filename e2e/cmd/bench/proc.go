@@ -13,13 +13,14 @@ import (
 	"headgate.dev/e2e/harness"
 )
 
-// memory is what a process has to itself, and the most it ever had in memory.
-type memory struct{ private, peak int } // KiB
+// memory is what a process has to itself, what it has in memory, the program's
+// files and libraries included, and the most that this ever was.
+type memory struct{ private, resident, peak int } // KiB
 
 func readMemory(t harness.TB, pid int) memory {
 	rollup := fields(t, fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	status := fields(t, fmt.Sprintf("/proc/%d/status", pid))
-	return memory{rollup["Private_Dirty"] + rollup["Private_Clean"], status["VmHWM"]}
+	return memory{rollup["Private_Dirty"] + rollup["Private_Clean"], status["VmRSS"], status["VmHWM"]}
 }
 
 // fields reads "Name:  123 kB" lines.
@@ -42,17 +43,22 @@ func fields(t harness.TB, path string) map[string]int {
 // ticks is Linux' unit in /proc/PID/stat, whatever the kernel's own is.
 const ticks = 100
 
-// cpuSeconds is user and system time of a process.
-func cpuSeconds(t harness.TB, pid int) float64 {
+// processorSeconds is user and system time of a process, and of its children that
+// have ended.
+type processorSeconds struct{ own, children float64 }
+
+func cpuTime(t harness.TB, pid int) processorSeconds {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
 	_, after, _ := strings.Cut(string(stat), ") ")
 	words := strings.Fields(after)
-	user, _ := strconv.ParseFloat(words[11], 64)
-	system, _ := strconv.ParseFloat(words[12], 64)
-	return (user + system) / ticks
+	var times [4]float64 // user and system, then the same of the children
+	for i := range times {
+		times[i], _ = strconv.ParseFloat(words[11+i], 64)
+	}
+	return processorSeconds{(times[0] + times[1]) / ticks, (times[2] + times[3]) / ticks}
 }
 
 // machine is what the figures depend on, in a few lines without any path.

@@ -29,6 +29,7 @@ type world struct {
 	args    []string
 	sites   []*site
 	random  *rand.Rand
+	listed  time.Duration // what the API server alone takes for the lists
 	execed  time.Time
 	client  client
 	tap     *tap
@@ -86,6 +87,7 @@ func start(outer *tb, pods *podServer, size int) *world {
 		"--haproxy=" + w.haproxy,
 		"--log-level=warn",
 	}
+	w.listed = w.listing(t)
 	w.client.addr = w.h.HTTP
 	w.execed = time.Now()
 	w.h.Start(t, w.args...)

@@ -121,6 +121,7 @@ func (w *world) wrong(sites []*site, limit int) int {
 // change is one change of a class: what to do, what to expect, how to undo it.
 type change struct {
 	host    string
+	isTLS   bool // asked by handshakes, not by requests
 	put     func(t harness.TB) []sent
 	right   func(answer) bool
 	allowed func(answer) bool // before that
@@ -143,6 +144,8 @@ var classes = []class{
 	{"endpoint replaced", endpointReplaced},
 	{"new host on a Service", newHost},
 	{"new Service, slice, Ingress", newService},
+	{"new certificate, new host", newCertificate},
+	{"certificate rotated", certificateRotated},
 }
 
 // endpointReplaced takes one of a Service's two pods away and brings another.
@@ -235,7 +238,7 @@ func (w *world) latency(t harness.TB, report *report, size int, class class, sam
 	withoutGC(func() {
 		for i := range samples {
 			c := class.make(w, i)
-			p := w.client.startProbe(c.host, c.right, c.allowed)
+			p := w.client.startProbe(c)
 			<-p.started
 			time.Sleep(time.Duration(w.random.IntN(2000)) * time.Microsecond) // not in step with anything
 			events := c.put(t)

@@ -13,6 +13,8 @@ import (
 // last one was answered.
 type client struct {
 	addr    string
+	tls     string // address for handshakes
+	sni     string // "" = requests, else handshakes for this name
 	conn    net.Conn
 	answers *bufio.Reader
 	request []byte
@@ -22,15 +24,20 @@ type client struct {
 type answer struct {
 	status int
 	pod    string // "ip:port", or "" when HAProxy itself answered
+	serial string // of the certificate, after a handshake
 }
 
 func (c *client) target(host string) {
+	c.sni = ""
 	c.request = fmt.Appendf(nil, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host)
 }
 
 // ask sends the request and reads the answer. HAProxy may close a connection
 // after an answer of its own; the next request opens another one.
 func (c *client) ask() (a answer, err error) {
+	if c.sni != "" {
+		return c.handshake()
+	}
 	if c.conn == nil {
 		if c.conn, err = net.Dial("tcp", c.addr); err != nil {
 			return a, err
@@ -102,9 +109,12 @@ const limit = 20 * time.Second
 
 // startProbe probes a host until right says so. An answer that isn't allowed is
 // counted as a failure.
-func (c *client) startProbe(host string, right, allowed func(answer) bool) *probe {
+func (c *client) startProbe(change change) *probe {
 	p := &probe{started: make(chan struct{}), done: make(chan struct{}), first: time.Now()}
-	c.target(host)
+	c.target(change.host)
+	if change.isTLS {
+		c.sni = change.host
+	}
 	go func() {
 		defer close(p.done)
 		for time.Since(p.first) < limit {
@@ -114,12 +124,12 @@ func (c *client) startProbe(host string, right, allowed func(answer) bool) *prob
 				close(p.started)
 			}
 			switch {
-			case err == nil && right(a):
+			case err == nil && change.right(a):
 				p.found = time.Now()
 				return
-			case err != nil || !allowed(a):
+			case err != nil || !change.allowed(a):
 				p.failures++
-				p.last = fmt.Sprintf("%s: %d from %q, %v", host, a.status, a.pod, err)
+				p.last = fmt.Sprintf("%s: %d from %q, %v", change.host, a.status, a.pod, err)
 			}
 		}
 	}()

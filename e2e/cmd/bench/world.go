@@ -28,6 +28,8 @@ type world struct {
 	haproxy string
 	args    []string
 	sites   []*site
+	ca      *harness.CA
+	serial  string // of the certificate that is rotated
 	random  *rand.Rand
 	listed  time.Duration // what the API server alone takes for the lists
 	execed  time.Time
@@ -80,6 +82,10 @@ func start(outer *tb, pods *podServer, size int) *world {
 		w.sites = append(w.sites, w.newSite(fmt.Sprintf("site-%05d", i)))
 		w.stub.Put(t, w.sites[i].objects()...)
 	}
+	var err error
+	if w.ca, err = harness.NewCA("bench"); err != nil {
+		t.Fatalf("%v", err)
+	}
 	w.h = harness.NewHeadgate(t)
 	w.args = []string{
 		"--kubeconfig=" + w.stub.Kubeconfig(t),
@@ -88,7 +94,7 @@ func start(outer *tb, pods *podServer, size int) *world {
 		"--log-level=warn",
 	}
 	w.listed = w.listing(t)
-	w.client.addr = w.h.HTTP
+	w.client.addr, w.client.tls = w.h.HTTP, w.h.HTTPS
 	w.execed = time.Now()
 	w.h.Start(t, w.args...)
 	return w

@@ -58,7 +58,7 @@ static void test_observe_a_wrong_folder(void **state)
 	assert_non_null(observe_start(test->cli, "/nowhere", runtime_on_observed, test));
 	runtime_wait(test);
 	assert_int_equal(test->err.kind, ERR_PROTO);
-	assert_non_null(strstr(test->err.text, "`show map hosts.map`"));
+	assert_non_null(strstr(test->err.text, "`show map /nowhere/hosts.map`"));
 	assert_non_null(strstr(test->err.text, "Unknown map identifier"));
 
 	test->err = (struct err){0};

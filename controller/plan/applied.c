@@ -269,11 +269,13 @@ void applied_set_entry(
 	size_t value_size = strlen(value) + 1;
 	struct applied_entry *entry = xmalloc(sizeof(*entry) + key_size + value_size);
 
-	entry->key_len = (uint32_t)key_size - 1;
+	entry->key_len = (uint32_t)(key_size - 1) & 0xffffffu;
+	entry->look = applied->look[map];
 	memcpy(entry->text, key, key_size);
 	memcpy(entry->text + key_size, value, value_size);
 	applied_remove_entry(applied, map, key);
 	table_insert(&applied->entries[map], hash_str(entry->text), entry);
+	applied->n_seen[map]++;
 	applied->is_map_unsaved[map] = true;
 }
 
@@ -283,9 +285,37 @@ void applied_remove_entry(struct applied *applied, enum model_map map, const cha
 		table_remove(&applied->entries[map], hash_str(key), key, entry_has_key);
 
 	if (entry != NULL) {
+		applied->n_seen[map] -= applied_is_seen(applied, map, entry);
 		applied->is_map_unsaved[map] = true;
 		free(entry);
 	}
+}
+
+void applied_begin_look(struct applied *applied, enum model_map map)
+{
+	applied->n_seen[map] = 0;
+	if (++applied->look[map] == 0) {
+		/* All numbers have been used: an entry must not be taken for seen by an old one. */
+		struct applied_entry *entry;
+
+		TABLE_FOREACH (&applied->entries[map], entry) {
+			entry->look = 0;
+		}
+		applied->look[map] = 1;
+	}
+}
+
+const char *applied_see_entry(struct applied *applied, enum model_map map, const char *key)
+{
+	struct applied_entry *entry =
+		table_find(&applied->entries[map], hash_str(key), key, entry_has_key);
+
+	if (entry == NULL) {
+		return NULL;
+	}
+	applied->n_seen[map] += !applied_is_seen(applied, map, entry);
+	entry->look = applied->look[map];
+	return applied_entry_value(entry);
 }
 
 void applied_join_hosts(const struct model_certificate *certificate, struct buf *buf)

@@ -33,6 +33,7 @@ struct applied_server {
 	char *name;    /* owned */
 	char *address; /* as model_server.address; in the block of the name */
 	uint8_t admin; /* enum applied_admin */
+	bool is_seen;  /* by the look at its backend that is under way (plan/drift) */
 };
 
 struct applied_backend {
@@ -44,7 +45,9 @@ struct applied_backend {
 };
 
 struct applied_entry {
-	uint32_t key_len; /* key and value lie behind each other in `text`, each with its NUL */
+	uint32_t key_len : 24; /* key and value lie behind each other in `text`, each with its NUL
+				*/
+	uint32_t look : 8;     /* the one that saw it last */
 	char text[];
 };
 
@@ -56,12 +59,16 @@ struct applied_certificate {
 	char *hosts; /* as model_certificate.hosts, blanks between them; NULL = it is in no list:
 			half made, or half removed; owned */
 	char *fingerprint; /* of the default, whose name does not say its content; owned */
+	bool is_listed;	   /* seen in the list, or in memory, by the look that is under way */
+	bool is_there;
 	char name[];
 };
 
 struct applied {
 	struct table backends[APPLIED_SHARDS]; /* struct applied_backend, by shard */
 	struct table entries[MODEL_MAP_COUNT]; /* struct applied_entry */
+	uint32_t n_seen[MODEL_MAP_COUNT];      /* entries that the current look has seen */
+	uint8_t look[MODEL_MAP_COUNT];	       /* its number */
 	bool is_shard_unsaved[APPLIED_SHARDS]; /* changed since haproxy/state saved it */
 	bool is_map_unsaved[MODEL_MAP_COUNT];
 	struct table certificates; /* struct applied_certificate */
@@ -101,6 +108,25 @@ const char *applied_find_entry(
 void applied_set_entry(
 	struct applied *applied, enum model_map map, const char *key, const char *value);
 void applied_remove_entry(struct applied *applied, enum model_map map, const char *key);
+
+/*
+ * A look at a map, to find the entries that HAProxy does not have: each one that it has is seen.
+ * What is added meanwhile counts as seen. To begin and to end a look costs nothing.
+ */
+void applied_begin_look(struct applied *applied, enum model_map map);
+/* NULL = there is no such entry, else its value. */
+const char *applied_see_entry(struct applied *applied, enum model_map map, const char *key);
+
+static inline bool applied_has_unseen(const struct applied *applied, enum model_map map)
+{
+	return applied->n_seen[map] != applied->entries[map].n_items;
+}
+
+static inline bool applied_is_seen(
+	const struct applied *applied, enum model_map map, const struct applied_entry *entry)
+{
+	return entry->look == applied->look[map];
+}
 
 struct applied_certificate *applied_find_certificate(
 	const struct applied *applied, const char *name) MUST_USE;

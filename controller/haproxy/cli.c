@@ -54,6 +54,7 @@ struct cli {
 	bool is_losing;
 	unsigned epoch;
 	unsigned n_busy;
+	unsigned reads_per_turn;
 	bool is_freed;
 	char *read_buffer;
 };
@@ -85,6 +86,7 @@ struct cli *cli_new(struct event_base *base, cli_lost_fn on_lost, void *ctx)
 	cli->on_lost = on_lost;
 	cli->ctx = ctx;
 	cli->fd = -1;
+	cli->reads_per_turn = READS_PER_TURN;
 	cli->read_buffer = xmalloc(READ_SIZE);
 	cli->deadline_event = evtimer_new(base, on_deadline, cli);
 	assert(cli->deadline_event != NULL);
@@ -189,6 +191,11 @@ void cli_forget(struct cli *cli, const void *ctx)
 {
 	forget_in(&cli->waiting, ctx);
 	forget_in(&cli->losing, ctx);
+}
+
+void cli_set_reads_per_turn(struct cli *cli, unsigned n_reads)
+{
+	cli->reads_per_turn = n_reads;
 }
 
 struct event_base *cli_base(const struct cli *cli)
@@ -308,7 +315,8 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	cli->n_busy++;
-	for (int i = 0; i < READS_PER_TURN && cli->epoch == epoch && !cli->is_freed; i++) {
+	for (unsigned i = 0; i < cli->reads_per_turn && cli->epoch == epoch && !cli->is_freed;
+		i++) {
 		if (!read_some(cli)) {
 			break;
 		}

@@ -99,6 +99,10 @@ void cli_send_secret(struct cli *cli, const char *command, cli_reply_fn on_reply
  * themselves still go out. */
 void cli_forget(struct cli *cli, const void *ctx);
 
+/* So many reads of 64 KiB, before other events get their turn; 16 if nobody says otherwise. For a
+ * connection whose answers are long and in no hurry. */
+void cli_set_reads_per_turn(struct cli *cli, unsigned n_reads);
+
 /* The event loop that the connection lives on. */
 struct event_base *cli_base(const struct cli *cli);
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "audit_command.h"
 #include "haproxy/state.h"
 #include "options.h"
 #include "run.h"
@@ -15,6 +16,7 @@ static const char usage[] =
 	"  run        keep HAProxy in step with Ingress objects ('headgate run --help')\n"
 	"  init       make an empty state directory, so that HAProxy can be started before the "
 	"controller\n"
+	"  audit      have the running controller compare what HAProxy has with what it confirmed\n"
 	"  --help     show this text\n"
 	"  --version  show the version\n";
 
@@ -71,6 +73,28 @@ static int command_init(int argc, char **argv)
 	return status;
 }
 
+static int command_audit(int argc, char **argv)
+{
+	struct options options;
+	struct err err = {0};
+	int status = AUDIT_STATUS_FAILED;
+
+	switch (options_parse(&options, argc, argv, &err)) {
+	case OPTIONS_HELP:
+		audit_print_help();
+		status = EXIT_STATUS_OK;
+		break;
+	case OPTIONS_ERROR:
+		fprintf(stderr, "headgate: %s\n", err.text);
+		break;
+	case OPTIONS_RUN:
+		status = (int)audit_command(options_get(&options, OPTION_ADMIN_BIND));
+		break;
+	}
+	options_fini(&options);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	const char *command = argc > 1 ? argv[1] : "";
@@ -80,6 +104,9 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(command, "init") == 0) {
 		return command_init(argc - 1, argv + 1);
+	}
+	if (strcmp(command, "audit") == 0) {
+		return command_audit(argc - 1, argv + 1);
 	}
 	if (strcmp(command, "--help") == 0 || strcmp(command, "help") == 0) {
 		fputs(usage, stdout);

@@ -135,6 +135,32 @@ static bool read_log(struct options *options, struct err *err)
 	return true;
 }
 
+#define AUDIT_MAX_SECONDS (24 * 3600)
+
+/* "0", or a number and its unit. */
+static bool read_audit_interval(struct options *options, struct err *err)
+{
+	const char *text = options_get(options, OPTION_AUDIT_INTERVAL);
+	size_t n_digits = strspn(text, "0123456789");
+	const char *unit = text + n_digits;
+	unsigned long factor = strcmp(unit, "s") == 0	? 1
+			       : strcmp(unit, "m") == 0 ? 60
+			       : strcmp(unit, "h") == 0 ? 3600
+							: 0;
+	/* More digits than that are too much in any unit. */
+	unsigned long number = n_digits > 0 && n_digits <= 6 ? strtoul(text, NULL, 10) : 0;
+
+	if (strcmp(text, "0") != 0 &&
+		(number * factor == 0 || number * factor > AUDIT_MAX_SECONDS)) {
+		return err_set(err, ERR_INPUT,
+			"--audit-interval: '%s' is neither 0 nor a time from 1s to 24h, like 30s, "
+			"5m or 1h",
+			text);
+	}
+	options->audit_seconds = (unsigned)(number * factor);
+	return true;
+}
+
 /* Bytes of the names that Kubernetes gives; the whole grammar is the API server's. */
 static bool is_object_name(const char *name)
 {
@@ -462,7 +488,7 @@ static bool interpret(struct options *options, struct err *err)
 {
 	make_absolute(options);
 	read_sockets(options);
-	return read_log(options, err) &&
+	return read_log(options, err) && read_audit_interval(options, err) &&
 	       read_switch(options, OPTION_SELF_CHECK, &options->is_self_check, err) &&
 	       read_switch(options, OPTION_STRICT_SNI, &options->is_strict_sni, err) &&
 	       read_switch(options, OPTION_ACCEPT_PROXY, &options->is_proxy_accepted, err) &&
@@ -542,7 +568,8 @@ void options_print_help(FILE *out)
 	      "Signals: SIGTERM and SIGINT end the program, after the HAProxy that it supervises "
 	      "(--haproxy) has\n"
 	      "ended in order; SIGHUP reads back HAProxy's maps, backends and servers and repairs "
-	      "what differs.\n\n"
+	      "what differs;\n"
+	      "SIGUSR1 does the same piece by piece, and says what differs ('headgate audit').\n\n"
 	      "Exit status: 0 ended in order, 1 failed while running, 2 wrong usage, 3 unusable "
 	      "input\n"
 	      "(kubeconfig, manifests, directories), 4 the API server refuses the credentials, 5 "

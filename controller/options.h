@@ -31,6 +31,7 @@ struct options {
 	enum log_level log_level;
 	enum log_format log_format;
 	bool is_self_check;
+	unsigned audit_seconds; /* --audit-interval; 0 = never by itself */
 	bool allows_external_name;
 	bool has_legacy_class;	 /* --legacy-class-annotation */
 	char **watch_namespaces; /* --watch-namespace, each once; NULL = all */

@@ -51,6 +51,8 @@ static const char *sample(int which)
 		return "6";
 	case OPTION_TICKET_ROTATION:
 		return "60";
+	case OPTION_AUDIT_INTERVAL:
+		return "90s";
 	case OPTION_PUBLISH_ADDRESS:
 		return "192.0.2.1,lb.example";
 	case OPTION_LEGACY_CLASS_ANNOTATION:
@@ -271,6 +273,34 @@ static void test_lease(void **state)
 	options_fini(&options);
 }
 
+static void test_audit_interval(void **state)
+{
+	static const struct {
+		const char *text;
+		long seconds; /* -1 = refused */
+	} times[] = {{"0", 0}, {"1s", 1}, {"90s", 90}, {"5m", 300}, {"24h", 86400}, {"25h", -1},
+		{"0s", -1}, {"5", -1}, {"m", -1}, {"5 m", -1}, {"-5m", -1}, {"5min", -1},
+		{"9999999s", -1}, {"18446744073709551617s", -1}, {"1.5h", -1}};
+	struct options options;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(parse(&options, &err, NULL), OPTIONS_RUN);
+	assert_int_equal(options.audit_seconds, 300);
+	options_fini(&options);
+	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+		CLEANUP(free_ptr) char *flag = xasprintf("--audit-interval=%s", times[i].text);
+		enum options_outcome outcome = parse(&options, &err, flag, NULL);
+		assert_int_equal(outcome, times[i].seconds < 0 ? OPTIONS_ERROR : OPTIONS_RUN);
+		if (times[i].seconds < 0) {
+			assert_non_null(strstr(err.text, "--audit-interval: '"));
+		} else {
+			assert_int_equal(options.audit_seconds, times[i].seconds);
+		}
+		options_fini(&options);
+	}
+}
+
 static void test_watch(void **state)
 {
 	struct options options;
@@ -489,6 +519,7 @@ int main(void)
 		TEST(test_every_option),
 		TEST(test_meanings),
 		TEST(test_lease),
+		TEST(test_audit_interval),
 		TEST(test_watch),
 		TEST(test_watch_limit),
 		TEST(test_own_namespace),

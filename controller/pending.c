@@ -2,6 +2,7 @@
 #include "pending.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 
@@ -51,18 +52,34 @@ void pending_take(struct pending *pending, struct model_delta *delta)
 	}
 }
 
-void pending_keep_busy(struct pending *pending, const struct plan *plan)
+/* Taken out of the list and not deleted: to be listed anew, for other names. */
+static bool is_half_way(const struct plan *plan, size_t i)
+{
+	const struct plan_op *op = &plan->ops[i];
+	const struct plan_op *next = i + 1 < plan->n_ops ? op + 1 : NULL;
+
+	return op->kind == PLAN_OP_CERT_UNLIST && op->result == PLAN_DONE &&
+	       !(next != NULL && next->kind == PLAN_OP_CERT_DEL &&
+		       strcmp(next->certificate, op->certificate) == 0);
+}
+
+bool pending_keep_busy(struct pending *pending, const struct plan *plan)
 {
 	if (plan->reasons != 0) {
-		return;
+		return false;
 	}
-	struct model_delta busy = {.backends = xcalloc(plan->n_ops, sizeof(char *))};
+	struct model_delta busy = {.backends = xcalloc(plan->n_ops, sizeof(char *)),
+		.certificates = xcalloc(plan->n_ops, sizeof(char *))};
 
 	for (size_t i = 0; i < plan->n_ops; i++) {
 		if (plan->ops[i].result == PLAN_BUSY) {
 			busy.backends[busy.n_backends++] = xstrdup(plan->ops[i].backend);
+		} else if (is_half_way(plan, i)) {
+			busy.certificates[busy.n_certificates++] =
+				xstrdup(plan->ops[i].certificate);
 		}
 	}
 	pending_fini(pending);
 	pending->delta = busy;
+	return busy.n_certificates > 0;
 }

@@ -27,8 +27,9 @@ void pending_take(struct pending *pending, struct model_delta *delta);
 
 /*
  * The plan has been carried out: left are the backends whose removal HAProxy put off, or, when a
- * part of it waits for a reload, everything that it was made for.
+ * part of it waits for a reload, everything that it was made for. True = something was done by half
+ * and can be finished at once (a certificate that is to be listed for other names).
  */
-void pending_keep_busy(struct pending *pending, const struct plan *plan);
+bool pending_keep_busy(struct pending *pending, const struct plan *plan);
 
 #endif

@@ -71,14 +71,36 @@ static void test_keep_busy(void **state)
 
 	(void)state;
 	take(&pending, "k", "y");
-	pending_keep_busy(&pending, &plan);
+	(void)pending_keep_busy(&pending, &plan);
 	assert_false(pending.is_everything);
 	assert_int_equal(pending.delta.n_entries, 0);
 	assert_in_range(pending.delta.n_backends, 1, 2);
 	assert_string_equal(pending.delta.backends[0], "x");
 	plan.n_ops = 0;
-	pending_keep_busy(&pending, &plan);
+	(void)pending_keep_busy(&pending, &plan);
 	assert_int_equal(pending.delta.n_backends, 0);
+	pending_fini(&pending);
+}
+
+static void test_keep_half_way(void **state)
+{
+	char name[] = "a_b_0";
+	struct plan_op ops[] = {
+		{.kind = PLAN_OP_CERT_UNLIST, .result = PLAN_DONE, .certificate = "gone"},
+		{.kind = PLAN_OP_CERT_DEL, .result = PLAN_DONE, .certificate = "gone"},
+		{.kind = PLAN_OP_CERT_UNLIST, .result = PLAN_REFUSED, .certificate = "refused"},
+		{.kind = PLAN_OP_CERT_UNLIST, .result = PLAN_DONE, .certificate = name},
+	};
+	struct plan plan = {.ops = ops, .n_ops = 2};
+	struct pending pending = {0};
+
+	(void)state;
+	assert_false(pending_keep_busy(&pending, &plan));
+	assert_int_equal(pending.delta.n_certificates, 0);
+	plan.n_ops = ARRAY_LEN(ops);
+	assert_true(pending_keep_busy(&pending, &plan));
+	assert_int_equal(pending.delta.n_certificates, 1);
+	assert_string_equal(pending.delta.certificates[0], name);
 	pending_fini(&pending);
 }
 
@@ -90,14 +112,14 @@ static void test_keep_withheld(void **state)
 
 	(void)state;
 	take(&pending, "k", "x");
-	pending_keep_busy(&pending, &plan);
+	(void)pending_keep_busy(&pending, &plan);
 	assert_int_equal(pending.delta.n_entries, 1);
 	assert_int_equal(pending.delta.n_backends, 1);
 	pending.is_everything = true;
-	pending_keep_busy(&pending, &plan);
+	(void)pending_keep_busy(&pending, &plan);
 	assert_true(pending.is_everything);
 	plan.reasons = 0;
-	pending_keep_busy(&pending, &plan);
+	(void)pending_keep_busy(&pending, &plan);
 	assert_false(pending.is_everything);
 	assert_int_equal(pending.delta.n_entries, 0);
 	pending_fini(&pending);
@@ -124,6 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_take),
 		cmocka_unit_test(test_keep_busy),
+		cmocka_unit_test(test_keep_half_way),
 		cmocka_unit_test(test_keep_withheld),
 		cmocka_unit_test(test_limit),
 	};

@@ -264,7 +264,7 @@ static void pass(struct world *world, struct machine *machine, struct model_delt
 		machine->pending.is_everything ? NULL : &machine->pending.delta);
 	check_encoding(world, &plan);
 	size_t n_busy = simulator_run(simulator, &plan);
-	pending_keep_busy(&machine->pending, &plan);
+	assert_false(pending_keep_busy(&machine->pending, &plan));
 	check_entries(world, simulator);
 	machine->must_reload = plan.reasons != 0;
 	if (simulator->caps.can_add_backend) {

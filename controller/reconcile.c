@@ -13,9 +13,11 @@
 #include "haproxy/apply.h"
 #include "haproxy/cli.h"
 #include "haproxy/observe.h"
+#include "auditor.h"
 #include "gauges.h"
 #include "pending.h"
 #include "needs.h"
+#include "pass_log.h"
 #include "plan/plan.h"
 #include "saver.h"
 #include "self_check.h"
@@ -63,8 +65,11 @@ struct reconcile {
 	struct apply *apply;	 /* PHASE_APPLYING */
 	struct applied *applied; /* NULL = unknown */
 	struct caps caps;
+	long pid; /* of the worker that `applied` was read back from */
+	struct auditor *auditor;
 	struct pending pending;
-	struct plan plan; /* of the running pass */
+	struct pending repairs; /* keys that an audit has found, for the next pass */
+	struct plan plan;	/* of the running pass */
 	uint64_t pass_start_us;
 	size_t n_changes; /* store keys that the running pass took up */
 	bool is_woken;	  /* something was touched that no pass has taken up */
@@ -126,6 +131,7 @@ static void wake(void *ctx)
 
 static void forget_applied(struct reconcile *reconcile)
 {
+	auditor_on_doubt(reconcile->auditor);
 	applied_free(reconcile->applied);
 	reconcile->applied = NULL;
 	reconcile->pending.is_everything = true;
@@ -192,6 +198,7 @@ static void on_observed(void *ctx, struct observation *observation, const struct
 	reconcile->applied = observation->applied;
 	observation->applied = NULL;
 	reconcile->caps = observation->caps;
+	reconcile->pid = observation->pid;
 	log_line(LOG_INFO, "read back HAProxy", "version", reconcile->caps.version, "pid",
 		log_num(observation->pid), "live_backends",
 		reconcile->caps.can_add_backend ? "yes" : "no", NULL);
@@ -200,6 +207,7 @@ static void on_observed(void *ctx, struct observation *observation, const struct
 		reconcile->listener.worker(reconcile->listener.ctx, reconcile->cli,
 			&reconcile->caps, observation->pid);
 	}
+	auditor_on_rest(reconcile->auditor);
 	wake(reconcile);
 }
 
@@ -227,6 +235,7 @@ static void connect_worker(struct reconcile *reconcile)
 	struct err err = {0};
 
 	end_running(reconcile);
+	auditor_on_doubt(reconcile->auditor);
 	cli_disconnect(reconcile->cli);
 	if (!cli_connect(reconcile->cli, reconcile->runtime_socket, &err)) {
 		log_line(LOG_WARN, "can't connect to HAProxy", "error", err.text, NULL);
@@ -248,15 +257,6 @@ static struct applied *saveable(void *ctx)
 }
 
 /* ---- reloading ---- */
-
-static void name_reasons(uint32_t reasons, struct buf *buf)
-{
-	for (int i = 0; i < PLAN_REASON_COUNT; i++) {
-		if (reasons & (1u << i)) {
-			buf_printf(buf, "%s%s", buf->len > 0 ? "," : "", plan_reason_names[i]);
-		}
-	}
-}
 
 static void reload_failed(struct reconcile *reconcile, const char *text)
 {
@@ -288,7 +288,7 @@ static void reload(struct reconcile *reconcile)
 	struct buf reasons = BUF_INIT(0);
 	struct err err = {0};
 
-	name_reasons(reconcile->reload_reasons, &reasons);
+	pass_name_reasons(reconcile->reload_reasons, &reasons);
 	log_line(LOG_INFO, "reloading HAProxy", "reason", buf_str(&reasons), NULL);
 	buf_fini(&reasons);
 	reconcile->phase = PHASE_RELOADING;
@@ -297,17 +297,6 @@ static void reload(struct reconcile *reconcile)
 	if (!is_saved || !process_reload(reconcile->process, &err)) {
 		reload_failed(reconcile, err.text);
 	}
-}
-
-/* What asked for the reload may be gone again. */
-static uint32_t reasons_now(const struct reconcile *reconcile)
-{
-	struct plan plan = {0};
-
-	plan_make(&plan, reconcile->model, reconcile->applied, &reconcile->caps, NULL);
-	uint32_t reasons = plan.reasons;
-	plan_fini(&plan);
-	return reasons;
 }
 
 static void on_reload_event(evutil_socket_t fd, short what, void *ctx)
@@ -323,7 +312,9 @@ static void on_reload_event(evutil_socket_t fd, short what, void *ctx)
 		return;
 	}
 	reconcile->is_reload_due = false;
-	reconcile->reload_reasons = reasons_now(reconcile);
+	/* What asked for it may be gone again. */
+	reconcile->reload_reasons =
+		plan_reasons(reconcile->model, reconcile->applied, &reconcile->caps);
 	if (reconcile->reload_reasons != 0) {
 		reload(reconcile);
 	}
@@ -405,33 +396,9 @@ static void take_changes(struct reconcile *reconcile)
 	}
 	struct model_delta delta = model_take_delta(reconcile->model);
 	pending_take(&reconcile->pending, &delta);
-}
-
-static bool only_retires(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->n_ops; i++) {
-		if (plan_ops[plan->ops[i].kind].phase != PLAN_RETIRE) {
-			return false;
-		}
-	}
-	return plan->reasons == 0;
-}
-
-static void log_pass(const struct reconcile *reconcile, const char *result, uint64_t took_us,
-	const struct apply_result *applied)
-{
-	/* A server that drains is asked again and again: that is no news. */
-	bool is_news = (applied && applied->n_done > 0) ||
-		       (reconcile->plan.reasons != 0 && reconcile->reload_reasons == 0);
-	struct buf reasons = BUF_INIT(0);
-
-	name_reasons(reconcile->plan.reasons, &reasons);
-	log_line(is_news ? LOG_INFO : LOG_DEBUG, "pass", "result", result, "changes",
-		log_num((int64_t)reconcile->n_changes), "operations",
-		log_num(applied ? (int64_t)applied->n_done : 0), "busy",
-		log_num(applied ? (int64_t)applied->n_busy : 0), "took_ms", log_ms(took_us),
-		"reload", reasons.len > 0 ? buf_str(&reasons) : "no", NULL);
-	buf_fini(&reasons);
+	pending_take(&reconcile->pending, &reconcile->repairs.delta);
+	reconcile->pending.is_everything |= reconcile->repairs.is_everything;
+	reconcile->repairs.is_everything = false;
 }
 
 static void retry_busy(struct reconcile *reconcile)
@@ -452,9 +419,14 @@ static void pass_succeeded(struct reconcile *reconcile, const struct apply_resul
 
 	metrics_add(METRIC_RECONCILES, result, 1);
 	metrics_observe(METRIC_RECONCILE_TIME, (double)took_us / 1e6);
-	log_pass(reconcile, result, took_us, applied);
+	pass_log(&(struct pass_outcome){.result = result,
+		.plan = &reconcile->plan,
+		.applied = applied,
+		.n_changes = reconcile->n_changes,
+		.took_us = took_us,
+		.is_reload_news = reconcile->reload_reasons == 0});
 	backoff_reset(&reconcile->retry);
-	if (was_everything && only_retires(&reconcile->plan)) {
+	if (was_everything && plan_only_retires(&reconcile->plan)) {
 		reconcile->is_converged = true;
 		reconcile->must_verify = false;
 	} else if (was_everything && reconcile->plan.reasons == 0) {
@@ -463,7 +435,7 @@ static void pass_succeeded(struct reconcile *reconcile, const struct apply_resul
 	if (reconcile->plan.reasons != 0) {
 		reload_soon(reconcile, reconcile->plan.reasons);
 	}
-	pending_keep_busy(&reconcile->pending, &reconcile->plan);
+	reconcile->is_woken |= pending_keep_busy(&reconcile->pending, &reconcile->plan);
 	plan_fini(&reconcile->plan);
 	if (was_everything) {
 		/* What lists, reading back and the plan took goes back to the system. */
@@ -478,6 +450,7 @@ static void pass_succeeded(struct reconcile *reconcile, const struct apply_resul
 		read_back(reconcile);
 		return;
 	}
+	auditor_on_rest(reconcile->auditor);
 	if (is_busy) {
 		retry_busy(reconcile);
 	}
@@ -534,6 +507,7 @@ static void start_pass(struct reconcile *reconcile)
 		buf_fini(&text);
 	}
 	reconcile->phase = PHASE_APPLYING;
+	auditor_on_pass(reconcile->auditor, &reconcile->plan);
 	const struct apply_target target = {
 		reconcile->cli, state_map_dir(reconcile->state), reconcile->applied};
 	reconcile->apply = apply_start(&target, &reconcile->plan, on_applied, reconcile);
@@ -552,6 +526,31 @@ static void on_pass_event(evutil_socket_t fd, short what, void *ctx)
 		take_changes(reconcile);
 		needs_are_known(&reconcile->needs);
 	}
+}
+
+/* ---- audits ---- */
+
+static bool get_audit_target(void *ctx, struct audit_target *ret_target)
+{
+	const struct reconcile *reconcile = ctx;
+
+	if (reconcile->phase != PHASE_IDLE || reconcile->applied == NULL ||
+		!cli_is_connected(reconcile->cli)) {
+		return false;
+	}
+	*ret_target = (struct audit_target){reconcile->cli, reconcile->runtime_socket,
+		state_map_dir(reconcile->state), reconcile->applied, reconcile->model,
+		reconcile->caps, reconcile->pid};
+	return true;
+}
+
+static void on_repair(void *ctx, struct model_delta *delta)
+{
+	struct reconcile *reconcile = ctx;
+
+	/* Not into what is pending: a pass may be running, and when it ends that is done. */
+	pending_take(&reconcile->repairs, delta);
+	wake(reconcile);
 }
 
 /* ---- the outside ---- */
@@ -580,6 +579,8 @@ struct reconcile *reconcile_new(const struct reconcile_options *options)
 	reconcile->saver = saver_new(options->base, options->state, saveable, reconcile);
 	backoff_init(&reconcile->retry, RETRY_FIRST_MS, RETRY_MAX_MS, BACKOFF_KUBE_RESET_MS);
 	backoff_init(&reconcile->reload_retry, RETRY_FIRST_MS, RETRY_MAX_MS, BACKOFF_KUBE_RESET_MS);
+	reconcile->auditor = auditor_new(&(struct auditor_options){options->base,
+		options->audit_interval_seconds, get_audit_target, on_repair, reconcile});
 	store_on_change(options->store, wake, reconcile);
 	metrics_set(METRIC_HAPROXY_UP, NULL, 0);
 	return reconcile;
@@ -592,6 +593,7 @@ void reconcile_free(struct reconcile *reconcile)
 	}
 	reconcile->phase = PHASE_STOPPED;
 	end_running(reconcile);
+	auditor_free(reconcile->auditor);
 	cli_free(reconcile->cli);
 	event_free(reconcile->pass_event);
 	event_free(reconcile->read_event);
@@ -599,6 +601,7 @@ void reconcile_free(struct reconcile *reconcile)
 	saver_free(reconcile->saver);
 	applied_free(reconcile->applied);
 	pending_fini(&reconcile->pending);
+	pending_fini(&reconcile->repairs);
 	state_use_model(reconcile->state, NULL);
 	model_free(reconcile->model);
 	free(reconcile);
@@ -655,6 +658,7 @@ void reconcile_stop(struct reconcile *reconcile)
 	}
 	reconcile->phase = PHASE_STOPPED;
 	end_running(reconcile);
+	auditor_on_doubt(reconcile->auditor);
 	/* HAProxy's worker waits for its connections before it ends, and ours is one. */
 	cli_disconnect(reconcile->cli);
 }
@@ -672,6 +676,11 @@ const char *reconcile_missing(const struct reconcile *reconcile)
 	}
 	return reconcile->is_converged ? NULL
 				       : "HAProxy has not been read back equal to what is wanted";
+}
+
+struct auditor *reconcile_auditor(struct reconcile *reconcile)
+{
+	return reconcile->auditor;
 }
 
 const struct model *reconcile_model(const struct reconcile *reconcile)

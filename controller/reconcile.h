@@ -18,6 +18,7 @@
 #include <event2/event.h>
 #include <stdbool.h>
 
+#include "auditor.h"
 #include "base/attr.h"
 #include "haproxy/process.h"
 #include "haproxy/state.h"
@@ -38,6 +39,7 @@ struct reconcile_options {
 	struct state *state;
 	const char *runtime_socket; /* borrowed for the life of the object */
 	bool is_self_check;
+	unsigned audit_interval_seconds;   /* 0 = only when asked */
 	reconcile_settings_fn on_settings; /* may be NULL */
 	void *settings_ctx;
 	struct listener listener; /* zeroed = none */
@@ -56,6 +58,9 @@ void reconcile_on_process(
 
 /* Reads everything back and repairs what differs (SIGHUP). */
 void reconcile_resync(struct reconcile *reconcile);
+
+/* Audits HAProxy; borrowed for the life of `reconcile`. */
+struct auditor *reconcile_auditor(struct reconcile *reconcile) MUST_USE;
 
 /* No further passes; what is committed is saved. */
 void reconcile_stop(struct reconcile *reconcile);

@@ -42,7 +42,7 @@
 /* A token that was just renewed may be refused once; a wrong one always is. */
 #define MAX_REFUSALS 3
 
-#define N_SIGNALS 3
+#define N_SIGNALS 4
 
 struct run {
 	const struct options *options;
@@ -118,6 +118,8 @@ static void on_signal(evutil_socket_t number, short what, void *ctx)
 	log_line(LOG_INFO, "signal", "name", strsignal((int)number), NULL);
 	if (number == SIGHUP) {
 		reconcile_resync(run->reconcile);
+	} else if (number == SIGUSR1) {
+		(void)auditor_request(reconcile_auditor(run->reconcile));
 	} else {
 		stop(run);
 	}
@@ -220,6 +222,18 @@ static bool write_verdict(void *ctx, const char *namespace, const char *name, st
 		run->publisher ? status_published(run->publisher) : NULL};
 
 	return verdict_write(json, &sources, namespace, name);
+}
+
+static void answer_audit(void *ctx, bool is_start, struct buf *json)
+{
+	const struct run *run = ctx;
+	struct auditor *auditor = reconcile_auditor(run->reconcile);
+
+	if (is_start) {
+		buf_printf(json, "{\"number\":%llu}", (unsigned long long)auditor_request(auditor));
+	} else {
+		auditor_write(auditor, json);
+	}
 }
 
 static bool has_manifests(const struct options *options)
@@ -357,6 +371,7 @@ static void make_reconcile(struct run *run)
 		.state = run->state,
 		.runtime_socket = options_get(options, OPTION_RUNTIME_SOCKET),
 		.is_self_check = options->is_self_check,
+		.audit_interval_seconds = options->audit_seconds,
 		.on_settings = on_settings,
 		.settings_ctx = run,
 		.listener = {on_changes, on_let_go, on_diags, on_worker, run},
@@ -367,7 +382,8 @@ static void make_reconcile(struct run *run)
 
 static bool open_admin(struct run *run)
 {
-	struct admin_callbacks callbacks = {get_missing, refresh_metrics, write_verdict, run};
+	struct admin_callbacks callbacks = {
+		get_missing, refresh_metrics, write_verdict, answer_audit, run};
 	struct err err = {0};
 
 	run->admin = admin_open(
@@ -560,7 +576,7 @@ static void watch_expiry(struct run *run)
 
 static void catch_signals(struct run *run)
 {
-	static const int numbers[N_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+	static const int numbers[N_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 
 	signal(SIGPIPE, SIG_IGN);
 	for (int i = 0; i < N_SIGNALS; i++) {

@@ -61,6 +61,9 @@ func TestChurn(t *testing.T) {
 			t.Errorf("%d reloads, want 0", n)
 		}
 		c.healthy()
+		if n := c.g.Metrics(t).Sum("headgate_audits_total", `result="clean"`); n == 0 {
+			t.Errorf("no audit went through meanwhile")
+		}
 	})
 }
 

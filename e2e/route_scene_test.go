@@ -56,6 +56,8 @@ func (s *routeScene) start(flags ...string) {
 		append([]string{
 			"--kubeconfig=" + s.c.Kubeconfig(s.t),
 			"--controller-name=" + s.controllerName(),
+			// Whatever the test does, an audit finds nothing (healthy).
+			"--audit-interval=1s",
 		}, flags...)...)...)
 	s.workers = harness.WatchWorkers(s.t, s.g.Dir+"/")
 }
@@ -177,6 +179,7 @@ func wantHealthy(t *testing.T, g *harness.Headgate) {
 	for _, name := range []string{
 		"headgate_self_check_errors_total", "headgate_reconcile_errors_total", "headgate_reload_errors_total",
 		"headgate_runtime_operation_errors_total", "headgate_state_errors_total", "headgate_haproxy_restarts_total",
+		"headgate_audit_drift_total",
 	} {
 		if n := metrics.Sum(name); n != 0 {
 			t.Errorf("%s is %v, want 0", name, n)

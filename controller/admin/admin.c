@@ -1,8 +1,10 @@
 /* See admin.h. */
 #include "admin/admin.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/listener.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 
 #define MAX_HEADERS_SIZE 8192
 #define TIMEOUT_SECONDS	 10
+#define STATUS_FORBIDDEN 403
 #define INGRESSES	 "/ingresses/"
 
 /* When nothing could be accepted (no file descriptors, no memory), for how long at most it is not
@@ -40,9 +43,24 @@ static void reply(struct evhttp_request *request, int status, const char *type, 
 	evbuffer_free(body);
 }
 
+/* Only an audit can be started; everything else is read. */
+static bool refuses_post(struct evhttp_request *request)
+{
+	bool is_post = evhttp_request_get_command(request) == EVHTTP_REQ_POST;
+
+	if (is_post) {
+		reply(request, HTTP_BADMETHOD, "text/plain; charset=utf-8",
+			"this can only be read\n");
+	}
+	return is_post;
+}
+
 static void on_healthz(struct evhttp_request *request, void *ctx)
 {
 	(void)ctx;
+	if (refuses_post(request)) {
+		return;
+	}
 	reply(request, HTTP_OK, "text/plain; charset=utf-8", "ok\n");
 }
 
@@ -52,6 +70,9 @@ static void on_readyz(struct evhttp_request *request, void *ctx)
 	const char *missing = admin->callbacks.ready(admin->callbacks.ctx);
 	struct buf text = BUF_INIT(0);
 
+	if (refuses_post(request)) {
+		return;
+	}
 	buf_printf(&text, "%s\n", missing ? missing : "ok");
 	reply(request, missing ? HTTP_SERVUNAVAIL : HTTP_OK, "text/plain; charset=utf-8",
 		buf_str(&text));
@@ -63,6 +84,9 @@ static void on_metrics(struct evhttp_request *request, void *ctx)
 	const struct admin *admin = ctx;
 	struct buf text = BUF_INIT(0);
 
+	if (refuses_post(request)) {
+		return;
+	}
 	admin->callbacks.refresh(admin->callbacks.ctx);
 	metrics_write(&text);
 	process_metrics_write(&text);
@@ -100,18 +124,64 @@ static void on_ingress(struct evhttp_request *request, const struct admin *admin
 	buf_fini(&json);
 }
 
+/* Does the other end of the connection have an address of this machine? Then it is either a
+ * loopback address or the one that it has connected to. */
+static bool is_local(struct evhttp_request *request)
+{
+	struct evhttp_connection *connection = evhttp_request_get_connection(request);
+	evutil_socket_t fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
+	struct sockaddr_storage here = {0};
+	char text[INET6_ADDRSTRLEN] = "";
+	char *peer = NULL;
+	uint16_t port;
+	socklen_t size = sizeof(here);
+
+	evhttp_connection_get_peer(connection, &peer, &port);
+	if (peer == NULL || getsockname(fd, (struct sockaddr *)&here, &size) != 0) {
+		return false;
+	}
+	if (here.ss_family == AF_INET6) {
+		evutil_inet_ntop(
+			AF_INET6, &((struct sockaddr_in6 *)&here)->sin6_addr, text, sizeof(text));
+	} else {
+		evutil_inet_ntop(
+			AF_INET, &((struct sockaddr_in *)&here)->sin_addr, text, sizeof(text));
+	}
+	return strcmp(peer, text) == 0 || strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0;
+}
+
+static void on_audit(struct evhttp_request *request, void *ctx)
+{
+	const struct admin *admin = ctx;
+	bool is_start = evhttp_request_get_command(request) == EVHTTP_REQ_POST;
+	struct buf json = BUF_INIT(0);
+
+	if (is_start && !is_local(request)) {
+		reply(request, STATUS_FORBIDDEN, "text/plain; charset=utf-8",
+			"an audit can be started from this machine only\n");
+		return;
+	}
+	admin->callbacks.audit(admin->callbacks.ctx, is_start, &json);
+	buf_append_char(&json, '\n');
+	reply(request, HTTP_OK, "application/json", buf_str(&json));
+	buf_fini(&json);
+}
+
 static void on_other(struct evhttp_request *request, void *ctx)
 {
 	const struct admin *admin = ctx;
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
 	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
 
+	if (refuses_post(request)) {
+		return;
+	}
 	if (path != NULL && strncmp(path, INGRESSES, strlen(INGRESSES)) == 0) {
 		on_ingress(request, admin, path + strlen(INGRESSES));
 		return;
 	}
 	reply(request, HTTP_NOTFOUND, "text/plain; charset=utf-8",
-		"not found; there are /healthz, /readyz, /metrics and " INGRESSES
+		"not found; there are /healthz, /readyz, /metrics, /audit and " INGRESSES
 		"NAMESPACE/NAME\n");
 }
 
@@ -167,13 +237,14 @@ struct admin *admin_open(struct event_base *base, const char *bind,
 	struct admin *admin = xcalloc(1, sizeof(*admin));
 	admin->callbacks = *callbacks;
 	admin->http = evhttp_new(base);
-	evhttp_set_allowed_methods(admin->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+	evhttp_set_allowed_methods(admin->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST);
 	evhttp_set_max_headers_size(admin->http, MAX_HEADERS_SIZE);
 	evhttp_set_max_body_size(admin->http, 0);
 	evhttp_set_timeout(admin->http, TIMEOUT_SECONDS);
 	evhttp_set_cb(admin->http, "/healthz", on_healthz, admin);
 	evhttp_set_cb(admin->http, "/readyz", on_readyz, admin);
 	evhttp_set_cb(admin->http, "/metrics", on_metrics, admin);
+	evhttp_set_cb(admin->http, "/audit", on_audit, admin);
 	evhttp_set_gencb(admin->http, on_other, admin);
 	admin->retry = event_new(base, -1, EV_PERSIST, on_retry, admin);
 	errno = 0;

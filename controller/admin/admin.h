@@ -1,7 +1,9 @@
 /*
  * The operator's HTTP server: /healthz (the loop runs), /readyz (traffic may come), /metrics
- * (Prometheus text format), /ingresses/NAMESPACE/NAME (what we make of one Ingress, as JSON).
- * Read-only.
+ * (Prometheus text format), /ingresses/NAMESPACE/NAME (what we make of one Ingress, as JSON),
+ * /audit (the result of the last audit of HAProxy, as JSON).
+ *
+ * Read-only, but for one thing: POST /audit starts an audit, and is taken from this machine only.
  */
 #ifndef HG_ADMIN_ADMIN_H
 #define HG_ADMIN_ADMIN_H
@@ -27,10 +29,14 @@ typedef void (*admin_refresh_fn)(void *ctx);
 typedef bool (*admin_ingress_fn)(
 	void *ctx, const char *namespace, const char *name, struct buf *json);
 
+/* Starts an audit and appends {"number":N}, or appends the result of the last one. */
+typedef void (*admin_audit_fn)(void *ctx, bool is_start, struct buf *json);
+
 struct admin_callbacks {
 	admin_ready_fn ready;
 	admin_refresh_fn refresh;
 	admin_ingress_fn ingress;
+	admin_audit_fn audit;
 	void *ctx;
 };
 

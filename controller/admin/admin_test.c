@@ -30,6 +30,7 @@ struct bench {
 	uint16_t port;
 	const char *missing;
 	unsigned n_refreshes;
+	unsigned n_audits;
 };
 
 static const char *on_ready(void *ctx)
@@ -56,6 +57,12 @@ static bool on_ingress(void *ctx, const char *namespace, const char *name, struc
 	return true;
 }
 
+static void on_audit(void *ctx, bool is_start, struct buf *json)
+{
+	((struct bench *)ctx)->n_audits += is_start;
+	buf_append_str(json, is_start ? "{\"number\":1}" : "{\"result\":\"clean\"}");
+}
+
 /* A socket bound to a port of 127.0.0.1 that the kernel chose. */
 static int bind_any(uint16_t *ret_port)
 {
@@ -73,7 +80,8 @@ static int bind_any(uint16_t *ret_port)
 
 static struct admin *open_at(struct bench *bench, const char *bind_text, struct err *err)
 {
-	const struct admin_callbacks callbacks = {on_ready, on_refresh, on_ingress, bench};
+	const struct admin_callbacks callbacks = {
+		on_ready, on_refresh, on_ingress, on_audit, bench};
 
 	*err = (struct err){0};
 	return admin_open(bench->base, bind_text, &callbacks, err);
@@ -193,7 +201,7 @@ static void test_other_paths(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		check(*state, paths[i], "404",
-			"not found; there are /healthz, /readyz, /metrics and "
+			"not found; there are /healthz, /readyz, /metrics, /audit and "
 			"/ingresses/NAMESPACE/NAME\n");
 	}
 }
@@ -260,6 +268,20 @@ static void test_head(void **state)
 	assert_string_equal(strstr(answer, "\r\n\r\n"), "\r\n\r\n");
 }
 
+static void test_audit(void **state)
+{
+	struct bench *bench = *state;
+
+	check_json(bench, "/audit", "200", "{\"result\":\"clean\"}\n");
+	assert_int_equal(bench->n_audits, 0);
+	CLEANUP(free_ptr)
+	char *answer = ask(bench, "POST /audit HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
+				  "Connection: close\r\n\r\n");
+	assert_non_null(strstr(answer, " 200 "));
+	assert_non_null(strstr(answer, "\r\n\r\n{\"number\":1}\n"));
+	assert_int_equal(bench->n_audits, 1);
+}
+
 /* Read-only: nothing that changes anything is even looked at. */
 static void test_other_methods(void **state)
 {
@@ -268,8 +290,15 @@ static void test_other_methods(void **state)
 	struct bench *bench = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-		CLEANUP(free_ptr) char *answer = get(bench, methods[i], "/metrics");
-		assert_int_equal(strncmp(answer, "HTTP/1.1 2", 10) == 0, false);
+		static const char *const paths[] = {"/metrics", "/healthz", "/readyz", "/x"};
+		for (size_t j = 0; j < ARRAY_LEN(paths); j++) {
+			CLEANUP(free_ptr)
+			char *request = xasprintf("%s %s HTTP/1.1\r\nHost: localhost\r\n"
+						  "Content-Length: 0\r\nConnection: close\r\n\r\n",
+				methods[i], paths[j]);
+			CLEANUP(free_ptr) char *answer = ask(bench, request);
+			assert_int_equal(strncmp(answer, "HTTP/1.1 2", 10) == 0, false);
+		}
 	}
 	assert_int_equal(bench->n_refreshes, 0);
 }
@@ -393,6 +422,7 @@ int main(void)
 		TEST(test_ingresses),
 		TEST(test_metrics),
 		TEST(test_head),
+		TEST(test_audit),
 		TEST(test_other_methods),
 		TEST(test_hostile_requests),
 		TEST(test_no_descriptors),

@@ -349,6 +349,17 @@ static void plan_new_certificate(struct planner *planner, const struct model_cer
 	buf_fini(&hosts);
 }
 
+static bool has_hosts(
+	const struct model_certificate *wanted, const struct applied_certificate *have)
+{
+	struct buf hosts = BUF_INIT(0);
+
+	applied_join_hosts(wanted, &hosts);
+	bool is_same = strcmp(buf_str(&hosts), have->hosts) == 0;
+	buf_fini(&hosts);
+	return is_same;
+}
+
 /*
  * A certificate never changes: what would change it is a new one, and this one goes. The last good
  * one of a Secret stays as long as the model says so.
@@ -363,6 +374,9 @@ static void plan_certificate(struct planner *planner, const char *name)
 		plan_default_certificate(planner, wanted, have);
 	} else if (wanted != NULL && !is_listed) {
 		plan_new_certificate(planner, wanted, have);
+	} else if (wanted != NULL && !has_hosts(wanted, have)) {
+		/* Somebody has put it into the list for other names: the next plan lists it. */
+		op_certificate(planner, PLAN_OP_CERT_UNLIST, name);
 	} else if (wanted == NULL && have != NULL &&
 		   !(is_listed && model_keeps_certificate(planner->model, name))) {
 		if (is_listed) {
@@ -586,6 +600,27 @@ void plan_fini(struct plan *plan)
 	free(plan->ops);
 	arena_fini(&plan->arena);
 	*plan = (struct plan){0};
+}
+
+bool plan_only_retires(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_ops; i++) {
+		if (plan_ops[plan->ops[i].kind].phase != PLAN_RETIRE) {
+			return false;
+		}
+	}
+	return plan->reasons == 0;
+}
+
+uint32_t plan_reasons(
+	const struct model *model, const struct applied *applied, const struct caps *caps)
+{
+	struct plan plan = {0};
+
+	plan_make(&plan, model, applied, caps, NULL);
+	uint32_t reasons = plan.reasons;
+	plan_fini(&plan);
+	return reasons;
 }
 
 static void dump_op(const struct plan_op *op, struct buf *buf)

@@ -87,10 +87,17 @@ void plan_make(struct plan *plan, const struct model *model, const struct applie
 	const struct caps *caps, const struct model_delta *delta);
 void plan_fini(struct plan *plan);
 
+/* The reasons for a reload that a plan for everything would have. */
+uint32_t plan_reasons(
+	const struct model *model, const struct applied *applied, const struct caps *caps) MUST_USE;
+
 static inline bool plan_is_noop(const struct plan *plan)
 {
 	return plan->n_ops == 0 && plan->reasons == 0;
 }
+
+/* Is nothing left to prepare, to switch or to reload for? */
+bool plan_only_retires(const struct plan *plan) MUST_USE;
 
 /* One line an operation, then "reload <reason>" lines, or "noop". For tests, debug log and
  * `headgate plan`. */

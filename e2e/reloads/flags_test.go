@@ -39,6 +39,7 @@ var liveFlags = []flag{
 	{"--log-format=logfmt", webIsThere, ""},
 	{"--self-check=", webIsThere, ""},
 	{"--admin-bind=", webIsThere, ""},
+	{"--audit-interval=1s", webIsThere, ""},
 }
 
 // processFlags are what HAProxy is told when it starts, and where its things are.

@@ -1,0 +1,29 @@
+/* What the log says about passes and reloads. */
+#ifndef HG_PASS_LOG_H
+#define HG_PASS_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "haproxy/apply.h"
+#include "plan/plan.h"
+
+/* All borrowed. */
+struct pass_outcome {
+	const char *result; /* label of headgate_reconcile_total */
+	const struct plan *plan;
+	const struct apply_result *applied; /* NULL = there was nothing to do */
+	size_t n_changes;
+	uint64_t took_us;
+	bool is_reload_news; /* nobody knows yet that a reload is needed, if it is */
+};
+
+/* One line: at level info if it says anything new. */
+void pass_log(const struct pass_outcome *outcome);
+
+/* Appends the names of reasons (bits 1 << PLAN_REASON_x) with commas between them. */
+void pass_name_reasons(uint32_t reasons, struct buf *buf);
+
+#endif

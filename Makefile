@@ -92,7 +92,7 @@ $(TOPT_BIN): $(BUILD)/%: %.c $(filter-out %/main.o,$(TOP_OBJ)) $(LIB)
 	$(LINK)
 
 $(COMP_BIN): LDLIBS += -lcmocka
-$(COMP_BIN): $(BUILD)/%: %.c $(COMP_OBJ) $(LIB)
+$(COMP_BIN): $(BUILD)/%: %.c $(COMP_OBJ) $(filter-out %/main.o,$(TOP_OBJ)) $(LIB)
 	$(LINK)
 
 $(FUZZ_BIN): $(BUILD)/%: %.c $(LIB)

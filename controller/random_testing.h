@@ -1,7 +1,7 @@
 /*
- * For random_test.c: the events of a small cluster, chosen by dice. The names are few, so that
- * everything meets everything: the same host and path from several Ingresses of one age, slices
- * that move between Services, Services that come, go and change. Include after cmocka.h.
+ * For tests with random events: those of a small cluster, chosen by dice. The names are few, so
+ * that everything meets everything: the same host and path from several Ingresses of one age,
+ * slices that move between Services, Services that come, go and change. Include after cmocka.h.
  */
 #ifndef HG_RANDOM_TESTING_H
 #define HG_RANDOM_TESTING_H
@@ -10,12 +10,14 @@
 #include "kube/secret_testing.h"
 
 #define N_NAMESPACES 3
-#define N_SERVICES   6
-#define N_INGRESSES  7
-#define N_SLICES     8
-#define N_CLASSES    3
-#define N_SECRETS    6
-#define N_MAPS	     2
+#ifndef N_SERVICES /* a test may want a bigger one */
+#define N_SERVICES  6
+#define N_INGRESSES 7
+#define N_SLICES    8
+#endif
+#define N_CLASSES 3
+#define N_SECRETS 6
+#define N_MAPS	  2
 
 /* Of a Service, as only manifests can have it. */
 #define HOSTILE_NAME "x y;z"

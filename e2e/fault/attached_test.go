@@ -153,7 +153,7 @@ func (p *faultPod) settled() {
 		want += len(r.ips)
 	}
 	harness.Eventually(p.t, "deleting old servers", func() error {
-		return faultServerCount(p.haproxy.Runtime, p.ns+"_svc_", want)
+		return harness.HasServers(p.haproxy.Runtime, p.ns+"_svc_", want)
 	})
 }
 

@@ -68,15 +68,15 @@ func (b *faultBurst) same(round int) {
 	fresh.WaitReady(b.t)
 	keepsEmpty := b.branch == "2.6"
 	harness.Eventually(b.t, fmt.Sprintf("round %d: the state of a fresh controller", round), func() error {
-		want, err := faultTakeDump(fresh.RuntimeSocket(), fresh.StateDir)
+		want, err := harness.TakeDump(fresh.RuntimeSocket(), fresh.StateDir)
 		if err != nil {
 			return err
 		}
-		have, err := faultTakeDump(b.haproxy.Runtime, b.g.StateDir)
+		have, err := harness.TakeDump(b.haproxy.Runtime, b.g.StateDir)
 		if err != nil {
 			return err
 		}
-		return have.difference(want, keepsEmpty)
+		return have.Difference(want, keepsEmpty)
 	})
 	if status := fresh.Stop(b.t); status != 0 {
 		b.t.Errorf("round %d: the fresh controller's exit status is %d", round, status)

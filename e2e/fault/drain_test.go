@@ -48,7 +48,7 @@ func TestFaultDrainingServerIsWaitedFor(t *testing.T) {
 				t.Errorf("killed %v: the request that was under way: %v", isKilled, err)
 			}
 			harness.Eventually(t, "deleting the server", func() error {
-				return faultServerCount(s.g.RuntimeSocket(), s.ns+"_svc_"+r.name+"_", 1)
+				return harness.HasServers(s.g.RuntimeSocket(), s.ns+"_svc_"+r.name+"_", 1)
 			})
 			// Waits grow from 20 ms to a second: ten or so passes for each.
 			if n := s.g.Metrics(t).Sum("headgate_reconcile_total", `result="busy"`); n > 40 {

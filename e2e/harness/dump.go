@@ -1,33 +1,33 @@
-package fault
+package harness
 
 import (
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"headgate.dev/e2e/harness"
 )
 
-// faultDump is what HAProxy has, without what differs between two that have the
-// same: addresses of memory, ids, times, the state directory's name.
-type faultDump struct {
-	maps     map[string][]string // lines "key value", by file
-	servers  map[string][]string // by backend
-	backends []string
+// Dump is what HAProxy has, without what differs between two that have the same:
+// addresses of memory, ids, times, the state directory's name.
+type Dump struct {
+	maps         map[string][]string // lines "key value", by file
+	servers      map[string][]string // by backend
+	backends     []string
+	certificates []string // name, fingerprint, and the names of clients it is for
 }
 
-var faultMaps = []string{"hosts.map", "exact.map", "prefix.map", "defaults.map", "redirect.map"}
+var dumpMaps = []string{"hosts.map", "exact.map", "prefix.map", "defaults.map", "redirect.map", "external.map"}
 
 // The columns of `show servers state` that make two servers the same.
-var faultColumns = []string{
+var serverColumns = []string{
 	"srv_name", "srv_addr", "srv_port", "srv_op_state", "srv_admin_state", "srv_uweight", "srv_iweight", "srv_fqdn",
 }
 
-func faultTakeDump(socket, stateDir string) (faultDump, error) {
-	d := faultDump{maps: map[string][]string{}}
-	for _, file := range faultMaps {
-		lines, err := faultAsk(socket, "show map "+filepath.Join(stateDir, "current", file))
+// TakeDump asks a runtime socket of a HAProxy that has this state directory.
+func TakeDump(socket, stateDir string) (Dump, error) {
+	d := Dump{maps: map[string][]string{}}
+	for _, file := range dumpMaps {
+		lines, err := askLines(socket, "show map "+filepath.Join(stateDir, "current", file))
 		if err != nil {
 			return d, err
 		}
@@ -38,18 +38,55 @@ func faultTakeDump(socket, stateDir string) (faultDump, error) {
 		slices.Sort(d.maps[file])
 	}
 	var err error
-	if d.backends, err = faultAsk(socket, "show backend"); err != nil {
+	if d.backends, err = askLines(socket, "show backend"); err != nil {
 		return d, err
 	}
 	slices.Sort(d.backends)
-	d.servers, err = faultServers(socket)
+	if d.servers, err = readServers(socket); err != nil {
+		return d, err
+	}
+	d.certificates, err = readCertificates(socket, filepath.Join(stateDir, "current"))
 	return d, err
 }
 
-// faultServers reads `show servers state`: a version, the names of the columns,
+// readCertificates gives a line for each certificate and one for each line of the
+// list that says who gets which.
+func readCertificates(socket, dir string) ([]string, error) {
+	names, err := askLines(socket, "show ssl cert")
+	if err != nil {
+		return nil, err
+	}
+	found, err := askLines(socket, "show ssl crt-list "+filepath.Join(dir, "certs.list"))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		lines, err := askLines(socket, "show ssl cert "+name)
+		if err != nil {
+			return nil, err
+		}
+		of := map[string]string{}
+		for _, line := range lines {
+			key, value, _ := strings.Cut(line, ": ")
+			of[key] = value
+		}
+		// A self-signed default is made by each controller for itself.
+		if of["Subject"] != of["Issuer"] || of["Subject"] == "" {
+			name += " " + of["SHA1 FingerPrint"]
+		}
+		found = append(found, name)
+	}
+	for i := range found {
+		found[i] = strings.ReplaceAll(found[i], dir, "")
+	}
+	slices.Sort(found)
+	return found, nil
+}
+
+// readServers reads `show servers state`: a version, the names of the columns,
 // and a line for each server.
-func faultServers(socket string) (map[string][]string, error) {
-	reply, err := harness.Runtime(socket, "show servers state")
+func readServers(socket string) (map[string][]string, error) {
+	reply, err := Runtime(socket, "show servers state")
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +102,7 @@ func faultServers(socket string) (map[string][]string, error) {
 			return nil, fmt.Errorf("show servers state: %q", line)
 		}
 		var text []string
-		for _, column := range faultColumns {
+		for _, column := range serverColumns {
 			text = append(text, values[slices.Index(names, column)])
 		}
 		backend := values[slices.Index(names, "be_name")]
@@ -77,9 +114,9 @@ func faultServers(socket string) (map[string][]string, error) {
 	return servers, nil
 }
 
-// faultServerCount is nil when the backends whose names begin so have n servers.
-func faultServerCount(socket, prefix string, n int) error {
-	servers, err := faultServers(socket)
+// HasServers is nil when the backends whose names begin so have n servers.
+func HasServers(socket, prefix string, n int) error {
+	servers, err := readServers(socket)
 	if err != nil {
 		return err
 	}
@@ -95,8 +132,8 @@ func faultServerCount(socket, prefix string, n int) error {
 	return nil
 }
 
-func faultAsk(socket, command string) ([]string, error) {
-	reply, err := harness.Runtime(socket, command)
+func askLines(socket, command string) ([]string, error) {
+	reply, err := Runtime(socket, command)
 	if err != nil {
 		return nil, err
 	}
@@ -109,20 +146,23 @@ func faultAsk(socket, command string) ([]string, error) {
 	return lines, nil
 }
 
-// difference says where two dumps differ. HAProxy before 3.4 keeps the backend of
+// Difference says where two dumps differ. HAProxy before 3.4 keeps the backend of
 // a Service that is gone, without servers, until its next reload.
-func (d faultDump) difference(want faultDump, keepsEmpty bool) error {
-	for _, file := range faultMaps {
-		if !slices.Equal(d.maps[file], want.maps[file]) {
-			return fmt.Errorf("%s: have %q, want %q", file, d.maps[file], want.maps[file])
+func (d Dump) Difference(want Dump, keepsEmpty bool) error {
+	for _, file := range dumpMaps {
+		if err := sameLines(file, d.maps[file], want.maps[file]); err != nil {
+			return err
 		}
+	}
+	if err := sameLines("certificates", d.certificates, want.certificates); err != nil {
+		return err
 	}
 	for _, backend := range want.backends {
 		if !slices.Contains(d.backends, backend) {
 			return fmt.Errorf("backend %s is missing", backend)
 		}
-		if !slices.Equal(d.servers[backend], want.servers[backend]) {
-			return fmt.Errorf("backend %s: have %q, want %q", backend, d.servers[backend], want.servers[backend])
+		if err := sameLines("backend "+backend, d.servers[backend], want.servers[backend]); err != nil {
+			return err
 		}
 	}
 	for _, backend := range d.backends {
@@ -132,4 +172,16 @@ func (d faultDump) difference(want faultDump, keepsEmpty bool) error {
 		}
 	}
 	return nil
+}
+
+// sameLines compares sorted lines.
+func sameLines(what string, have, want []string) error {
+	if slices.Equal(have, want) {
+		return nil
+	}
+	without := func(lines, others []string) []string {
+		return slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return slices.Contains(others, line) })
+	}
+	return fmt.Errorf("%s: %q should be gone, %q are missing (of %d lines, want %d)",
+		what, without(have, want), without(want, have), len(have), len(want))
 }

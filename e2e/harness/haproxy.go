@@ -38,6 +38,10 @@ func Runtime(socket, command string) (string, error) {
 	return string(reply), err
 }
 
+// masterOptions follow the path of the master's socket on HAProxy's command line, and
+// on no other.
+const masterOptions = ",mode,600"
+
 // HAProxy is one that a test runs itself, without a controller that starts it:
 // master-worker mode, with both sockets.
 type HAProxy struct {
@@ -71,7 +75,7 @@ func StartHAProxyArgs(t TB, dir, path string, args ...string) *HAProxy {
 		Runtime: filepath.Join(dir, "runtime.sock"),
 		Master:  filepath.Join(dir, "master.sock"),
 	}
-	argv := append([]string{path, "-W", "-S", h.Master + ",mode,600"}, args...)
+	argv := append([]string{path, "-W", "-S", h.Master + masterOptions}, args...)
 	var err error
 	if h.process, err = startProcess(testLog(t, "haproxy.log"), nil, argv...); err != nil {
 		t.Fatalf("%v", err)
@@ -91,6 +95,29 @@ func (h *HAProxy) Reload(t TB) {
 
 // PID is the master's.
 func (h *HAProxy) PID() int { return h.process.pid() }
+
+// Worker is the PID of the worker that answers on the runtime socket, or 0.
+func (h *HAProxy) Worker() int { return h.worker() }
+
+// Kill ends the master and its workers as a crash of their container would: when
+// its first process has ended, the kernel ends the others.
+func (h *HAProxy) Kill() {
+	h.process.kill()
+	killByCommandLine(h.Master + masterOptions)
+}
+
+// Ended waits for the master to end, as it does when its worker has died, and then
+// ends what is left.
+func (h *HAProxy) Ended(t TB) {
+	t.Helper()
+	Eventually(t, "the end of HAProxy", func() error {
+		if h.process.running() {
+			return fmt.Errorf("the master %d runs", h.PID())
+		}
+		return nil
+	})
+	h.Kill()
+}
 
 // Stop ends the master and its workers at once.
 func (h *HAProxy) Stop() {

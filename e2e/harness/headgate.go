@@ -114,6 +114,14 @@ func (h *Headgate) Stop(t TB) int {
 // Kill ends the controller as a crash would. HAProxy goes on.
 func (h *Headgate) Kill() { h.process.kill() }
 
+// KillAll ends the controller and its HAProxy as the end of their machine would.
+func (h *Headgate) KillAll() {
+	if h.Running() {
+		h.process.kill()
+	}
+	killByCommandLine(h.Dir + "/")
+}
+
 // Signal sends the controller a signal (SIGSTOP plays a hang).
 func (h *Headgate) Signal(s syscall.Signal) { h.process.signal(s) }
 

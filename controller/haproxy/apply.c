@@ -234,6 +234,10 @@ static bool may_look_at_next(const struct apply *apply)
 	if (next == PLAN_OP_CERT_SET && apply->n_committing > 0) {
 		return false;
 	}
+	if ((next == PLAN_OP_BACKEND_ADD || next == PLAN_OP_BACKEND_DEL) &&
+		apply->n_waiting >= APPLY_MAX_BACKENDS) {
+		return false;
+	}
 	return apply->waiting_size < APPLY_WINDOW && rules[next].group == rules[last].group;
 }
 

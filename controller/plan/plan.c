@@ -35,6 +35,8 @@ struct planner {
 	const struct model *model;
 	const struct applied *applied;
 	const struct caps *caps;
+	bool adds_live;		 /* new backends are added by commands, else by a reload, */
+	enum plan_reason reason; /* for this reason */
 	/* Sets of char * in the plan's arena: */
 	struct table held_hosts;    /* virtual hosts with an entry that has to wait for a reload */
 	struct table held_backends; /* backends that such an entry leads to until then */
@@ -155,8 +157,8 @@ static void plan_servers(struct planner *planner, const struct model_backend *wa
 
 static void plan_new_backend(struct planner *planner, const struct model_backend *wanted)
 {
-	if (!planner->caps->can_add_backend) {
-		planner->plan->reasons |= 1u << PLAN_REASON_BACKEND_SET;
+	if (!planner->adds_live) {
+		planner->plan->reasons |= 1u << planner->reason;
 		return;
 	}
 	/* Published before it has a server: no map leads to it yet, and nothing is left half-made
@@ -255,7 +257,7 @@ static void hold_entry(struct planner *planner, const char *key, const char *hav
 {
 	struct arena *arena = &planner->plan->arena;
 
-	planner->plan->reasons |= 1u << PLAN_REASON_BACKEND_SET;
+	planner->plan->reasons |= 1u << planner->reason;
 	set_add(&planner->held_hosts, host_of_key(arena, key));
 	if (have != NULL) {
 		set_add(&planner->held_backends, arena_strdup(arena, have));
@@ -265,7 +267,7 @@ static void hold_entry(struct planner *planner, const char *key, const char *hav
 /* Would this value lead to a backend that only a reload can bring? */
 static bool needs_reload(const struct planner *planner, enum model_map map, const char *value)
 {
-	return map != MODEL_MAP_HOSTS && !planner->caps->can_add_backend &&
+	return map != MODEL_MAP_HOSTS && !planner->adds_live &&
 	       model_find_backend(planner->model, value) != NULL &&
 	       applied_find_backend(planner->applied, value) == NULL;
 }
@@ -569,10 +571,27 @@ static void sort_ops(struct plan *plan)
 	plan->n_allocated = plan->n_ops;
 }
 
+/* Nobody is served yet, and there is much to begin with. */
+static bool is_cold(const struct model *model, const struct applied *applied)
+{
+	struct model_counts wanted;
+
+	for (size_t i = 0; i < APPLIED_SHARDS; i++) {
+		if (applied->backends[i].n_items > 0) {
+			return false;
+		}
+	}
+	model_count(model, &wanted);
+	return wanted.n_backends >= PLAN_COLD_BACKENDS;
+}
+
 void plan_make(struct plan *plan, const struct model *model, const struct applied *applied,
 	const struct caps *caps, const struct model_delta *delta)
 {
 	struct planner planner = {.plan = plan, .model = model, .applied = applied, .caps = caps};
+
+	planner.reason = caps->can_add_backend ? PLAN_REASON_COLD_START : PLAN_REASON_BACKEND_SET;
+	planner.adds_live = caps->can_add_backend && !is_cold(model, applied);
 	struct keys backends = backend_keys(&planner, delta);
 
 	plan_certificates(&planner, delta);

@@ -22,6 +22,14 @@
 #include "plan/applied.h"
 #include "plan/caps.h"
 
+/*
+ * With so many backends wanted and none there, HAProxy reads them from its files rather than being
+ * told of each: `add backend` of 3.4 walks along all that it has, so that n of them cost n * n (on
+ * one machine 0.08 ms with 1,000, 0.9 ms with 10,000, 12 ms with 100,000), while a start costs
+ * 0.13 ms for each.
+ */
+#define PLAN_COLD_BACKENDS 2500
+
 enum plan_phase { PLAN_PREPARE, PLAN_SWITCH, PLAN_RETIRE, PLAN_PHASE_COUNT };
 
 enum plan_op_kind {

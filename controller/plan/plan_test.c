@@ -52,6 +52,19 @@ static void put_ingress(struct bench *bench, const char *service)
 	update(bench);
 }
 
+/* A Service of its own, and a host. */
+static void put_numbered(struct bench *bench, int i)
+{
+	testing_put(bench->store, KUBE_SERVICE,
+		"{'metadata':{'namespace':'a','name':'s%d'},'spec':{'ports':[{'port':80}]}}", i);
+	testing_put(bench->store, KUBE_INGRESS,
+		"{'metadata':{'namespace':'a','name':'i%d'},'spec':{'ingressClassName':'c','rules':"
+		"[{"
+		"'host':'a%d.test','http':{'paths':[{'path':'/','pathType':'Prefix','backend':"
+		"{'service':{'name':'s%d','port':{'number':80}}}}]}}]}}",
+		i, i, i);
+}
+
 /* Host a.test, Service web with pods p1 and p2; HAProxy has all of it. */
 static int setup(void **state)
 {
@@ -187,6 +200,44 @@ static void test_removal_goes_on(void **state)
 	check(bench, &live, "backend-del " BACKEND "\n");
 }
 
+/* HAProxy that has nothing reads thousands of backends rather than being told of each. */
+static void test_cold_start(void **state)
+{
+	struct bench *bench = *state;
+	struct applied *empty = applied_new();
+
+	for (int i = 1; i < PLAN_COLD_BACKENDS; i++) {
+		struct plan plan = {0};
+
+		if (i == PLAN_COLD_BACKENDS - 1) {
+			update(bench);
+			plan_make(&plan, bench->model, empty, &live, NULL);
+			assert_int_equal(plan.reasons, 0);
+			assert_true(plan.n_ops > 0);
+			plan_fini(&plan);
+		}
+		put_numbered(bench, i);
+	}
+	update(bench);
+	for (int i = 0; i < 2; i++) {
+		const struct caps *caps = i == 0 ? &live : &reloading;
+		struct plan plan = {0};
+
+		plan_make(&plan, bench->model, empty, caps, NULL);
+		assert_int_equal(plan.n_ops, 0);
+		assert_int_equal(plan.reasons,
+			1u << (i == 0 ? PLAN_REASON_COLD_START : PLAN_REASON_BACKEND_SET));
+		plan_fini(&plan);
+	}
+	/* Where there is one, somebody may be served: no reload. */
+	struct plan plan = {0};
+	plan_make(&plan, bench->model, bench->applied, &live, NULL);
+	assert_int_equal(plan.reasons, 0);
+	assert_true(plan.n_ops > PLAN_COLD_BACKENDS);
+	plan_fini(&plan);
+	applied_free(empty);
+}
+
 /* The old backend serves until the reload has brought the new one. */
 static void test_reload_takes_nothing_away(void **state)
 {
@@ -315,6 +366,7 @@ int main(void)
 		TEST(test_wanted_again),
 		TEST(test_half_made),
 		TEST(test_removal_goes_on),
+		TEST(test_cold_start),
 		TEST(test_reload_takes_nothing_away),
 		TEST(test_drift),
 		TEST(test_keys_of_a_delta_count_once),

@@ -16,6 +16,7 @@ A cell is the number of operations on the Runtime API that HAProxy confirmed (` 
 | reason | what it means |
 |---|---|
 | ` + "`backend-set`" + ` | a Service is new, and this HAProxy can't add backends at run time (3.4 can). Reloads are seamless, wait for further changes up to a second, and are at least a second apart |
+| ` + "`cold-start`" + ` | HAProxy has no Service yet, and thousands are wanted: the first state of a controller whose state directory is empty. Nobody is served until then, and reading them is faster than adding them one by one |
 
 A removed Service reloads nothing: its backend stays behind, empty, until the next reload.
 `

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -131,19 +132,28 @@ func (s *Stub) sendNews(c *call, w *watcher, upTo Version) {
 	if len(events) > 0 {
 		w.version = events[len(events)-1].object.version
 	}
+	s.mu.Unlock()
+	for some := range slices.Chunk(events, atOnce) {
+		s.mark(some, wire)
+		for _, e := range some {
+			if c.sees(e.object) {
+				_, _ = c.w.Write(eventText(e.verb, e.object.text))
+			}
+		}
+		flush(c.w)
+	}
+}
+
+// atOnce is how many events leave together at most, so that each knows when.
+const atOnce = 16
+
+func (s *Stub) mark(events []*event, wire *wire) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, e := range events {
 		if e.wire == nil && wire != nil {
 			e.wire, e.mark = wire, wire.mark()
 		}
-	}
-	s.mu.Unlock()
-	for _, e := range events {
-		if c.sees(e.object) {
-			_, _ = c.w.Write(eventText(e.verb, e.object.text))
-		}
-	}
-	if len(events) > 0 {
-		flush(c.w)
 	}
 }
 

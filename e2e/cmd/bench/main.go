@@ -19,10 +19,14 @@ const haproxyBranch = "3.4"
 const maxSize = 100000
 
 type options struct {
-	results string
-	sizes   []int
-	samples int
-	churn   int
+	results  string
+	sizes    []int
+	samples  int
+	churn    int
+	bursts   []int
+	hosts    []int // of the comparison of the data plane
+	requests int
+	lines    bool
 }
 
 func main() {
@@ -31,16 +35,27 @@ func main() {
 	flag.StringVar(&o.results, "results", "", "folder to record the results in; without it they are only printed")
 	flag.IntVar(&o.samples, "samples", 250, "changes of each class whose time is taken")
 	flag.IntVar(&o.churn, "churn", 1000, "changes of each class whose processor time is taken")
+	bursts := flag.String("bursts", "1000", "numbers of Ingresses that are made at once")
+	hosts := flag.String("hosts", "10", "numbers of hosts to compare the data plane with")
+	flag.IntVar(&o.requests, "requests", 2000, "requests of each of the turns that are compared")
+	flag.BoolVar(&o.lines, "lines", false, "count what each line of the configuration costs (takes minutes)")
 	flag.Parse()
-	for _, text := range strings.Split(*sizes, ",") {
+	o.bursts = numbers("bursts", *bursts)
+	o.sizes, o.hosts = numbers("sizes", *sizes), numbers("hosts", *hosts)
+	os.Exit(harness.Isolated(func() int { return run(o) }))
+}
+
+// numbers reads a list of sizes, which may be empty.
+func numbers(name, list string) (all []int) {
+	for _, text := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' }) {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxSize {
-			fmt.Fprintf(os.Stderr, "bench: -sizes: %q is not a number from 1 to %d\n", text, maxSize)
+			fmt.Fprintf(os.Stderr, "bench: -%s: %q is not a number from 1 to %d\n", name, text, maxSize)
 			os.Exit(2)
 		}
-		o.sizes = append(o.sizes, n)
+		all = append(all, n)
 	}
-	os.Exit(harness.Isolated(func() int { return run(o) }))
+	return all
 }
 
 func run(o options) (code int) {
@@ -62,6 +77,10 @@ func run(o options) (code int) {
 		measure(t, report, pods, size, o)
 	}
 	report.addGrowth()
+	for _, hosts := range o.hosts {
+		fmt.Fprintf(os.Stderr, "bench: %d hosts through the data plane\n", hosts)
+		dataPlane(t, report, pods, hosts, o)
+	}
 	report.print(os.Stdout)
 	if o.results != "" {
 		report.record(t, o.results)

@@ -14,6 +14,8 @@ import (
 // Metrics that growth.go looks for.
 const (
 	atRest        = "controller, private"
+	firstRight    = "event sent to first right answer"
+	coldStarted   = "exec to all routes right (sample)"
 	period        = "the prober's own period"
 	processorTime = "controller's processor time per 1,000"
 )
@@ -23,7 +25,7 @@ func measure(t *tb, report *report, pods *podServer, size int, o options) {
 	w := start(t, pods, size)
 	defer w.stop()
 	cold := w.coldStart(t)
-	report.add(size, "cold start", "exec to all routes right (sample)", ms(cold))
+	report.add(size, "cold start", coldStarted, ms(cold))
 	spent := time.Duration(cpuTime(t, w.h.PID()).own * float64(time.Second))
 	w.h.WaitReady(t)
 	wrong := w.sweep(t, w.sites)
@@ -52,6 +54,9 @@ func measure(t *tb, report *report, pods *podServer, size int, o options) {
 	w.restartBehindTap(t)
 	for _, class := range classes {
 		w.share(t, report, size, class, o.samples)
+	}
+	for _, n := range o.bursts {
+		w.burst(t, report, size, n)
 	}
 	reloads := w.h.Metrics(t).Sum("headgate_reloads_total")
 	if w.worker(t) != worker {
@@ -256,7 +261,7 @@ func (w *world) latency(t harness.TB, report *report, size int, class class, sam
 			time.Sleep(pause)
 		}
 	})
-	report.add(size, class.name, "event sent to first right answer", times(share))
+	report.add(size, class.name, firstRight, times(share))
 	report.add(size, class.name, period, times(periods))
 	report.add(size, class.name, "wrong answers on the way", count(failures))
 	w.quiet(t)

@@ -54,6 +54,9 @@ func (c *client) ask() (a answer, err error) {
 	return a, err
 }
 
+// use has the client speak over a connection that is open already.
+func (c *client) use(conn net.Conn) { c.conn, c.answers = conn, bufio.NewReader(conn) }
+
 func (c *client) read() (a answer, err error) {
 	length, closes := 0, false
 	for first := true; ; first = false {

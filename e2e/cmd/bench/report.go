@@ -39,8 +39,10 @@ func newReport(o options) *report {
 	return &report{options: o, started: time.Now().UTC(), load: load()}
 }
 
+// add also shows the figure, so that a run that breaks off has said something.
 func (r *report) add(size int, subject, metric string, f figure) {
 	r.rows = append(r.rows, row{size, subject, metric, f})
+	fmt.Fprintf(os.Stderr, "bench: %s, %s: %s %s\n", subject, metric, number(f.value), f.unit)
 }
 
 // addOperations adds what HAProxy confirmed between two moments, per change.
@@ -111,7 +113,7 @@ func (r *report) ordered() []row {
 	return rows
 }
 
-// record writes DATE-HAPROXY.csv and .txt.
+// record writes DATE-HAPROXY.csv, .txt and .svg.
 func (r *report) record(t harness.TB, dir string) {
 	version, _, _ := strings.Cut(r.haproxy, "-")
 	base := filepath.Join(dir, r.started.Format("2006-01-02")+"-"+version)
@@ -139,7 +141,12 @@ func (r *report) record(t harness.TB, dir string) {
 	if err := table.Close(); err != nil {
 		t.Fatalf("%v", err)
 	}
-	fmt.Fprintf(os.Stderr, "bench: recorded in %s.csv and .txt\n", filepath.Base(base))
+	if len(r.options.sizes) > 0 {
+		if err := os.WriteFile(base+".svg", []byte(r.chart()), 0o644); err != nil {
+			t.Fatalf("%v", err)
+		}
+	}
+	fmt.Fprintf(os.Stderr, "bench: recorded in %s.csv, .txt and .svg\n", filepath.Base(base))
 }
 
 func (r row) fields() []string {

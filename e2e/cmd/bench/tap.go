@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"net"
 	"path/filepath"
 	"sync"
@@ -18,6 +19,14 @@ type tap struct {
 	mu       sync.Mutex
 	asked    time.Time // the first command since reset
 	answered time.Time // the last answer
+	keeps    bool      // what the controller says
+	kept     []chunk
+}
+
+// chunk is what the controller wrote at once.
+type chunk struct {
+	at   time.Time
+	text []byte
 }
 
 func startTap(t harness.TB, upstream string) *tap {
@@ -47,24 +56,27 @@ func (t *tap) pass(controller net.Conn) {
 	}
 	defer haproxy.Close()
 	go func() {
-		t.copy(haproxy, controller, func(now time.Time) {
+		t.copy(haproxy, controller, func(now time.Time, text []byte) {
+			if t.keeps {
+				t.kept = append(t.kept, chunk{now, bytes.Clone(text)})
+			}
 			if t.asked.IsZero() {
 				t.asked = now
 			}
 		})
 		_ = haproxy.(*net.UnixConn).CloseWrite()
 	}()
-	t.copy(controller, haproxy, func(now time.Time) { t.answered = now })
+	t.copy(controller, haproxy, func(now time.Time, _ []byte) { t.answered = now })
 }
 
-func (t *tap) copy(to, from net.Conn, note func(time.Time)) {
+func (t *tap) copy(to, from net.Conn, note func(time.Time, []byte)) {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
 		now := time.Now()
 		if n > 0 {
 			t.mu.Lock()
-			note(now)
+			note(now, buffer[:n])
 			t.mu.Unlock()
 			if _, err := to.Write(buffer[:n]); err != nil {
 				return
@@ -80,6 +92,37 @@ func (t *tap) reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.asked, t.answered = time.Time{}, time.Time{}
+}
+
+// record keeps what the controller says from now on.
+func (t *tap) record() {
+	t.reset()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.keeps, t.kept = true, nil
+}
+
+// chunks ends a recording; a line that was cut is put together in its last one.
+func (t *tap) chunks() []chunk {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.keeps = false
+	var whole []chunk
+	var rest []byte
+	for _, c := range t.kept {
+		text := append(rest, c.text...)
+		end := bytes.LastIndexByte(text, '\n') + 1
+		whole, rest = append(whole, chunk{c.at, text[:end]}), bytes.Clone(text[end:])
+	}
+	return whole
+}
+
+// said is how many lines and bytes were recorded.
+func (t *tap) said() (lines, size int) {
+	for _, c := range t.chunks() {
+		lines, size = lines+bytes.Count(c.text, []byte("\n")), size+len(c.text)
+	}
+	return lines, size
 }
 
 func (t *tap) times() (asked, answered time.Time) {

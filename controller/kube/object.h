@@ -213,8 +213,9 @@ struct secret {
 	struct secret_next next; /* only with SECRET_EARLY, its `pem` absent = what is in use */
 	int64_t not_before;	 /* of what is in use */
 	int64_t not_after;
-	uint8_t key;   /* enum cert_key */
-	uint8_t state; /* enum secret_state, of the newest version */
+	uint8_t key;	  /* enum cert_key */
+	uint8_t state;	  /* enum secret_state, of the newest version */
+	bool is_untimely; /* what is in use has expired or is not valid yet, when last looked at */
 };
 
 /* The text, "" when absent; borrowed from the object. */

@@ -89,6 +89,7 @@ static struct object *put_together(const struct pieces *pieces)
 	secret->next.not_after = pieces->fixed.next.not_after;
 	secret->next.key = pieces->fixed.next.key;
 	secret->state = pieces->fixed.state;
+	secret->is_untimely = pieces->fixed.is_untimely;
 	size_t offset = sizeof(struct secret);
 	for (size_t i = 0; i < N_TEXTS; i++) {
 		if (pieces->texts[i] != NULL) {
@@ -310,7 +311,9 @@ struct object *secret_judge(const struct secret *secret, int64_t now)
 	if (fault.text[0] != '\0') {
 		pieces.texts[TEXT_FAULT] = fault.text;
 	}
-	if (pieces.fixed.state == secret->state) {
+	pieces.fixed.is_untimely = pieces.fixed.state != SECRET_GOOD;
+	if (pieces.fixed.state == secret->state &&
+		pieces.fixed.is_untimely == secret->is_untimely) {
 		return NULL; /* also when the fault is of a version whose content was not kept */
 	}
 	return put_together(&pieces);

@@ -71,11 +71,48 @@ static int compare_claims(const struct tls_claim *a, const struct tls_claim *b)
 	return order != 0 ? order : compare_numbers(a->host, b->host);
 }
 
-static const struct tls_claim *first_of_key(const struct sni *sni, enum cert_key key)
-{
-	const struct tls_claim *claim = sni->claims;
+/* What clients would make of a claim's certificate. */
+enum fitness { FIT_ABSENT, FIT_REFUSED, FIT_TAKEN };
 
-	while (claim != NULL && (claim->secret->pem == NULL || claim->secret->key != key)) {
+static bool has_name(const struct tls_claim *claim)
+{
+	const char *names = claim->secret->names;
+
+	return cert_names_have(names != NULL ? names : "", claim->sni->host);
+}
+
+static enum fitness fitness_of(const struct tls_claim *claim)
+{
+	if (claim->secret->pem == NULL) {
+		return FIT_ABSENT;
+	}
+	return has_name(claim) && !claim->secret->is_untimely ? FIT_TAKEN : FIT_REFUSED;
+}
+
+/* NULL: there is no certificate. */
+static const struct tls_claim *find_leader(const struct sni *sni)
+{
+	const struct tls_claim *leader = NULL;
+	enum fitness best = FIT_ABSENT;
+
+	for (const struct tls_claim *c = sni->claims; c != NULL; c = c->next_in_sni) {
+		enum fitness fitness = fitness_of(c);
+		if (fitness > best) {
+			best = fitness;
+			leader = c;
+		}
+	}
+	return leader;
+}
+
+static const struct tls_claim *first_of_key(
+	const struct sni *sni, const struct tls_claim *leader, enum cert_key key)
+{
+	const struct tls_claim *claim = leader != NULL ? sni->claims : NULL;
+
+	while (claim != NULL &&
+		(claim->secret->key != key || fitness_of(claim) != fitness_of(leader) ||
+			strcmp(claim->secret->namespace, leader->secret->namespace) != 0)) {
 		claim = claim->next_in_sni;
 	}
 	return claim;
@@ -91,10 +128,11 @@ static bool is_same_winner(const struct tls_claim *a, const struct tls_claim *b)
 /* Who wins may have changed; so may what those behind are told. */
 static void decide(struct model *model, struct sni *sni)
 {
+	const struct tls_claim *leader = find_leader(sni);
 	bool has_changed = false;
 
 	for (int key = 0; key < CERT_KEY_COUNT; key++) {
-		const struct tls_claim *first = first_of_key(sni, (enum cert_key)key);
+		const struct tls_claim *first = first_of_key(sni, leader, (enum cert_key)key);
 		const struct tls_claim *before = sni->winners[key];
 		sni->winners[key] = first;
 		has_changed = has_changed || !is_same_winner(before, first);
@@ -163,6 +201,7 @@ static void load(struct secret_node *node, const struct secret *secret)
 
 	node->is_known = secret != NULL;
 	node->state = secret ? secret->state : SECRET_ABSENT;
+	node->is_untimely = secret != NULL && secret->is_untimely;
 	set_text(&node->fault, secret ? obj_str(secret, secret->fault) : NULL);
 	if (strcmp(digest, node->digest ? node->digest : "") == 0) {
 		return;
@@ -370,9 +409,10 @@ void tls_free(struct model *model)
 
 static char *secret_text(const struct secret_node *secret)
 {
-	const char *meanwhile = secret->pem ? "its last good certificate stays"
-					    : "clients get another certificate for the name, or "
-					      "the default one";
+	const char *meanwhile = secret->pem == NULL   ? "clients get another certificate for the "
+							"name, or the default one"
+				: secret->is_untimely ? "it is served where there is no better one"
+						      : "its last good certificate stays";
 
 	if (secret->fault == NULL) {
 		return xasprintf("there is no Secret %s/%s of type kubernetes.io/tls: create it; "
@@ -389,7 +429,7 @@ static bool secret_diag(const struct tls_claim *claim, struct diag *ret_diag)
 		[SECRET_ABSENT] = DIAG_SECRET_MISSING,
 		[SECRET_INVALID] = DIAG_CERTIFICATE_INVALID,
 		[SECRET_EXPIRED] = DIAG_CERTIFICATE_EXPIRED,
-		[SECRET_EARLY] = DIAG_CERTIFICATE_EXPIRED,
+		[SECRET_EARLY] = DIAG_CERTIFICATE_NOT_YET_VALID,
 	};
 	const struct secret_node *secret = claim->secret;
 
@@ -407,28 +447,49 @@ static char *host_field(const struct tls_claim *claim)
 				 : xasprintf("spec.tls[%u].hosts[%u]", claim->tls, claim->host);
 }
 
+static char *mismatch_text(const struct tls_claim *claim, const struct tls_claim *leader)
+{
+	const struct secret_node *secret = claim->secret;
+
+	if (leader->secret == secret) {
+		return xasprintf("the certificate in Secret %s/%s is not for %s, clients will "
+				 "refuse it: issue one that has this name",
+			secret->namespace, secret->name, claim->sni->host);
+	}
+	return xasprintf("the certificate in Secret %s/%s is not for %s, and that of Ingress "
+			 "%s/%s (Secret %s) is served: issue one that has this name",
+		secret->namespace, secret->name, claim->sni->host, leader->ingress->namespace,
+		leader->ingress->name, leader->secret->name);
+}
+
+static char *taken_text(const struct tls_claim *claim, const struct tls_claim *by)
+{
+	const char *why = fitness_of(claim) < fitness_of(by)
+				  ? "which clients can take: renew this one, or use another host"
+				  : "which goes first as the older object or by its name: use "
+				    "another host, or remove it there";
+
+	return xasprintf("the certificate for %s comes from Ingress %s/%s (Secret %s), %s",
+		claim->sni->host, by->ingress->namespace, by->ingress->name, by->secret->name, why);
+}
+
 static bool host_diag(const struct tls_claim *claim, struct diag *ret_diag)
 {
 	const struct secret_node *secret = claim->secret;
+	const struct tls_claim *leader = find_leader(claim->sni);
 
 	if (secret->pem == NULL) {
 		return false;
 	}
-	const struct tls_claim *first = first_of_key(claim->sni, secret->key);
-	if (first->secret != secret) {
-		*ret_diag = (struct diag){DIAG_CERTIFICATE_TAKEN, host_field(claim),
-			xasprintf("the certificate for %s comes from Ingress %s/%s (Secret %s), "
-				  "which goes first as the older object or by its name: use "
-				  "another host, or remove it there",
-				claim->sni->host, first->ingress->namespace, first->ingress->name,
-				first->secret->name)};
+	if (!has_name(claim)) {
+		*ret_diag = (struct diag){
+			DIAG_CERTIFICATE_MISMATCH, host_field(claim), mismatch_text(claim, leader)};
 		return true;
 	}
-	if (!cert_names_have(secret->names ? secret->names : "", claim->sni->host)) {
-		*ret_diag = (struct diag){DIAG_CERTIFICATE_MISMATCH, host_field(claim),
-			xasprintf("the certificate in Secret %s/%s is not for %s, clients will "
-				  "refuse it: issue one that has this name",
-				secret->namespace, secret->name, claim->sni->host)};
+	const struct tls_claim *first = first_of_key(claim->sni, leader, secret->key);
+	if (first == NULL || first->secret != secret) {
+		*ret_diag = (struct diag){DIAG_CERTIFICATE_TAKEN, host_field(claim),
+			taken_text(claim, first != NULL ? first : leader)};
 		return true;
 	}
 	return false;

@@ -1,10 +1,14 @@
 /*
  * TLS of Ingresses: who is served which certificate. Private to the model.
  *
- *   ingress node ──owns──> tls claim ──stands in──> SNI name: the first claim in line whose Secret
- *                            │                       has a certificate of a key type wins that type
+ *   ingress node ──owns──> tls claim ──stands in──> SNI name: the first claim in line leads
  *                            └──of──> secret node ──has──> certificates: its content, for the
  *                                                          names that it won
+ *
+ * Claims whose certificate clients would take (it has the name, and its time) go before those whose
+ * certificate they would refuse; among equals the older object goes first. The leader's namespace
+ * has the name: it may add a certificate of another key type, and nobody else may, as HAProxy
+ * chooses between them by what the client can do.
  *
  * A change of an Ingress goes along its tls claims to their names; a change of a Secret goes to the
  * claims that name it. Both mark Secrets, whose certificates are made anew at the end of the
@@ -56,8 +60,9 @@ struct secret_node {
 	bool is_told;	       /* that it is needed */
 	bool is_dirty;
 	struct secret_node *next_dirty;
-	bool is_known; /* the store has it */
-	uint8_t state; /* enum secret_state */
+	bool is_known;	  /* the store has it */
+	uint8_t state;	  /* enum secret_state */
+	bool is_untimely; /* as in struct secret */
 	enum cert_key key;
 	/* Copies of what the store has, NULL = absent: */
 	char *pem; /* wiped when freed */

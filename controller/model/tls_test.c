@@ -19,10 +19,11 @@
 #include "model/tls.h"
 
 #define N_ROUNDS     200
-#define N_DATA	     6
+#define N_DATA	     7
 #define INVALID_DATA "'tls.crt':'','tls.key':'bm8='"
 
-/* Certificates for *.test: 0 and 1 of RSA, the others of ECDSA; 5 expires at once. */
+/* Certificates for *.test: 0 and 1 of RSA, the others of ECDSA; 5 expires at once; 6 is for another
+ * name. */
 static char *data[N_DATA];
 static char *ec_pem;
 
@@ -33,7 +34,7 @@ static int make_data(void **state)
 	(void)state;
 	for (int i = 0; i < N_DATA; i++) {
 		data[i] = testing_secret_data(&(struct testing_cert){.common_name = "x",
-			.names = "DNS:*.test",
+			.names = i == 6 ? "DNS:other.example" : "DNS:*.test",
 			.key = keys[i >= 2],
 			.from_seconds = -10000,
 			.to_seconds = i == 5 ? -1 : 10000});
@@ -118,11 +119,11 @@ static void take_up(struct fixture *f)
 	model_delta_fini(&delta);
 }
 
-/* The certificate of this Secret that has the host; NULL = none. Fails when there are two. */
-static const struct model_certificate *find_for(
-	const struct fixture *f, const char *secret, const char *host)
+/* The certificate that has the host and a name that begins so; NULL = none. Fails when there are
+ * two. */
+static const struct model_certificate *find_named(
+	const struct fixture *f, const char *prefix, const char *host)
 {
-	CLEANUP(free_ptr) char *prefix = xasprintf("ns_%s_", secret);
 	const struct model_certificate *found = NULL;
 	const struct model_certificate *one;
 	uint32_t position = 0;
@@ -137,6 +138,29 @@ static const struct model_certificate *find_for(
 		}
 	}
 	return found;
+}
+
+static const struct model_certificate *find_for(
+	const struct fixture *f, const char *secret, const char *host)
+{
+	CLEANUP(free_ptr) char *prefix = xasprintf("ns_%s_", secret);
+
+	return find_named(f, prefix, host);
+}
+
+/* What is said last, after the Secret's own faults. */
+static void expect_last_diag(const struct fixture *f, const char *namespace, const char *name,
+	enum diag_reason reason, const char *words)
+{
+	size_t n;
+	struct diag *diags = model_ingress_diags(f->model, namespace, name, &n);
+
+	assert_true(n > 0);
+	assert_int_equal(diags[n - 1].reason, reason);
+	if (strstr(diags[n - 1].text, words) == NULL) {
+		fail_msg("'%s' is not in '%s'", words, diags[n - 1].text);
+	}
+	model_free_diags(diags, n);
 }
 
 /* The one diagnostic of this Ingress, with these words; NULL = none at all. */
@@ -243,6 +267,76 @@ static void test_oldest_wins(void **state)
 		take_up(f);
 		check_winners(f, &there);
 	}
+}
+
+/*
+ * Certificates for h.test of several namespaces, the older first: which are served, and what the
+ * others are told. A certificate that clients refuse is served only where there is no other, and
+ * nobody adds one of another key type to a name of another namespace.
+ */
+static void test_namespaces(void **state)
+{
+	static const struct {
+		struct {
+			const char *namespace;
+			int content; /* of data[] */
+		} claims[2];
+		unsigned served; /* bits */
+		int told;	 /* who is told something about the name; -1 = nobody */
+		enum diag_reason reason;
+		const char *words;
+	} rows[] = {
+		{{{"a", 0}, {"a", 2}}, 3, -1, DIAG_REASON_COUNT, NULL},
+		{{{"a", 0}, {"b", 2}}, 1, 1, DIAG_CERTIFICATE_TAKEN, "Ingress a/i0 (Secret i0)"},
+		{{{"a", 2}, {"b", 0}}, 1, 1, DIAG_CERTIFICATE_TAKEN, "goes first as the older"},
+		{{{"a", 0}, {"b", 6}}, 1, 1, DIAG_CERTIFICATE_MISMATCH, "Ingress a/i0 (Secret i0)"},
+		{{{"a", 6}, {"b", 0}}, 2, 0, DIAG_CERTIFICATE_MISMATCH, "Ingress b/i1 (Secret i1)"},
+		{{{"a", 6}, {"a", 0}}, 2, 0, DIAG_CERTIFICATE_MISMATCH, "is not for h.test"},
+		{{{"a", 5}, {"b", 2}}, 2, 0, DIAG_CERTIFICATE_TAKEN, "renew this one"},
+		{{{"a", 2}, {"b", 5}}, 1, 1, DIAG_CERTIFICATE_TAKEN, "renew this one"},
+		{{{"a", 5}, {"b", 6}}, 1, 1, DIAG_CERTIFICATE_MISMATCH, "Ingress a/i0"},
+	};
+	struct fixture *f = *state;
+
+	for (size_t r = 0; r < ARRAY_LEN(rows); r++) {
+		for (unsigned i = 0; i < 2; i++) {
+			CLEANUP(free_ptr) char *name = xasprintf("i%u", i);
+			const char *namespace = rows[r].claims[i].namespace;
+			testing_put_secret(f->store, namespace, name,
+				data[rows[r].claims[i].content], TESTING_NOW);
+			testing_put(f->store, KUBE_INGRESS,
+				"{'metadata':{'namespace':'%s','name':'%s','creationTimestamp':"
+				"'2024-01-01T00:00:0%uZ'},'spec':{'ingressClassName':'c','tls':[{"
+				"'hosts':['h.test'],'secretName':'%s'}]}}",
+				namespace, name, i, name);
+		}
+		take_up(f);
+		for (unsigned i = 0; i < 2; i++) {
+			CLEANUP(free_ptr) char *name = xasprintf("i%u", i);
+			const char *namespace = rows[r].claims[i].namespace;
+			CLEANUP(free_ptr) char *prefix = xasprintf("%s_%s_", namespace, name);
+			assert_int_equal(
+				find_named(f, prefix, "h.test") != NULL, rows[r].served >> i & 1);
+			if (rows[r].told == (int)i) {
+				expect_last_diag(f, namespace, name, rows[r].reason, rows[r].words);
+			}
+			store_remove(f->store, KUBE_INGRESS, namespace, name);
+			store_forget(f->store, KUBE_SECRET, namespace, name);
+		}
+		take_up(f);
+	}
+}
+
+/* Served all the same, and the Ingress is told so: there has never been a better one. */
+static void test_only_a_bad_one(void **state)
+{
+	struct fixture *f = *state;
+
+	put_secret(f, "s", data[5]);
+	put_tls(f, "i", 1, "'a.test'", "s");
+	take_up(f);
+	assert_non_null(find_for(f, "s", "a.test"));
+	expect_diag(f, "i", DIAG_CERTIFICATE_EXPIRED, "it is served where there is no better one");
 }
 
 /* One Secret for several Ingresses: one certificate with the names of all, each once. */
@@ -530,42 +624,6 @@ static void test_entries(void **state)
 	}
 }
 
-static void test_hosts_have(void **state)
-{
-	static const struct {
-		const char *tls;
-		const char *has[3];
-		const char *lacks[4];
-	} rows[] = {
-		{"{'hosts':['a.test']}", {"a.test"}, {"b.test", "x.a.test", "*.a.test", "*"}},
-		{"{'hosts':['*.a.test']}", {"x.a.test", "*.a.test"},
-			{"a.test", "y.x.a.test", "*.x.a.test", "test"}},
-		{"{'hosts':['a.test']},{'hosts':['b.test']}", {"a.test", "b.test"}, {"c.test"}},
-		{"{'secretName':'s'},{'hosts':['b.test']}", {"a.test", "b.test", "*.c.test"},
-			{"*"}},
-		{"", {NULL}, {"a.test", "*"}},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		CLEANUP(free_ptr)
-		char *text =
-			xasprintf("{'metadata':{'namespace':'ns','name':'i'},'spec':{'tls':[%s]}}",
-				rows[i].tls);
-		struct object *object = testing_object(KUBE_INGRESS, text);
-		struct tls_hosts hosts;
-		tls_hosts_init(&hosts, (const struct ingress *)object);
-		for (size_t j = 0; j < ARRAY_LEN(rows[i].has) && rows[i].has[j] != NULL; j++) {
-			assert_true(tls_hosts_have(&hosts, rows[i].has[j]));
-		}
-		for (size_t j = 0; j < ARRAY_LEN(rows[i].lacks) && rows[i].lacks[j] != NULL; j++) {
-			assert_false(tls_hosts_have(&hosts, rows[i].lacks[j]));
-		}
-		tls_hosts_fini(&hosts);
-		object_free(object);
-	}
-}
-
 /* ---- keys ---- */
 
 /* The model's copy of a key is wiped when another takes its place, when nobody refers to it any
@@ -604,6 +662,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_oldest_wins),
+		CASE(test_namespaces),
+		CASE(test_only_a_bad_one),
 		CASE(test_one_secret_for_several),
 		CASE(test_long_list),
 		CASE(test_many_hosts),
@@ -612,7 +672,6 @@ int main(void)
 		CASE(test_keeps_what_is_there),
 		CASE(test_default),
 		CASE(test_entries),
-		CASE(test_hosts_have),
 		CASE(test_keys_are_wiped),
 	};
 

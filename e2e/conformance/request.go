@@ -18,6 +18,7 @@ import (
 //	100 x GET http://foo.bar.com/           -> service1, every pod
 //	GET http://foo.bar.com/                 -> service1, headers Content-Type Date
 //	GET http://foo.bar.com/                 -> 10.244.9.1
+//	GET http://a.test/ header=X-Real-IP:::1 -> service1, sees X-Real-IP= X-Forwarded-For=<client>
 //
 // A line that begins with STATUS asks the API server instead: for the addresses in
 // the status of an Ingress, in any order, or none.
@@ -32,12 +33,14 @@ import (
 //	target=TEXT   this request target
 //	version=1.0   HTTP/1.0, without a Host header unless host= is there
 //	sni=NAME      this name in the TLS handshake; an empty one sends none
+//	header=NAME:VALUE   this header, too
 //
 // The right side is a Service, one of whose pods has to answer 200 and to have
 // seen method, path, query and Host as they were sent; or the address of a pod, where
 // a row writes the EndpointSlices itself; or a status that
 // Headgate answers itself, with the Location if it is a redirect; "400|404" is one
-// of two.
+// of two. What the pod sees of a header is all its values, joined by commas; nothing
+// is a header that isn't there, and <client> the address that the request came from.
 type Request struct {
 	Text string // as written
 
@@ -50,6 +53,7 @@ type Request struct {
 	HasHost bool
 	Version string // "1.1", "1.0"
 	SNI     string
+	Sends   []string // NAME:VALUE, further headers
 
 	Service     string // namespace/name, or "" when a status is wanted
 	Pod         string // the address of the one pod that may answer, or ""
@@ -58,6 +62,7 @@ type Request struct {
 	EveryPod    bool
 	Protocol    string   // that the pod has to have been asked in, "HTTP/2.0"
 	Headers     []string // that the answer has to have
+	Sees        []string // NAME=VALUE, headers that the pod has to have seen
 	Addresses   []string // in the status of Ingress
 	Certificate string   // a name that the certificate has to be for; "" = the host, verified
 }
@@ -159,6 +164,8 @@ func (r *Request) parseOption(word string) error {
 		r.Version, r.HasHost = value, value != "1.0"
 	case "sni":
 		r.SNI = value
+	case "header":
+		r.Sends = append(r.Sends, value)
 	default:
 		return fmt.Errorf("no option %q", key)
 	}
@@ -200,6 +207,8 @@ func (r *Request) parseAnswer(text, namespace string) error {
 			r.Protocol = words[1]
 		case len(words) > 1 && words[0] == "headers":
 			r.Headers = words[1:]
+		case len(words) > 1 && words[0] == "sees":
+			r.Sees = words[1:]
 		default:
 			return fmt.Errorf("can't expect %q", strings.TrimSpace(part))
 		}

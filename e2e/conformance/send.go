@@ -19,7 +19,8 @@ import (
 // answer is a response, read whole.
 type answer struct {
 	harness.Answer
-	leaf *x509.Certificate // with TLS
+	leaf   *x509.Certificate // with TLS
+	client string            // the address that the request came from
 }
 
 // exchangeTimeout is a guard: no answer takes this long.
@@ -34,6 +35,7 @@ func (r *Request) send(addr string, roots *x509.CertPool) (answer, error) {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(exchangeTimeout))
+	a.client, _, _ = net.SplitHostPort(conn.LocalAddr().String())
 	if r.IsTLS {
 		secure := tls.Client(conn, r.tlsConfig(roots))
 		if err := secure.Handshake(); err != nil {
@@ -72,6 +74,9 @@ func (r *Request) bytes() string {
 	if r.HasHost {
 		fmt.Fprintf(&b, "Host: %s\r\n", r.Host)
 	}
+	for _, header := range r.Sends {
+		fmt.Fprintf(&b, "%s\r\n", header)
+	}
 	if r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch {
 		b.WriteString("Content-Length: 0\r\n")
 	}
@@ -107,12 +112,29 @@ func (r *Request) check(a answer, pods []string) error {
 	if r.Protocol != "" && a.Echo.Proto != r.Protocol {
 		return fmt.Errorf("the pod was asked in %s, want %s", a.Echo.Proto, r.Protocol)
 	}
+	if err := r.checkSeen(a); err != nil {
+		return err
+	}
 	for _, field := range []struct{ name, got, want string }{
 		{"method", a.Echo.Method, r.Method}, {"target", originForm(a.Echo.URI), originForm(r.Target)},
 		{"Host", a.Echo.Host, r.Host},
 	} {
 		if field.got != field.want && (field.name != "Host" || r.HasHost) {
 			return fmt.Errorf("the pod saw %s %q, want %q", field.name, field.got, field.want)
+		}
+	}
+	return nil
+}
+
+// checkSeen compares the headers that the pod has seen with those that it should have.
+func (r *Request) checkSeen(a answer) error {
+	for _, header := range r.Sees {
+		name, want, _ := strings.Cut(header, "=")
+		if want == "<client>" {
+			want = a.client
+		}
+		if got := strings.Join(a.Echo.Headers.Values(name), ","); got != want {
+			return fmt.Errorf("the pod saw %s %q, want %q", name, got, want)
 		}
 	}
 	return nil

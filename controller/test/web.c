@@ -49,10 +49,11 @@ static void answer_one(int listener, const char *name)
 		len += (size_t)n;
 		request[len] = '\0';
 		if (strstr(request, "\r\n\r\n") != NULL) {
+			const char *body = strcmp(name, WEB_ECHO) == 0 ? request : name;
 			dprintf(fd,
 				"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: "
 				"%zu\r\n\r\n%s",
-				strlen(name), name);
+				strlen(body), body);
 			break;
 		}
 	}

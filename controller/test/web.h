@@ -11,6 +11,9 @@
 #include "base/attr.h"
 #include "base/buf.h"
 
+/* The name of a server whose body is the header of the request, as it came. */
+#define WEB_ECHO "echo"
+
 /*
  * One server a name, each on a port of its own on 127.0.0.1, all in one child process, which ends
  * with the test program. Each answers one request a connection: 200 with its name as the body.

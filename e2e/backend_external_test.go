@@ -25,6 +25,7 @@ func TestExternalName(t *testing.T) {
 		dns.set(map[string]string{
 			"api.test": s.ips["api"][0], "moved.test": s.ips["moved"][0],
 			"loopback.test": "127.0.0.1", "metadata.test": "169.254.169.254", "nobody.test": "0.0.0.0",
+			"nat64.test": "64:ff9b::7f00:1", "metadata64.test": "64:ff9b::a9fe:a9fe",
 		})
 		s.serve("web", 1)
 		s.c.Apply(t, s.external("api", "api.test", 8080),
@@ -42,7 +43,11 @@ func TestExternalName(t *testing.T) {
 			s.wantAnswers(routeAnswer{host: "api.example", path: "/", service: "api"})
 			s.c.Apply(t, s.external("api", "moved.test", 8080))
 			s.wantAnswers(routeAnswer{host: "api.example", path: "/", service: "moved"})
-			for _, name := range []string{"loopback.test", "metadata.test", "nobody.test"} {
+			refused := []string{"loopback.test", "metadata.test", "nobody.test"}
+			if branch == "2.6" { // newer ones ask for IPv6 only where the machine has it
+				refused = append(refused, "nat64.test", "metadata64.test")
+			}
+			for _, name := range refused {
 				s.c.Apply(t, s.external("api", name, 8080))
 				s.wantAnswers(routeAnswer{host: "api.example", path: "/", status: http.StatusBadGateway})
 			}
@@ -65,8 +70,8 @@ func (s *routeScene) external(name, host string, port int32) runtime.Object {
 	return service
 }
 
-// nameServer answers questions for IPv4 addresses over UDP; everything else does
-// not exist.
+// nameServer answers questions for addresses over UDP; a name has one, of either
+// family, and everything else does not exist.
 type nameServer struct {
 	address string
 	conn    net.PacketConn
@@ -108,7 +113,7 @@ func (s *nameServer) serve() {
 // answer makes a message of RFC 1035, section 4: the header, the one question, and
 // an answer whose name is a pointer to the question's.
 func (s *nameServer) answer(query []byte) []byte {
-	const header, typeA, notFound = 12, 1, 3
+	const header, typeA, typeAAAA, notFound = 12, 1, 28, 3
 	var labels []string
 	at := header
 	for at < len(query) && query[at] != 0 {
@@ -124,13 +129,17 @@ func (s *nameServer) answer(query []byte) []byte {
 	}
 	question := query[header : at+5]
 	s.mu.Lock()
-	ip := net.ParseIP(s.names[strings.Join(labels, ".")]).To4()
+	ip := net.ParseIP(s.names[strings.Join(labels, ".")])
 	s.mu.Unlock()
+	kind := uint16(typeAAAA)
+	if four := ip.To4(); four != nil {
+		ip, kind = four, typeA
+	}
 
 	flags, answers := uint16(0x8180), uint16(0)
 	if ip == nil {
 		flags |= notFound
-	} else if binary.BigEndian.Uint16(query[at+1:]) == typeA {
+	} else if binary.BigEndian.Uint16(query[at+1:]) == kind {
 		answers = 1
 	}
 	reply := append([]byte{}, query[:2]...)
@@ -139,7 +148,7 @@ func (s *nameServer) answer(query []byte) []byte {
 	}
 	reply = append(reply, question...)
 	if answers == 1 {
-		reply = append(reply, 0xc0, header, 0, typeA, 0, 1, 0, 0, 0, 1, 0, 4)
+		reply = append(reply, 0xc0, header, 0, byte(kind), 0, 1, 0, 0, 0, 1, 0, byte(len(ip)))
 		reply = append(reply, ip...)
 	}
 	return reply

@@ -31,7 +31,11 @@ static const struct range ipv6_ranges[] = {
 	{{0}, 0, ADDRESS_ORDINARY},
 };
 
-static const unsigned char mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
+/* Of IPv6 addresses whose last four bytes are an IPv4 address. */
+static const unsigned char embedding_prefixes[][12] = {
+	{[10] = 0xff, [11] = 0xff}, /* ::ffff:0:0/96: mapped */
+	{0x00, 0x64, 0xff, 0x9b},   /* 64:ff9b::/96: NAT64 */
+};
 
 static bool is_in(const unsigned char *address, const struct range *range)
 {
@@ -51,6 +55,17 @@ static enum address_kind kind_of(const unsigned char *address, const struct rang
 	return ranges->kind;
 }
 
+static enum address_kind kind_of_ipv6(const unsigned char *address)
+{
+	for (size_t i = 0; i < ARRAY_LEN(embedding_prefixes); i++) {
+		const size_t size = sizeof(embedding_prefixes[i]);
+		if (memcmp(address, embedding_prefixes[i], size) == 0) {
+			return kind_of(address + size, ipv4_ranges);
+		}
+	}
+	return kind_of(address, ipv6_ranges);
+}
+
 struct address address_parse(const char *ip, int32_t port)
 {
 	unsigned char binary[sizeof(struct in6_addr)];
@@ -65,9 +80,7 @@ struct address address_parse(const char *ip, int32_t port)
 		inet_ntop(AF_INET6, binary, canonical, sizeof(canonical));
 		snprintf(address.text, sizeof(address.text), "[%s]:%" PRId32, canonical, port);
 		address.is_ipv6 = true;
-		address.kind = memcmp(binary, mapped_prefix, sizeof(mapped_prefix)) == 0
-				       ? kind_of(binary + sizeof(mapped_prefix), ipv4_ranges)
-				       : kind_of(binary, ipv6_ranges);
+		address.kind = kind_of_ipv6(binary);
 	}
 	return address;
 }

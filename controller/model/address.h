@@ -28,10 +28,11 @@ struct address {
  * Forbidden is what no pod can have: link-local (169.254.0.0/16, where clouds keep the credentials
  * of the machine, and fe80::/10), multicast and everything above it, unspecified (0.0.0.0/8, ::).
  * The API server lets none of these into an EndpointSlice; files, and other versions of it, may.
- * An IPv4 address that is mapped into IPv6 (::ffff:a.b.c.d) is of the kind of the IPv4 address.
+ * An IPv4 address that is mapped into IPv6 (::ffff:a.b.c.d), or that NAT64 would lead to
+ * (64:ff9b::a.b.c.d), is of the kind of the IPv4 address.
  *
- * Sources: RFC 6890; https://kubernetes.io/docs/reference/kubernetes-api/service-resources/
- * endpoint-slice-v1/.
+ * Sources: RFC 6890; RFC 6052, section 2.1;
+ * https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/.
  */
 struct address address_parse(const char *ip, int32_t port) MUST_USE;
 

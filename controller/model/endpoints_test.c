@@ -245,9 +245,11 @@ static void test_refused_addresses(void **state)
 	static const char *const forbidden[] = {"127.0.0.1", "127.255.255.254", "169.254.169.254",
 		"224.0.0.1", "239.1.2.3", "240.0.0.1", "255.255.255.255", "0.0.0.0", "0.1.2.3",
 		"::1", "::", "fe80::1", "febf::1", "ff02::1", "::ffff:127.0.0.1",
-		"::ffff:169.254.169.254"};
-	static const char *const allowed[] = {
-		"126.255.255.255", "128.0.0.1", "169.253.0.1", "223.255.255.255", "fec0::1", "::2"};
+		"::ffff:169.254.169.254", "64:ff9b::", "64:ff9b::7f00:1", "64:ff9b::7fff:ffff",
+		"64:ff9b::a9fe:a9fe", "64:ff9b::e000:1", "64:ff9b::ffff:ffff"};
+	static const char *const allowed[] = {"126.255.255.255", "128.0.0.1", "169.253.0.1",
+		"223.255.255.255", "fec0::1", "::2", "64:ff9b::a00:1", "64:ff9b::8000:1",
+		"64:ff9b::1:7f00:1", "64:ff9c::7f00:1"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(forbidden) + ARRAY_LEN(allowed); i++) {

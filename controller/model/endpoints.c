@@ -130,7 +130,7 @@ static int32_t slice_port_number(const struct endpoint_slice *slice, const char 
 }
 
 enum state {
-	UNUSABLE,
+	UNUSABLE,    /* no candidate is */
 	TERMINATING, /* still serving */
 	READY,
 };
@@ -213,7 +213,7 @@ static void collect_endpoint(struct draft *draft, const struct endpoint_slice *s
 	if (address.kind == ADDRESS_FORBIDDEN ||
 		(address.kind == ADDRESS_LOOPBACK && !draft->can_use_loopback)) {
 		refuse(draft, address.text);
-	} else if (address.kind != ADDRESS_NONE) {
+	} else if (address.kind != ADDRESS_NONE && state_of(endpoint) != UNUSABLE) {
 		draft->items[draft->n++] = (struct candidate){
 			.server = {arena_strdup(&draft->arena, obj_str(slice, endpoint->pod)),
 				arena_strdup(&draft->arena, address.text), false},
@@ -283,9 +283,9 @@ static void sort_draft(struct draft *draft, int (*compare)(const void *, const v
 
 /*
  * A pod of a dual-stack Service has an endpoint of each family: only that of the Service's first
- * family counts, whatever its state, or the pod would get twice its share. Endpoints without a pod
- * can't be told to be one, and pods that have no address of the first family are reached by the
- * other one.
+ * family counts while it is usable, or the pod would get twice its share. Pods that have none of
+ * the first family that is usable are reached by the other one. Endpoints without a pod can't be
+ * told to be one.
  */
 static void drop_second_families(struct draft *draft)
 {
@@ -325,19 +325,14 @@ static void drop_duplicates(struct draft *draft)
 static void settle_states(struct draft *draft)
 {
 	bool has_ready = false;
-	size_t n = 0;
 
 	for (size_t i = 0; i < draft->n; i++) {
 		has_ready = has_ready || draft->items[i].state == READY;
 	}
 	for (size_t i = 0; i < draft->n; i++) {
-		struct candidate item = draft->items[i];
-		item.server.is_draining = has_ready && item.state == TERMINATING;
-		if (item.state != UNUSABLE) {
-			draft->items[n++] = item;
-		}
+		struct candidate *item = &draft->items[i];
+		item->server.is_draining = has_ready && item->state == TERMINATING;
 	}
-	draft->n = n;
 }
 
 static const char *with_suffix(struct draft *draft, const char *name)

@@ -47,9 +47,9 @@ struct endpoints_servers {
 
 /*
  * The servers for port `number` of a Service: the ready endpoints of all its EndpointSlices, each
- * address once, and a pod with addresses of both families by the Service's first one (IPv4 when it
- * does not say). Endpoints that are terminating and still serving drain, or take the requests when
- * none is ready.
+ * address once, and a pod with usable addresses of both families by the Service's first one (IPv4
+ * when it does not say). Endpoints that are terminating and still serving drain, or take the
+ * requests when none is ready.
  *
  * A server is named after its pod; where that is no name for HAProxy, or another address has it
  * already, after its address. The transport that the port's appProtocol asks for is added

@@ -230,8 +230,30 @@ static void test_dual_stack(void **state)
 	check_families("'ipFamilies':['IPv6','IPv4'],", both, "p1=[fd00::1]:8080");
 	check_families("'ipFamilies':['IPv6'],", both, "p1=[fd00::1]:8080");
 	check_families("'ipFamilies':[],", both, "p1=10.0.0.1:8080");
-	/* The slices of the families change one after the other: the first family is the truth. */
-	check_families("", POD("p1", "fd00::1", IS_READY) "," POD("p1", "10.0.0.1", IS_GONE), "");
+	/* The slices of the families change one after the other: who can take requests at either
+	 * address gets them there, at the first family's while it can. */
+	check_families("", POD("p1", "fd00::1", IS_READY) "," POD("p1", "10.0.0.1", IS_GONE),
+		"p1=[fd00::1]:8080");
+	check_families("", POD("p1", "fd00::1", IS_GONE) "," POD("p1", "10.0.0.1", IS_READY),
+		"p1=10.0.0.1:8080");
+	check_families("'ipFamilies':['IPv6','IPv4'],",
+		POD("p1", "fd00::1", IS_GONE) "," POD("p1", "10.0.0.1", IS_READY),
+		"p1=10.0.0.1:8080");
+	check_families("", POD("p1", "fd00::1", IS_GONE) "," POD("p1", "10.0.0.1", IS_GONE), "");
+	check_families("", POD("p1", "fd00::1", IS_TERMINATING) "," POD("p1", "10.0.0.1", IS_GONE),
+		"p1=[fd00::1]:8080");
+	/* Another pod's first family says nothing about this one. */
+	check_families("",
+		POD("p1", "fd00::1", IS_READY) "," POD("p1", "10.0.0.1", IS_GONE) "," POD(
+			"p2", "fd00::2", IS_READY) "," POD("p2", "10.0.0.2", IS_READY),
+		"p1=[fd00::1]:8080 p2=10.0.0.2:8080");
+	/* A pod that is on its way out finishes where it began, and gets nothing new elsewhere. */
+	check_families("",
+		POD("p1", "fd00::1", IS_READY) "," POD("p1", "10.0.0.1", IS_TERMINATING) "," POD(
+			"p2", "10.0.0.2", IS_READY),
+		"p1=10.0.0.1:8080! p2=10.0.0.2:8080");
+	check_families("", POD("p1", "fd00::1", IS_READY) "," POD("p1", "10.0.0.1", IS_TERMINATING),
+		"p1=10.0.0.1:8080");
 	/* Pods that have only the other one are reached by it. */
 	check_families("", POD("p1", "fd00::1", IS_READY) "," POD("p2", "10.0.0.2", IS_READY),
 		"p1=[fd00::1]:8080 p2=10.0.0.2:8080");

@@ -82,6 +82,7 @@ static void test_headers_that_applications_believe(void **test)
 		{"X_FORWARDED_PORT: 81\r\nX-Forwarded-Port: 82\r\n", "x_forwarded_port", "80"},
 		{"X_Forwarded_User: root\r\nX-Forwarded-User: root\r\n", "x_forwarded_user", ""},
 		{"Forwarded: for=3.3.3.3\r\n", "forwarded", ""},
+		{"Proxy: http://3.3.3.3/\r\n", "proxy", ""},
 		{"X-Real-IP: 3.3.3.3\r\nX_Real_IP: 3.3.3.3\r\nX-Real_IP: 3\r\n", "x_real_ip", ""},
 		{"X-Original-URL: /a\r\nX_Original_URL: /a\r\n", "x_original_url", ""},
 		{"X-Rewrite-URL: /a\r\nX_Rewrite_URL: /a\r\nX_Rewrite-URL: /a\r\n", "x_rewrite_url",

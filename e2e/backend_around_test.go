@@ -145,11 +145,12 @@ func (s *routeScene) wantCertificate(host string, pair harness.KeyPair) {
 	})
 }
 
-// wantNoCertificate waits until HAProxy has none of a Secret.
+// wantNoCertificate waits until no client is given one of a Secret. The list is asked
+// for, not the stores: see harness.CertificateStores.
 func (s *routeScene) wantNoCertificate(secret string) {
 	s.t.Helper()
 	harness.Eventually(s.t, s.branch+": the end of the certificate of "+secret, func() error {
-		reply, err := harness.Runtime(s.g.RuntimeSocket(), "show ssl cert")
+		reply, err := harness.Runtime(s.g.RuntimeSocket(), "show ssl crt-list "+s.g.StateDir+"/current/certs.list")
 		if err == nil && strings.Contains(reply, "/"+s.ns+"_"+secret+"_") {
 			err = errors.New(reply)
 		}

@@ -105,6 +105,7 @@ func (s *site) round(f *fault, name string) bool {
 	s.fresh.WaitReady(s.t)
 	harness.Eventually(s.t, what+": the state of a fresh controller", s.same)
 	harness.Eventually(s.t, what+": the disk of a fresh controller", s.sameOnDisk)
+	s.wantSameStores(what)
 	s.g.WaitReady(s.t)
 	traffic.Await(s.t, 10)
 	sum := traffic.Stop()

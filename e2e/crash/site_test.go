@@ -176,6 +176,20 @@ func (s *site) same() error {
 	return have.Difference(want, s.branch == "2.6")
 }
 
+// wantSameStores demands that no certificate has been left half made or half
+// removed. What is saved was done before, so nobody changes any now.
+func (s *site) wantSameStores(what string) {
+	s.t.Helper()
+	want, err := harness.CertificateStores(s.fresh.RuntimeSocket(), s.fresh.StateDir)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	have, err := harness.CertificateStores(s.haproxy.Runtime, s.g.StateDir)
+	if err != nil || !slices.Equal(have, want) {
+		s.t.Errorf("%s: certificates %q, want %q (%v)", what, have, want, err)
+	}
+}
+
 // sameOnDisk compares the state directories. Before 3.4, backends of Services that
 // are gone stay until a reload; the others are what HAProxy was compared for.
 func (s *site) sameOnDisk() error {

@@ -13,7 +13,7 @@ type Dump struct {
 	maps         map[string][]string // lines "key value", by file
 	servers      map[string][]string // by backend
 	backends     []string
-	certificates []string // name, fingerprint, and the names of clients it is for
+	certificates []string // lines of the list: name, and the names of clients it is for
 }
 
 var dumpMaps = []string{"hosts.map", "exact.map", "prefix.map", "defaults.map", "redirect.map", "external.map"}
@@ -49,38 +49,29 @@ func TakeDump(socket, stateDir string) (Dump, error) {
 	return d, err
 }
 
-// readCertificates gives a line for each certificate and one for each line of the
-// list that says who gets which.
+// readCertificates gives the lines of the list that says who gets which
+// certificate. A name stands for a content. It does not ask for the stores: see
+// CertificateStores.
 func readCertificates(socket, dir string) ([]string, error) {
-	names, err := askLines(socket, "show ssl cert")
-	if err != nil {
-		return nil, err
-	}
 	found, err := askLines(socket, "show ssl crt-list "+filepath.Join(dir, "certs.list"))
-	if err != nil {
-		return nil, err
+	return relativeTo(dir, found), err
+}
+
+// CertificateStores names the certificates that HAProxy has, in the list or not.
+// Not to be called while a controller changes some: HAProxy 3.4.7 may then keep
+// its lock on certificates for ever (`show ssl cert` on one connection, `new`, `set`
+// and `commit ssl cert` on another).
+func CertificateStores(socket, stateDir string) ([]string, error) {
+	names, err := askLines(socket, "show ssl cert")
+	return relativeTo(filepath.Join(stateDir, "current"), names), err
+}
+
+func relativeTo(dir string, lines []string) []string {
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], dir, "")
 	}
-	for _, name := range names {
-		lines, err := askLines(socket, "show ssl cert "+name)
-		if err != nil {
-			return nil, err
-		}
-		of := map[string]string{}
-		for _, line := range lines {
-			key, value, _ := strings.Cut(line, ": ")
-			of[key] = value
-		}
-		// A self-signed default is made by each controller for itself.
-		if of["Subject"] != of["Issuer"] || of["Subject"] == "" {
-			name += " " + of["SHA1 FingerPrint"]
-		}
-		found = append(found, name)
-	}
-	for i := range found {
-		found[i] = strings.ReplaceAll(found[i], dir, "")
-	}
-	slices.Sort(found)
-	return found, nil
+	slices.Sort(lines)
+	return lines
 }
 
 // readServers reads `show servers state`: a version, the names of the columns,

@@ -46,18 +46,25 @@ static void test_expires(void **unused)
 	store_free(store);
 }
 
+/* Valid from 900 seconds after TESTING_NOW on. */
+static char *make_renewed(void)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	char *data = testing_secret_data(&(struct testing_cert){
+		.common_name = "x", .key = key, .from_seconds = 900, .to_seconds = 5000});
+
+	EVP_PKEY_free(key);
+	return data;
+}
+
 /* Renewed before its time: the old certificate is used until the new one is valid, also when the
  * renewed Secret comes again meanwhile. */
 static void test_becomes_valid(void **unused)
 {
 	struct store *store = store_new();
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	CLEANUP(free_ptr)
-	char *renewed = testing_secret_data(&(struct testing_cert){
-		.common_name = "x", .key = key, .from_seconds = 900, .to_seconds = 5000});
+	CLEANUP(free_ptr) char *renewed = make_renewed();
 
 	(void)unused;
-	EVP_PKEY_free(key);
 	put(store, "s", 0);
 	CLEANUP(free_ptr)
 	char *digest = xstrdup(
@@ -90,13 +97,9 @@ static void test_becomes_valid(void **unused)
 static void test_does_not_become_valid(void **unused)
 {
 	struct store *store = store_new();
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	CLEANUP(free_ptr)
-	char *renewed = testing_secret_data(&(struct testing_cert){
-		.common_name = "x", .key = key, .from_seconds = 900, .to_seconds = 5000});
+	CLEANUP(free_ptr) char *renewed = make_renewed();
 
 	(void)unused;
-	EVP_PKEY_free(key);
 	for (int i = 0; i < 3; i++) {
 		put(store, "s", 0);
 		testing_put_secret(store, "a", "s", renewed, TESTING_NOW);

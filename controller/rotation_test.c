@@ -8,7 +8,6 @@
 
 #include <event2/event.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/dir_testing.h"
 #include "base/metrics.h"
 #include "haproxy/cli.h"
 #include "haproxy/fake_cli.h"
@@ -103,14 +103,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw)
-{
-	(void)info;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int tear_down(void **state)
 {
 	struct scene *scene = *state;
@@ -120,7 +112,7 @@ static int tear_down(void **state)
 	fake_stop(&scene->fake);
 	state_close(scene->state);
 	event_base_free(scene->base);
-	nftw(scene->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	testing_remove_dir(scene->directory);
 	buf_fini(&scene->told);
 	free(scene);
 	metrics_reset();

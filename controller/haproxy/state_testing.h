@@ -2,11 +2,11 @@
 #ifndef HG_HAPROXY_STATE_TESTING_H
 #define HG_HAPROXY_STATE_TESTING_H
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/dir_testing.h"
 #include "haproxy/state.h"
 
 struct fixture {
@@ -28,20 +28,11 @@ static inline int testing_open_state(void **test)
 	return f->state == NULL;
 }
 
-static inline int testing_remove_one(
-	const char *path, const struct stat *info, int type, struct FTW *ftw)
-{
-	(void)info;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static inline void testing_remove_state(struct fixture *f)
 {
 	state_close(f->state);
 	applied_free(f->applied);
-	nftw(f->directory, testing_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	testing_remove_dir(f->directory);
 	free(f);
 }
 

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/dir_testing.h"
 #include "haproxy/state.h"
 #include "haproxy/tickets.h"
 
@@ -137,21 +137,13 @@ static int set_up(void **test)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw)
-{
-	(void)info;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int tear_down(void **test)
 {
 	struct fixture *f = *test;
 
 	steps_left = -1;
 	state_close(f->state);
-	nftw(f->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	testing_remove_dir(f->directory);
 	free(f);
 	return 0;
 }
@@ -290,7 +282,7 @@ static void test_directory_was_removed(void **test)
 	struct fixture *f = *test;
 	struct err err = {0};
 
-	nftw(f->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	testing_remove_dir(f->directory);
 	assert_true(state_reopen(f->state, &err));
 	assert_made_anew(f);
 }

@@ -1,7 +1,6 @@
 /* See running.h. */
 #include "test/running.h"
 
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/dir_testing.h"
 
 #define WATCHDOG_SECONDS 60
 
@@ -64,14 +64,6 @@ void running_init(struct running *running)
 			.https_bind = running->https_bind};
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw)
-{
-	(void)info;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 void running_fini(struct running *running)
 {
 	running_forget(running);
@@ -83,7 +75,7 @@ void running_fini(struct running *running)
 	}
 	state_close(running->state);
 	event_base_free(running->base);
-	nftw(running->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	testing_remove_dir(running->directory);
 	free(running->state_dir);
 	free(running->run_dir);
 	free(running->runtime_socket);

@@ -4,7 +4,7 @@
 
 #include "audit_command.h"
 #include "haproxy/state.h"
-#include "options.h"
+#include "flags.h"
 #include "run.h"
 #include "version.h"
 
@@ -22,45 +22,45 @@ static const char usage[] =
 
 static int command_run(int argc, char **argv)
 {
-	struct options options;
+	struct flags flags;
 	struct err err = {0};
 	enum exit_status status = EXIT_STATUS_OK;
 
-	switch (options_parse(&options, argc, argv, &err)) {
-	case OPTIONS_HELP:
-		options_print_help(stdout);
+	switch (flags_parse(&flags, argc, argv, &err)) {
+	case FLAGS_HELP:
+		flags_print_help(stdout);
 		break;
-	case OPTIONS_ERROR:
+	case FLAGS_ERROR:
 		fprintf(stderr, "headgate: %s\n", err.text);
 		status = EXIT_STATUS_USAGE;
 		break;
-	case OPTIONS_RUN:
-		status = run(&options);
+	case FLAGS_RUN:
+		status = run(&flags);
 		break;
 	}
-	options_fini(&options);
+	flags_fini(&flags);
 	return (int)status;
 }
 
 static int command_init(int argc, char **argv)
 {
-	struct options options;
+	struct flags flags;
 	struct err err = {0};
 	int status = EXIT_STATUS_OK;
 
-	switch (options_parse(&options, argc, argv, &err)) {
-	case OPTIONS_HELP:
+	switch (flags_parse(&flags, argc, argv, &err)) {
+	case FLAGS_HELP:
 		fputs("Usage: headgate init [--state-dir=DIR]\n"
 		      "Make the state directory with no routes and new TLS ticket keys in it, "
 		      "unless it is there already.\n",
 			stdout);
 		break;
-	case OPTIONS_ERROR:
+	case FLAGS_ERROR:
 		fprintf(stderr, "headgate: %s\n", err.text);
 		status = EXIT_STATUS_USAGE;
 		break;
-	case OPTIONS_RUN: {
-		struct state *state = state_open(options_get(&options, OPTION_STATE_DIR), &err);
+	case FLAGS_RUN: {
+		struct state *state = state_open(flags_get(&flags, FLAG_STATE_DIR), &err);
 		if (state == NULL) {
 			fprintf(stderr, "headgate: %s\n", err.text);
 			status = EXIT_STATUS_INPUT;
@@ -69,29 +69,29 @@ static int command_init(int argc, char **argv)
 		break;
 	}
 	}
-	options_fini(&options);
+	flags_fini(&flags);
 	return status;
 }
 
 static int command_audit(int argc, char **argv)
 {
-	struct options options;
+	struct flags flags;
 	struct err err = {0};
 	int status = AUDIT_STATUS_FAILED;
 
-	switch (options_parse(&options, argc, argv, &err)) {
-	case OPTIONS_HELP:
+	switch (flags_parse(&flags, argc, argv, &err)) {
+	case FLAGS_HELP:
 		audit_print_help();
 		status = EXIT_STATUS_OK;
 		break;
-	case OPTIONS_ERROR:
+	case FLAGS_ERROR:
 		fprintf(stderr, "headgate: %s\n", err.text);
 		break;
-	case OPTIONS_RUN:
-		status = (int)audit_command(options_get(&options, OPTION_ADMIN_BIND));
+	case FLAGS_RUN:
+		status = (int)audit_command(flags_get(&flags, FLAG_ADMIN_BIND));
 		break;
 	}
-	options_fini(&options);
+	flags_fini(&flags);
 	return status;
 }
 

@@ -45,7 +45,7 @@
 #define N_SIGNALS 4
 
 struct run {
-	const struct options *options;
+	const struct flags *flags;
 	struct event_base *base;
 	struct state *state;
 	int lock_fd; /* of the run directory; -1 = HAProxy is not ours to start */
@@ -56,7 +56,7 @@ struct run {
 	struct reflector **reflectors;
 	size_t n_reflectors;
 	struct reflector *config_maps;	    /* lists anew when a class refers to another one */
-	struct model_options model_options; /* borrows from the options */
+	struct model_options model_options; /* borrows from the flags */
 	struct class_settings *class_settings;
 	struct manifests *manifests;
 	struct status *publisher; /* NULL = nothing is written to the API server */
@@ -169,12 +169,12 @@ static void watch_config_maps(struct run *run);
 static void on_settings(void *ctx)
 {
 	struct run *run = ctx;
-	const struct options *options = run->options;
+	const struct flags *flags = run->flags;
 
-	if (options->config_map_name != NULL) {
+	if (flags->config_map_name != NULL) {
 		settings_apply((const struct config_map *)store_find(run->store, KUBE_CONFIG_MAP,
-				       options->config_map_namespace, options->config_map_name),
-			options->log_level);
+				       flags->config_map_namespace, flags->config_map_name),
+			flags->log_level);
 	}
 	bool must_list = class_settings_refresh(run->class_settings);
 	if (run->config_maps == NULL) {
@@ -236,9 +236,9 @@ static void answer_audit(void *ctx, bool is_start, struct buf *json)
 	}
 }
 
-static bool has_manifests(const struct options *options)
+static bool has_manifests(const struct flags *flags)
 {
-	return options_get(options, OPTION_MANIFESTS) != NULL;
+	return flags_get(flags, FLAG_MANIFESTS) != NULL;
 }
 
 static void on_need(void *ctx, const char *namespace, const char *name, bool is_needed)
@@ -276,7 +276,7 @@ static bool make_directory(const char *path, struct err *err)
 /* Two controllers that supervise one HAProxy would each take the other's changes away. */
 static bool open_run_directory(struct run *run, struct err *err)
 {
-	const char *directory = options_get(run->options, OPTION_RUN_DIR);
+	const char *directory = flags_get(run->flags, FLAG_RUN_DIR);
 	CLEANUP(free_ptr) char *path = xasprintf("%s/lock", directory);
 
 	if (!make_directory(directory, err)) {
@@ -314,25 +314,25 @@ static bool check_config_directory(const char *path, struct err *err)
 
 static bool open_directories(struct run *run)
 {
-	const struct options *options = run->options;
+	const struct flags *flags = run->flags;
 	struct err err = {0};
 
-	if (options_get(options, OPTION_HAPROXY) != NULL &&
-		(!check_config_directory(options_get(options, OPTION_CONFIG_DIR), &err) ||
+	if (flags_get(flags, FLAG_HAPROXY) != NULL &&
+		(!check_config_directory(flags_get(flags, FLAG_CONFIG_DIR), &err) ||
 			!open_run_directory(run, &err))) {
 		return fail(run, EXIT_STATUS_INPUT, &err);
 	}
-	run->state = state_open(options_get(options, OPTION_STATE_DIR), &err);
+	run->state = state_open(flags_get(flags, FLAG_STATE_DIR), &err);
 	return (run->state != NULL && check_state_directory(run->state, &err)) ||
 	       fail(run, EXIT_STATUS_INPUT, &err);
 }
 
 static bool read_kube_config(struct run *run)
 {
-	const char *path = options_get(run->options, OPTION_KUBECONFIG);
+	const char *path = flags_get(run->flags, FLAG_KUBECONFIG);
 	struct err err = {0};
 
-	if (options_get(run->options, OPTION_MANIFESTS) != NULL) {
+	if (flags_get(run->flags, FLAG_MANIFESTS) != NULL) {
 		return true;
 	}
 	run->kube_config = path ? kube_config_load(path, &err) : kube_config_in_cluster(NULL, &err);
@@ -341,27 +341,27 @@ static bool read_kube_config(struct run *run)
 
 static void make_reconcile(struct run *run)
 {
-	const struct options *options = run->options;
+	const struct flags *flags = run->flags;
 
 	run->model_options = (struct model_options){
-		.ingress_class = options_get(options, OPTION_INGRESS_CLASS),
-		.controller_name = options_get(options, OPTION_CONTROLLER_NAME),
-		.parameters_namespace = options->own_namespace,
-		.has_legacy_class = options->has_legacy_class,
-		.certificate_namespace = options->certificate_namespace,
-		.certificate_secret = options->certificate_secret,
-		.has_ssl_redirect = !options->is_ssl_redirect_off,
-		.default_namespace = options->default_namespace,
-		.default_service = options->default_service,
-		.default_port = options->default_port,
-		.can_use_external = options->allows_external_name,
-		.can_use_loopback = options_get(options, OPTION_MANIFESTS) != NULL,
+		.ingress_class = flags_get(flags, FLAG_INGRESS_CLASS),
+		.controller_name = flags_get(flags, FLAG_CONTROLLER_NAME),
+		.parameters_namespace = flags->own_namespace,
+		.has_legacy_class = flags->has_legacy_class,
+		.certificate_namespace = flags->certificate_namespace,
+		.certificate_secret = flags->certificate_secret,
+		.has_ssl_redirect = !flags->is_ssl_redirect_off,
+		.default_namespace = flags->default_namespace,
+		.default_service = flags->default_service,
+		.default_port = flags->default_port,
+		.can_use_external = flags->allows_external_name,
+		.can_use_loopback = flags_get(flags, FLAG_MANIFESTS) != NULL,
 	};
 	run->store = store_new();
 	run->class_settings =
-		class_settings_new(&run->model_options, run->store, options->config_map_name);
+		class_settings_new(&run->model_options, run->store, flags->config_map_name);
 	struct needs needs = {on_need, on_needs_known, run};
-	if (has_manifests(options)) {
+	if (has_manifests(flags)) {
 		needs = (struct needs){0};
 	}
 	run->reconcile = reconcile_new(&(struct reconcile_options){
@@ -369,15 +369,15 @@ static void make_reconcile(struct run *run)
 		.store = run->store,
 		.model = run->model_options,
 		.state = run->state,
-		.runtime_socket = options_get(options, OPTION_RUNTIME_SOCKET),
-		.is_self_check = options->is_self_check,
-		.audit_interval_seconds = options->audit_seconds,
+		.runtime_socket = flags_get(flags, FLAG_RUNTIME_SOCKET),
+		.is_self_check = flags->is_self_check,
+		.audit_interval_seconds = flags->audit_seconds,
 		.on_settings = on_settings,
 		.settings_ctx = run,
 		.listener = {on_changes, on_let_go, on_diags, on_worker, run},
 		.needs = needs,
 	});
-	run->rotation = rotation_new(run->base, run->state, options->rotation_seconds);
+	run->rotation = rotation_new(run->base, run->state, flags->rotation_seconds);
 }
 
 static bool open_admin(struct run *run)
@@ -386,8 +386,8 @@ static bool open_admin(struct run *run)
 		get_missing, refresh_metrics, write_verdict, answer_audit, run};
 	struct err err = {0};
 
-	run->admin = admin_open(
-		run->base, options_get(run->options, OPTION_ADMIN_BIND), &callbacks, &err);
+	run->admin =
+		admin_open(run->base, flags_get(run->flags, FLAG_ADMIN_BIND), &callbacks, &err);
 	if (run->admin == NULL) {
 		err_wrap(&err, "--admin-bind");
 		return fail(run, EXIT_STATUS_INPUT, &err);
@@ -397,24 +397,24 @@ static bool open_admin(struct run *run)
 
 static bool start_haproxy(struct run *run)
 {
-	const struct options *options = run->options;
+	const struct flags *flags = run->flags;
 	struct err err = {0};
 
 	run->process = process_new(run->base,
 		&(struct process_options){
-			.haproxy = options_get(options, OPTION_HAPROXY),
-			.config_dir = options_get(options, OPTION_CONFIG_DIR),
+			.haproxy = flags_get(flags, FLAG_HAPROXY),
+			.config_dir = flags_get(flags, FLAG_CONFIG_DIR),
 			.backends_dir = state_backends_dir(run->state),
-			.state_dir = options_get(options, OPTION_STATE_DIR),
-			.run_dir = options_get(options, OPTION_RUN_DIR),
-			.runtime_socket = options_get(options, OPTION_RUNTIME_SOCKET),
-			.master_socket = options_get(options, OPTION_MASTER_SOCKET),
-			.http_bind = options_get(options, OPTION_HTTP_BIND),
-			.stats_bind = options_get(options, OPTION_STATS_BIND),
-			.https_bind = options_get(options, OPTION_HTTPS_BIND),
-			.server_header = options_get(options, OPTION_SERVER_HEADER),
-			.is_strict_sni = options->is_strict_sni,
-			.is_proxy_accepted = options->is_proxy_accepted,
+			.state_dir = flags_get(flags, FLAG_STATE_DIR),
+			.run_dir = flags_get(flags, FLAG_RUN_DIR),
+			.runtime_socket = flags_get(flags, FLAG_RUNTIME_SOCKET),
+			.master_socket = flags_get(flags, FLAG_MASTER_SOCKET),
+			.http_bind = flags_get(flags, FLAG_HTTP_BIND),
+			.stats_bind = flags_get(flags, FLAG_STATS_BIND),
+			.https_bind = flags_get(flags, FLAG_HTTPS_BIND),
+			.server_header = flags_get(flags, FLAG_SERVER_HEADER),
+			.is_strict_sni = flags->is_strict_sni,
+			.is_proxy_accepted = flags->is_proxy_accepted,
 		},
 		on_process, run);
 	reconcile_set_process(run->reconcile, run->process);
@@ -445,7 +445,7 @@ static void start_reflector(struct run *run, const struct reflector_target *targ
 /* The controller's own one and those that classes refer to, all in one namespace. */
 static void watch_config_maps(struct run *run)
 {
-	const char *namespace = run->options->own_namespace;
+	const char *namespace = run->flags->own_namespace;
 
 	if (namespace == NULL) {
 		store_set_known(run->store, KUBE_CONFIG_MAP);
@@ -475,8 +475,8 @@ static void watch_in(
 /* In all namespaces, or in those of --watch-namespace. */
 static void watch_namespaced(struct run *run, struct reflector_target target)
 {
-	watch_in(run, target, (const char *const *)run->options->watch_namespaces,
-		run->options->n_watch_namespaces);
+	watch_in(run, target, (const char *const *)run->flags->watch_namespaces,
+		run->flags->n_watch_namespaces);
 }
 
 /* The list comes last: only what is needed is kept of it. The default certificate may be in a
@@ -484,18 +484,18 @@ static void watch_namespaced(struct run *run, struct reflector_target target)
 static void on_needs_known(void *ctx)
 {
 	struct run *run = ctx;
-	const struct options *options = run->options;
-	size_t n = options->n_watch_namespaces;
+	const struct flags *flags = run->flags;
+	size_t n = flags->n_watch_namespaces;
 	CLEANUP(free_ptr) const char **namespaces = xcalloc(n + 1, sizeof(*namespaces));
-	bool has_default = options->certificate_namespace == NULL;
+	bool has_default = flags->certificate_namespace == NULL;
 
 	for (size_t i = 0; i < n; i++) {
-		namespaces[i] = options->watch_namespaces[i];
+		namespaces[i] = flags->watch_namespaces[i];
 		has_default =
-			has_default || strcmp(namespaces[i], options->certificate_namespace) == 0;
+			has_default || strcmp(namespaces[i], flags->certificate_namespace) == 0;
 	}
 	if (n > 0 && !has_default) {
-		namespaces[n++] = options->certificate_namespace;
+		namespaces[n++] = flags->certificate_namespace;
 	}
 	secrets_start(run->secrets);
 	watch_in(run,
@@ -506,7 +506,7 @@ static void on_needs_known(void *ctx)
 
 static void start_reflectors(struct run *run)
 {
-	const char *selector = options_get(run->options, OPTION_INGRESS_SELECTOR);
+	const char *selector = flags_get(run->flags, FLAG_INGRESS_SELECTOR);
 
 	watch_namespaced(
 		run, (struct reflector_target){.kind = KUBE_INGRESS, .label_selector = selector});
@@ -518,9 +518,9 @@ static void start_reflectors(struct run *run)
 
 static void start_publisher(struct run *run)
 {
-	const struct options *options = run->options;
+	const struct flags *flags = run->flags;
 
-	if (options->lease_name == NULL) {
+	if (flags->lease_name == NULL) {
 		return;
 	}
 	run->publisher = status_new(&(struct status_options){
@@ -528,18 +528,18 @@ static void start_publisher(struct run *run)
 		.client = run->client,
 		.store = run->store,
 		.model = reconcile_model(run->reconcile),
-		.lease_namespace = options->lease_namespace,
-		.lease_name = options->lease_name,
-		.lease_seconds = options->lease_seconds,
-		.service_namespace = options->publish_namespace,
-		.service_name = options->publish_name,
-		.addresses = options_get(options, OPTION_PUBLISH_ADDRESS),
+		.lease_namespace = flags->lease_namespace,
+		.lease_name = flags->lease_name,
+		.lease_seconds = flags->lease_seconds,
+		.service_namespace = flags->publish_namespace,
+		.service_name = flags->publish_name,
+		.addresses = flags_get(flags, FLAG_PUBLISH_ADDRESS),
 	});
 }
 
 static bool start_source(struct run *run)
 {
-	const char *directory = options_get(run->options, OPTION_MANIFESTS);
+	const char *directory = flags_get(run->flags, FLAG_MANIFESTS);
 	struct err err = {0};
 
 	if (directory != NULL) {
@@ -629,12 +629,12 @@ static void seed(void)
 	}
 }
 
-enum exit_status run(const struct options *options)
+enum exit_status run(const struct flags *flags)
 {
-	struct run run = {.options = options, .base = event_base_new(), .lock_fd = -1};
+	struct run run = {.flags = flags, .base = event_base_new(), .lock_fd = -1};
 
-	log_set_level(options->log_level);
-	log_set_format(options->log_format);
+	log_set_level(flags->log_level);
+	log_set_format(flags->log_format);
 	seed();
 	metrics_set(METRIC_BUILD_INFO, HEADGATE_VERSION, 1);
 	bool is_ready = read_kube_config(&run) && open_directories(&run);
@@ -654,11 +654,11 @@ enum exit_status run(const struct options *options)
 		}
 	}
 	if (is_ready) {
-		bool is_ours = options_get(options, OPTION_HAPROXY) != NULL;
+		bool is_ours = flags_get(flags, FLAG_HAPROXY) != NULL;
 		log_line(LOG_INFO, "running", "version", HEADGATE_VERSION, "haproxy",
-			is_ours ? options_get(options, OPTION_HAPROXY)
+			is_ours ? flags_get(flags, FLAG_HAPROXY)
 				: "started by others: waited for at the runtime socket",
-			"runtime_socket", options_get(options, OPTION_RUNTIME_SOCKET), NULL);
+			"runtime_socket", flags_get(flags, FLAG_RUNTIME_SOCKET), NULL);
 		event_base_dispatch(run.base);
 		log_line(LOG_INFO, "ended", "status", log_num(run.status), NULL);
 	}

@@ -3,9 +3,9 @@
 #define HG_RUN_H
 
 #include "base/attr.h"
-#include "options.h"
+#include "flags.h"
 
 /* Returns the program's exit status; what went wrong has been said on stderr. */
-enum exit_status run(const struct options *options) MUST_USE;
+enum exit_status run(const struct flags *flags) MUST_USE;
 
 #endif

@@ -12,7 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "options.h"
+#include "flags.h"
 #include "version.h"
 
 #define MAX_ARGS 8
@@ -21,46 +21,46 @@ static const struct {
 	const char *name;
 	const char *argument;
 	const char *default_value;
-} rows[OPTION_COUNT] = {
-#define OPTION(id, name, argument, default_, help) {name, argument, default_},
-#include "options.def"
+} rows[FLAG_COUNT] = {
+#define FLAG(id, name, argument, default_, help) {name, argument, default_},
+#include "flags.def"
 };
 
-/* Absolute where a path is wanted, and right for the options that are looked into. */
+/* Absolute where a path is wanted, and right for the flags that are looked into. */
 static const char *sample(int which)
 {
 	switch (which) {
-	case OPTION_LOG_LEVEL:
+	case FLAG_LOG_LEVEL:
 		return "debug";
-	case OPTION_LOG_FORMAT:
+	case FLAG_LOG_FORMAT:
 		return "json";
-	case OPTION_DEFAULT_BACKEND:
+	case FLAG_DEFAULT_BACKEND:
 		return "infra/errors:http";
-	case OPTION_CONFIG_MAP:
+	case FLAG_CONFIG_MAP:
 		return "infra/headgate";
-	case OPTION_DEFAULT_CERTIFICATE:
+	case FLAG_DEFAULT_CERTIFICATE:
 		return "infra/certificate";
-	case OPTION_WATCH_NAMESPACE:
+	case FLAG_WATCH_NAMESPACE:
 		return "shop,blog";
-	case OPTION_INGRESS_SELECTOR:
+	case FLAG_INGRESS_SELECTOR:
 		return "team in (shop,blog),!internal";
-	case OPTION_LEASE:
-	case OPTION_PUBLISH_SERVICE:
+	case FLAG_LEASE:
+	case FLAG_PUBLISH_SERVICE:
 		return "infra/headgate";
-	case OPTION_LEASE_DURATION:
+	case FLAG_LEASE_DURATION:
 		return "6";
-	case OPTION_TICKET_ROTATION:
+	case FLAG_TICKET_ROTATION:
 		return "60";
-	case OPTION_AUDIT_INTERVAL:
+	case FLAG_AUDIT_INTERVAL:
 		return "90s";
-	case OPTION_PUBLISH_ADDRESS:
+	case FLAG_PUBLISH_ADDRESS:
 		return "192.0.2.1,lb.example";
-	case OPTION_LEGACY_CLASS_ANNOTATION:
-	case OPTION_ALLOW_EXTERNAL_NAME:
-	case OPTION_NO_SSL_REDIRECT:
-	case OPTION_SELF_CHECK:
-	case OPTION_STRICT_SNI:
-	case OPTION_ACCEPT_PROXY:
+	case FLAG_LEGACY_CLASS_ANNOTATION:
+	case FLAG_ALLOW_EXTERNAL_NAME:
+	case FLAG_NO_SSL_REDIRECT:
+	case FLAG_SELF_CHECK:
+	case FLAG_STRICT_SNI:
+	case FLAG_ACCEPT_PROXY:
 		return "true";
 	default:
 		return "/some/value";
@@ -80,7 +80,7 @@ static char *env_name(const char *option)
 static int clear_environment(void **state)
 {
 	(void)state;
-	for (int i = 0; i < OPTION_COUNT; i++) {
+	for (int i = 0; i < FLAG_COUNT; i++) {
 		CLEANUP(free_ptr) char *name = env_name(rows[i].name);
 		unsetenv(name);
 	}
@@ -89,7 +89,7 @@ static int clear_environment(void **state)
 }
 
 /* Arguments up to NULL. */
-static enum options_outcome parse(struct options *options, struct err *err, ...)
+static enum flags_outcome parse(struct flags *flags, struct err *err, ...)
 {
 	char *argv[MAX_ARGS + 2] = {(char *)"run"};
 	int argc = 1;
@@ -102,41 +102,39 @@ static enum options_outcome parse(struct options *options, struct err *err, ...)
 	}
 	va_end(args);
 	*err = (struct err){0};
-	return options_parse(options, argc, argv, err);
+	return flags_parse(flags, argc, argv, err);
 }
 
 static void test_defaults(void **state)
 {
-	struct options options;
+	struct flags flags;
 	struct err err;
 
 	(void)state;
-	assert_int_equal(parse(&options, &err, NULL), OPTIONS_RUN);
-	for (int i = 0; i < OPTION_COUNT; i++) {
-		const char *value = options_get(&options, (enum option_id)i);
+	assert_int_equal(parse(&flags, &err, NULL), FLAGS_RUN);
+	for (int i = 0; i < FLAG_COUNT; i++) {
+		const char *value = flags_get(&flags, (enum flag_id)i);
 		if (rows[i].default_value[0] != '\0') {
 			assert_string_equal(value, rows[i].default_value);
-		} else if (i != OPTION_RUNTIME_SOCKET && i != OPTION_MASTER_SOCKET) {
+		} else if (i != FLAG_RUNTIME_SOCKET && i != FLAG_MASTER_SOCKET) {
 			assert_null(value);
 		}
 	}
-	assert_string_equal(
-		options_get(&options, OPTION_RUNTIME_SOCKET), "/run/headgate/runtime.sock");
-	assert_string_equal(
-		options_get(&options, OPTION_MASTER_SOCKET), "/run/headgate/master.sock");
-	assert_int_equal(options.log_level, LOG_INFO);
-	assert_int_equal(options.log_format, LOG_FORMAT_LOGFMT);
-	assert_false(options.is_self_check);
-	assert_false(options.has_legacy_class);
-	assert_null(options.default_service);
-	assert_null(options.config_map_name);
-	assert_int_equal(options.n_watch_namespaces, 0);
-	options_fini(&options);
+	assert_string_equal(flags_get(&flags, FLAG_RUNTIME_SOCKET), "/run/headgate/runtime.sock");
+	assert_string_equal(flags_get(&flags, FLAG_MASTER_SOCKET), "/run/headgate/master.sock");
+	assert_int_equal(flags.log_level, LOG_INFO);
+	assert_int_equal(flags.log_format, LOG_FORMAT_LOGFMT);
+	assert_false(flags.is_self_check);
+	assert_false(flags.has_legacy_class);
+	assert_null(flags.default_service);
+	assert_null(flags.config_map_name);
+	assert_int_equal(flags.n_watch_namespaces, 0);
+	flags_fini(&flags);
 }
 
-static void check_value(const struct options *options, int which, const char *expected)
+static void check_value(const struct flags *flags, int which, const char *expected)
 {
-	const char *value = options_get(options, (enum option_id)which);
+	const char *value = flags_get(flags, (enum flag_id)which);
 
 	assert_non_null(value);
 	assert_string_equal(value, expected);
@@ -147,130 +145,126 @@ static void test_every_option(void **state)
 {
 	(void)state;
 	setenv("POD_NAMESPACE", "infra", 1); /* some need a Lease */
-	for (int i = 0; i < OPTION_COUNT; i++) {
+	for (int i = 0; i < FLAG_COUNT; i++) {
 		bool is_switch = rows[i].argument[0] == '\0';
 		CLEANUP(free_ptr) char *alone = xasprintf("--%s", rows[i].name);
 		CLEANUP(free_ptr) char *joined = xasprintf("--%s=%s", rows[i].name, sample(i));
 		CLEANUP(free_ptr) char *name = env_name(rows[i].name);
-		struct options options;
+		struct flags flags;
 		struct err err;
 
 		if (is_switch) {
-			assert_int_equal(parse(&options, &err, alone, NULL), OPTIONS_RUN);
+			assert_int_equal(parse(&flags, &err, alone, NULL), FLAGS_RUN);
 		} else {
-			assert_int_equal(parse(&options, &err, joined, NULL), OPTIONS_RUN);
-			check_value(&options, i, sample(i));
-			options_fini(&options);
-			assert_int_equal(
-				parse(&options, &err, alone, sample(i), NULL), OPTIONS_RUN);
+			assert_int_equal(parse(&flags, &err, joined, NULL), FLAGS_RUN);
+			check_value(&flags, i, sample(i));
+			flags_fini(&flags);
+			assert_int_equal(parse(&flags, &err, alone, sample(i), NULL), FLAGS_RUN);
 		}
-		check_value(&options, i, sample(i));
-		options_fini(&options);
+		check_value(&flags, i, sample(i));
+		flags_fini(&flags);
 
 		setenv(name, sample(i), 1);
-		assert_int_equal(parse(&options, &err, NULL), OPTIONS_RUN);
-		check_value(&options, i, sample(i));
-		options_fini(&options);
+		assert_int_equal(parse(&flags, &err, NULL), FLAGS_RUN);
+		check_value(&flags, i, sample(i));
+		flags_fini(&flags);
 
 		/* The argument goes first: what the environment says is not even looked at. */
 		setenv(name, is_switch ? "false" : "/!", 1);
-		assert_int_equal(
-			parse(&options, &err, is_switch ? alone : joined, NULL), OPTIONS_RUN);
-		check_value(&options, i, sample(i));
-		options_fini(&options);
+		assert_int_equal(parse(&flags, &err, is_switch ? alone : joined, NULL), FLAGS_RUN);
+		check_value(&flags, i, sample(i));
+		flags_fini(&flags);
 
 		/* Set to nothing is not set. */
 		setenv(name, "", 1);
-		assert_int_equal(parse(&options, &err, NULL), OPTIONS_RUN);
-		options_fini(&options);
+		assert_int_equal(parse(&flags, &err, NULL), FLAGS_RUN);
+		flags_fini(&flags);
 		unsetenv(name);
 	}
 }
 
 static void test_meanings(void **state)
 {
-	struct options options;
+	struct flags flags;
 	struct err err;
 
 	(void)state;
 	assert_int_equal(
-		parse(&options, &err, "--log-level=error", "--log-format=json", "--self-check",
+		parse(&flags, &err, "--log-level=error", "--log-format=json", "--self-check",
 			"--default-backend=infra/errors:8http", "--configmap=infra/head.gate",
 			"--default-certificate=infra/web.cert", "--no-ssl-redirect", NULL),
-		OPTIONS_RUN);
-	assert_int_equal(options.log_level, LOG_ERROR);
-	assert_int_equal(options.log_format, LOG_FORMAT_JSON);
-	assert_true(options.is_self_check);
-	assert_string_equal(options.default_namespace, "infra");
-	assert_string_equal(options.default_service, "errors");
-	assert_string_equal(options.default_port, "8http");
-	assert_string_equal(options.config_map_namespace, "infra");
-	assert_string_equal(options.config_map_name, "head.gate");
-	assert_string_equal(options.own_namespace, "infra");
-	assert_string_equal(options.certificate_namespace, "infra");
-	assert_string_equal(options.certificate_secret, "web.cert");
-	assert_true(options.is_ssl_redirect_off);
-	options_fini(&options);
-	options_fini(&options);
+		FLAGS_RUN);
+	assert_int_equal(flags.log_level, LOG_ERROR);
+	assert_int_equal(flags.log_format, LOG_FORMAT_JSON);
+	assert_true(flags.is_self_check);
+	assert_string_equal(flags.default_namespace, "infra");
+	assert_string_equal(flags.default_service, "errors");
+	assert_string_equal(flags.default_port, "8http");
+	assert_string_equal(flags.config_map_namespace, "infra");
+	assert_string_equal(flags.config_map_name, "head.gate");
+	assert_string_equal(flags.own_namespace, "infra");
+	assert_string_equal(flags.certificate_namespace, "infra");
+	assert_string_equal(flags.certificate_secret, "web.cert");
+	assert_true(flags.is_ssl_redirect_off);
+	flags_fini(&flags);
+	flags_fini(&flags);
 
 	setenv("HEADGATE_SELF_CHECK", "false", 1);
 	assert_int_equal(
-		parse(&options, &err, "--run-dir=/r", "--master-socket=/m", NULL), OPTIONS_RUN);
-	assert_false(options.is_self_check);
-	assert_string_equal(options_get(&options, OPTION_RUNTIME_SOCKET), "/r/runtime.sock");
-	assert_string_equal(options_get(&options, OPTION_MASTER_SOCKET), "/m");
-	options_fini(&options);
+		parse(&flags, &err, "--run-dir=/r", "--master-socket=/m", NULL), FLAGS_RUN);
+	assert_false(flags.is_self_check);
+	assert_string_equal(flags_get(&flags, FLAG_RUNTIME_SOCKET), "/r/runtime.sock");
+	assert_string_equal(flags_get(&flags, FLAG_MASTER_SOCKET), "/m");
+	flags_fini(&flags);
 
 	/* The last one counts. */
 	assert_int_equal(
-		parse(&options, &err, "--log-level=error", "--log-level=warn", NULL), OPTIONS_RUN);
-	assert_int_equal(options.log_level, LOG_WARN);
-	options_fini(&options);
+		parse(&flags, &err, "--log-level=error", "--log-level=warn", NULL), FLAGS_RUN);
+	assert_int_equal(flags.log_level, LOG_WARN);
+	flags_fini(&flags);
 }
 
 static void test_lease(void **state)
 {
-	struct options options;
+	struct flags flags;
 	struct err err;
 
 	(void)state;
-	assert_int_equal(parse(&options, &err, NULL), OPTIONS_RUN);
-	assert_null(options.lease_name);
-	assert_int_equal(options.lease_seconds, 15);
-	options_fini(&options);
+	assert_int_equal(parse(&flags, &err, NULL), FLAGS_RUN);
+	assert_null(flags.lease_name);
+	assert_int_equal(flags.lease_seconds, 15);
+	flags_fini(&flags);
 	setenv("POD_NAMESPACE", "infra", 1);
-	assert_int_equal(parse(&options, &err, "--publish-service=a/lb", NULL), OPTIONS_RUN);
-	assert_string_equal(options.lease_namespace, "infra");
-	assert_string_equal(options.lease_name, "headgate-leader");
-	assert_string_equal(options.publish_namespace, "a");
-	assert_string_equal(options.publish_name, "lb");
-	options_fini(&options);
-	assert_int_equal(
-		parse(&options, &err, "--lease=a/b", "--lease-duration=6", NULL), OPTIONS_RUN);
-	assert_string_equal(options.lease_namespace, "a");
-	assert_string_equal(options.lease_name, "b");
-	assert_int_equal(options.lease_seconds, 6);
-	options_fini(&options);
-	assert_int_equal(parse(&options, &err, "--manifests=/m", NULL), OPTIONS_RUN);
-	assert_null(options.lease_name);
-	options_fini(&options);
+	assert_int_equal(parse(&flags, &err, "--publish-service=a/lb", NULL), FLAGS_RUN);
+	assert_string_equal(flags.lease_namespace, "infra");
+	assert_string_equal(flags.lease_name, "headgate-leader");
+	assert_string_equal(flags.publish_namespace, "a");
+	assert_string_equal(flags.publish_name, "lb");
+	flags_fini(&flags);
+	assert_int_equal(parse(&flags, &err, "--lease=a/b", "--lease-duration=6", NULL), FLAGS_RUN);
+	assert_string_equal(flags.lease_namespace, "a");
+	assert_string_equal(flags.lease_name, "b");
+	assert_int_equal(flags.lease_seconds, 6);
+	flags_fini(&flags);
+	assert_int_equal(parse(&flags, &err, "--manifests=/m", NULL), FLAGS_RUN);
+	assert_null(flags.lease_name);
+	flags_fini(&flags);
 	unsetenv("POD_NAMESPACE");
-	assert_int_equal(
-		parse(&options, &err, "--manifests=/m", "--lease=a/b", NULL), OPTIONS_ERROR);
+	assert_int_equal(parse(&flags, &err, "--manifests=/m", "--lease=a/b", NULL), FLAGS_ERROR);
 	assert_string_equal(
 		err.text, "--manifests and --lease exclude each other: give one of them");
-	options_fini(&options);
-	assert_int_equal(parse(&options, &err, "--lease=a/b", "--publish-service=a/b",
+	flags_fini(&flags);
+	assert_int_equal(parse(&flags, &err, "--lease=a/b", "--publish-service=a/b",
 				 "--publish-address=192.0.2.1", NULL),
-		OPTIONS_ERROR);
+		FLAGS_ERROR);
 	assert_string_equal(err.text, "--publish-service and --publish-address exclude each other: "
 				      "give one of them");
-	options_fini(&options);
+	flags_fini(&flags);
 	assert_int_equal(
-		parse(&options, &err, "--lease=a/b", "--publish-address=a,B", NULL), OPTIONS_ERROR);
+		parse(&flags, &err, "--lease=a/b", "--publish-address=a,B", NULL), FLAGS_ERROR);
 	assert_string_equal(err.text, "--publish-address: 'B' is neither an IP address nor a host "
 				      "name in lower case");
-	options_fini(&options);
+	flags_fini(&flags);
 }
 
 static void test_audit_interval(void **state)
@@ -281,124 +275,124 @@ static void test_audit_interval(void **state)
 	} times[] = {{"0", 0}, {"1s", 1}, {"90s", 90}, {"5m", 300}, {"24h", 86400}, {"25h", -1},
 		{"0s", -1}, {"5", -1}, {"m", -1}, {"5 m", -1}, {"-5m", -1}, {"5min", -1},
 		{"9999999s", -1}, {"18446744073709551617s", -1}, {"1.5h", -1}};
-	struct options options;
+	struct flags flags;
 	struct err err;
 
 	(void)state;
-	assert_int_equal(parse(&options, &err, NULL), OPTIONS_RUN);
-	assert_int_equal(options.audit_seconds, 300);
-	options_fini(&options);
+	assert_int_equal(parse(&flags, &err, NULL), FLAGS_RUN);
+	assert_int_equal(flags.audit_seconds, 300);
+	flags_fini(&flags);
 	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
 		CLEANUP(free_ptr) char *flag = xasprintf("--audit-interval=%s", times[i].text);
-		enum options_outcome outcome = parse(&options, &err, flag, NULL);
-		assert_int_equal(outcome, times[i].seconds < 0 ? OPTIONS_ERROR : OPTIONS_RUN);
+		enum flags_outcome outcome = parse(&flags, &err, flag, NULL);
+		assert_int_equal(outcome, times[i].seconds < 0 ? FLAGS_ERROR : FLAGS_RUN);
 		if (times[i].seconds < 0) {
 			assert_non_null(strstr(err.text, "--audit-interval: '"));
 		} else {
-			assert_int_equal(options.audit_seconds, times[i].seconds);
+			assert_int_equal(flags.audit_seconds, times[i].seconds);
 		}
-		options_fini(&options);
+		flags_fini(&flags);
 	}
 }
 
 static void test_watch(void **state)
 {
-	struct options options;
+	struct flags flags;
 	struct err err;
 
 	(void)state;
-	assert_int_equal(parse(&options, &err, "--watch-namespace=b,a,c-1",
+	assert_int_equal(parse(&flags, &err, "--watch-namespace=b,a,c-1",
 				 "--default-backend=a/errors:80", NULL),
-		OPTIONS_RUN);
-	assert_int_equal(options.n_watch_namespaces, 3);
-	assert_string_equal(options.watch_namespaces[0], "b");
-	assert_string_equal(options.watch_namespaces[1], "a");
-	assert_string_equal(options.watch_namespaces[2], "c-1");
-	options_fini(&options);
+		FLAGS_RUN);
+	assert_int_equal(flags.n_watch_namespaces, 3);
+	assert_string_equal(flags.watch_namespaces[0], "b");
+	assert_string_equal(flags.watch_namespaces[1], "a");
+	assert_string_equal(flags.watch_namespaces[2], "c-1");
+	flags_fini(&flags);
 	assert_int_equal(
-		parse(&options, &err, "--watch-namespace=a", "--default-backend=b/errors:80", NULL),
-		OPTIONS_ERROR);
+		parse(&flags, &err, "--watch-namespace=a", "--default-backend=b/errors:80", NULL),
+		FLAGS_ERROR);
 	assert_string_equal(err.text, "--default-backend: namespace 'b' is not one of "
 				      "--watch-namespace: add it there");
-	options_fini(&options);
-	assert_int_equal(parse(&options, &err, "--manifests=/m", "--ingress-selector=a", NULL),
-		OPTIONS_ERROR);
+	flags_fini(&flags);
+	assert_int_equal(
+		parse(&flags, &err, "--manifests=/m", "--ingress-selector=a", NULL), FLAGS_ERROR);
 	assert_string_equal(err.text,
 		"--manifests and --ingress-selector exclude each other: give one of them");
-	options_fini(&options);
+	flags_fini(&flags);
 }
 
 static void test_own_namespace(void **state)
 {
-	struct options options;
+	struct flags flags;
 	struct err err;
 
 	(void)state;
 	unsetenv("POD_NAMESPACE");
-	assert_int_equal(parse(&options, &err, NULL), OPTIONS_RUN);
-	assert_null(options.own_namespace);
-	options_fini(&options);
+	assert_int_equal(parse(&flags, &err, NULL), FLAGS_RUN);
+	assert_null(flags.own_namespace);
+	flags_fini(&flags);
 	setenv("POD_NAMESPACE", "system", 1);
-	assert_int_equal(parse(&options, &err, NULL), OPTIONS_RUN);
-	assert_string_equal(options.own_namespace, "system");
-	options_fini(&options);
-	assert_int_equal(parse(&options, &err, "--configmap=infra/x", NULL), OPTIONS_RUN);
-	assert_string_equal(options.own_namespace, "infra");
-	options_fini(&options);
+	assert_int_equal(parse(&flags, &err, NULL), FLAGS_RUN);
+	assert_string_equal(flags.own_namespace, "system");
+	flags_fini(&flags);
+	assert_int_equal(parse(&flags, &err, "--configmap=infra/x", NULL), FLAGS_RUN);
+	assert_string_equal(flags.own_namespace, "infra");
+	flags_fini(&flags);
 	setenv("POD_NAMESPACE", "No Name", 1);
-	assert_int_equal(parse(&options, &err, NULL), OPTIONS_ERROR);
+	assert_int_equal(parse(&flags, &err, NULL), FLAGS_ERROR);
 	assert_string_equal(err.text,
 		"POD_NAMESPACE in the environment: 'No Name' is not the name of a namespace");
-	options_fini(&options);
+	flags_fini(&flags);
 	unsetenv("POD_NAMESPACE");
 }
 
 static void test_watch_limit(void **state)
 {
-	struct options options;
+	struct flags flags;
 	struct err err;
 	struct buf text = BUF_INIT(0);
 
 	(void)state;
-	for (int i = 0; i < OPTIONS_MAX_WATCH_NAMESPACES; i++) {
+	for (int i = 0; i < FLAGS_MAX_WATCH_NAMESPACES; i++) {
 		buf_printf(&text, "%sn%d", i == 0 ? "--watch-namespace=" : ",", i);
 	}
-	assert_int_equal(parse(&options, &err, buf_str(&text), NULL), OPTIONS_RUN);
-	assert_int_equal(options.n_watch_namespaces, OPTIONS_MAX_WATCH_NAMESPACES);
-	options_fini(&options);
+	assert_int_equal(parse(&flags, &err, buf_str(&text), NULL), FLAGS_RUN);
+	assert_int_equal(flags.n_watch_namespaces, FLAGS_MAX_WATCH_NAMESPACES);
+	flags_fini(&flags);
 	buf_append_str(&text, ",more");
-	assert_int_equal(parse(&options, &err, buf_str(&text), NULL), OPTIONS_ERROR);
+	assert_int_equal(parse(&flags, &err, buf_str(&text), NULL), FLAGS_ERROR);
 	assert_non_null(strstr(err.text, "more than 64 namespaces"));
-	options_fini(&options);
+	flags_fini(&flags);
 	buf_fini(&text);
 }
 
 static void test_paths_become_absolute(void **state)
 {
-	struct options options;
+	struct flags flags;
 	struct err err;
 
 	(void)state;
-	assert_int_equal(parse(&options, &err, "--manifests=some/dir", "--haproxy=haproxy",
+	assert_int_equal(parse(&flags, &err, "--manifests=some/dir", "--haproxy=haproxy",
 				 "--run-dir=r", NULL),
-		OPTIONS_RUN);
-	assert_int_equal(options_get(&options, OPTION_MANIFESTS)[0], '/');
-	assert_non_null(strstr(options_get(&options, OPTION_MANIFESTS), "/some/dir"));
-	assert_int_equal(options_get(&options, OPTION_RUNTIME_SOCKET)[0], '/');
+		FLAGS_RUN);
+	assert_int_equal(flags_get(&flags, FLAG_MANIFESTS)[0], '/');
+	assert_non_null(strstr(flags_get(&flags, FLAG_MANIFESTS), "/some/dir"));
+	assert_int_equal(flags_get(&flags, FLAG_RUNTIME_SOCKET)[0], '/');
 	/* Looked up on PATH. */
-	assert_string_equal(options_get(&options, OPTION_HAPROXY), "haproxy");
-	options_fini(&options);
+	assert_string_equal(flags_get(&flags, FLAG_HAPROXY), "haproxy");
+	flags_fini(&flags);
 }
 
 static void check_refused(const char *argument, const char *expected)
 {
-	struct options options;
+	struct flags flags;
 	struct err err;
 
-	assert_int_equal(parse(&options, &err, argument, NULL), OPTIONS_ERROR);
+	assert_int_equal(parse(&flags, &err, argument, NULL), FLAGS_ERROR);
 	assert_int_equal(err.kind, ERR_INPUT);
 	assert_string_equal(err.text, expected);
-	options_fini(&options);
+	flags_fini(&flags);
 }
 
 static void test_mistakes(void **state)
@@ -461,20 +455,20 @@ static void test_mistakes(void **state)
 
 static void test_mistakes_in_the_environment(void **state)
 {
-	struct options options;
+	struct flags flags;
 	struct err err;
 
 	(void)state;
 	setenv("HEADGATE_SELF_CHECK", "yes", 1);
-	assert_int_equal(parse(&options, &err, NULL), OPTIONS_ERROR);
+	assert_int_equal(parse(&flags, &err, NULL), FLAGS_ERROR);
 	assert_string_equal(err.text, "--self-check: 'yes' is neither true nor false");
-	options_fini(&options);
+	flags_fini(&flags);
 	unsetenv("HEADGATE_SELF_CHECK");
 	setenv("HEADGATE_KUBECONFIG", "/k", 1);
-	assert_int_equal(parse(&options, &err, "--manifests=/m", NULL), OPTIONS_ERROR);
+	assert_int_equal(parse(&flags, &err, "--manifests=/m", NULL), FLAGS_ERROR);
 	assert_string_equal(
 		err.text, "--manifests and --kubeconfig exclude each other: give one of them");
-	options_fini(&options);
+	flags_fini(&flags);
 }
 
 static void test_help(void **state)
@@ -482,17 +476,16 @@ static void test_help(void **state)
 	char *text = NULL;
 	size_t size = 0;
 	FILE *stream = open_memstream(&text, &size);
-	struct options options;
+	struct flags flags;
 	struct err err;
 
 	(void)state;
-	assert_int_equal(
-		parse(&options, &err, "--log-level=nonsense", "--help", NULL), OPTIONS_HELP);
-	options_fini(&options);
+	assert_int_equal(parse(&flags, &err, "--log-level=nonsense", "--help", NULL), FLAGS_HELP);
+	flags_fini(&flags);
 	assert_non_null(stream);
-	options_print_help(stream);
+	flags_print_help(stream);
 	fclose(stream);
-	for (int i = 0; i < OPTION_COUNT; i++) {
+	for (int i = 0; i < FLAG_COUNT; i++) {
 		CLEANUP(free_ptr)
 		char *option = xasprintf("\n  --%s%s%s ", rows[i].name,
 			rows[i].argument[0] ? "=" : "", rows[i].argument);

@@ -1,7 +1,7 @@
 /* The command line and the environment as one set of values. The only reader of argv and of
  * HEADGATE_ variables. */
-#ifndef HG_OPTIONS_H
-#define HG_OPTIONS_H
+#ifndef HG_FLAGS_H
+#define HG_FLAGS_H
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,10 +10,10 @@
 #include "base/err.h"
 #include "base/log.h"
 
-enum option_id {
-#define OPTION(id, name, argument, default_, help) OPTION_##id,
-#include "options.def"
-	OPTION_COUNT
+enum flag_id {
+#define FLAG(id, name, argument, default_, help) FLAG_##id,
+#include "flags.def"
+	FLAG_COUNT
 };
 
 /* Exit statuses of the program; --help lists them. */
@@ -26,8 +26,8 @@ enum exit_status {
 	EXIT_STATUS_HAPROXY = 5, /* HAProxy is missing, unfit or out of reach */
 };
 
-struct options {
-	char *values[OPTION_COUNT]; /* owned; NULL = not set and no default */
+struct flags {
+	char *values[FLAG_COUNT]; /* owned; NULL = not set and no default */
 	enum log_level log_level;
 	enum log_format log_format;
 	bool is_self_check;
@@ -56,23 +56,23 @@ struct options {
 };
 
 /* Each namespace costs a list and a watch a kind. */
-#define OPTIONS_MAX_WATCH_NAMESPACES 64
+#define FLAGS_MAX_WATCH_NAMESPACES 64
 
-enum options_outcome { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_ERROR };
+enum flags_outcome { FLAGS_RUN, FLAGS_HELP, FLAGS_ERROR };
 
 /*
- * Reads the arguments behind the command's name and the environment. OPTIONS_ERROR: `err` names the
- * option and the remedy. `options` is filled in any case; release with options_fini().
+ * Reads the arguments behind the command's name and the environment. FLAGS_ERROR: `err` names the
+ * option and the remedy. `flags` is filled in any case; release with flags_fini().
  */
-enum options_outcome options_parse(
-	struct options *options, int argc, char *const *argv, struct err *err) MUST_USE;
-void options_fini(struct options *options);
+enum flags_outcome flags_parse(
+	struct flags *flags, int argc, char *const *argv, struct err *err) MUST_USE;
+void flags_fini(struct flags *flags);
 
-static inline const char *options_get(const struct options *options, enum option_id which)
+static inline const char *flags_get(const struct flags *flags, enum flag_id which)
 {
-	return options->values[which];
+	return flags->values[which];
 }
 
-void options_print_help(FILE *out);
+void flags_print_help(FILE *out);
 
 #endif

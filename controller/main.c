@@ -3,10 +3,17 @@
 #include <string.h>
 
 #include "audit_command.h"
-#include "haproxy/state.h"
 #include "flags.h"
+#include "haproxy/state.h"
+#include "haproxy_command.h"
 #include "run.h"
 #include "version.h"
+
+struct command {
+	const char *name;
+	void (*print_help)(void);
+	int (*run)(const struct flags *flags);
+};
 
 static const char usage[] =
 	"Usage: headgate COMMAND [OPTION]...\n"
@@ -14,35 +21,62 @@ static const char usage[] =
 	"\n"
 	"Commands:\n"
 	"  run        keep HAProxy in step with Ingress objects ('headgate run --help')\n"
+	"  haproxy    run HAProxy in a container of its own, beside the controller's\n"
 	"  init       make an empty state directory, so that HAProxy can be started before the "
 	"controller\n"
 	"  audit      have the running controller compare what HAProxy has with what it confirmed\n"
 	"  --help     show this text\n"
 	"  --version  show the version\n";
 
-static int command_run(int argc, char **argv)
+static void print_run_help(void)
 {
-	struct flags flags;
-	struct err err = {0};
-	enum exit_status status = EXIT_STATUS_OK;
-
-	switch (flags_parse(&flags, argc, argv, &err)) {
-	case FLAGS_HELP:
-		flags_print_help(stdout);
-		break;
-	case FLAGS_ERROR:
-		fprintf(stderr, "headgate: %s\n", err.text);
-		status = EXIT_STATUS_USAGE;
-		break;
-	case FLAGS_RUN:
-		status = run(&flags);
-		break;
-	}
-	flags_fini(&flags);
-	return (int)status;
+	flags_print_help(stdout);
 }
 
-static int command_init(int argc, char **argv)
+static int command_run(const struct flags *flags)
+{
+	return (int)run(flags);
+}
+
+static int command_haproxy(const struct flags *flags)
+{
+	return (int)haproxy_command(flags);
+}
+
+static void print_init_help(void)
+{
+	fputs("Usage: headgate init [--state-dir=DIR]\n"
+	      "Make the state directory with no routes and new TLS ticket keys in it, unless it is "
+	      "there already.\n",
+		stdout);
+}
+
+static int command_init(const struct flags *flags)
+{
+	struct err err = {0};
+	struct state *state = state_open(flags_get(flags, FLAG_STATE_DIR), &err);
+	bool is_there = state != NULL;
+
+	if (!is_there) {
+		fprintf(stderr, "headgate: %s\n", err.text);
+	}
+	state_close(state);
+	return is_there ? EXIT_STATUS_OK : EXIT_STATUS_INPUT;
+}
+
+static int command_audit(const struct flags *flags)
+{
+	return (int)audit_command(flags_get(flags, FLAG_ADMIN_BIND));
+}
+
+static const struct command commands[] = {
+	{"run", print_run_help, command_run},
+	{"haproxy", haproxy_print_help, command_haproxy},
+	{"init", print_init_help, command_init},
+	{"audit", audit_print_help, command_audit},
+};
+
+static int carry_out(const struct command *command, int argc, char **argv)
 {
 	struct flags flags;
 	struct err err = {0};
@@ -50,45 +84,14 @@ static int command_init(int argc, char **argv)
 
 	switch (flags_parse(&flags, argc, argv, &err)) {
 	case FLAGS_HELP:
-		fputs("Usage: headgate init [--state-dir=DIR]\n"
-		      "Make the state directory with no routes and new TLS ticket keys in it, "
-		      "unless it is there already.\n",
-			stdout);
+		command->print_help();
 		break;
 	case FLAGS_ERROR:
 		fprintf(stderr, "headgate: %s\n", err.text);
 		status = EXIT_STATUS_USAGE;
 		break;
-	case FLAGS_RUN: {
-		struct state *state = state_open(flags_get(&flags, FLAG_STATE_DIR), &err);
-		if (state == NULL) {
-			fprintf(stderr, "headgate: %s\n", err.text);
-			status = EXIT_STATUS_INPUT;
-		}
-		state_close(state);
-		break;
-	}
-	}
-	flags_fini(&flags);
-	return status;
-}
-
-static int command_audit(int argc, char **argv)
-{
-	struct flags flags;
-	struct err err = {0};
-	int status = AUDIT_STATUS_FAILED;
-
-	switch (flags_parse(&flags, argc, argv, &err)) {
-	case FLAGS_HELP:
-		audit_print_help();
-		status = EXIT_STATUS_OK;
-		break;
-	case FLAGS_ERROR:
-		fprintf(stderr, "headgate: %s\n", err.text);
-		break;
 	case FLAGS_RUN:
-		status = (int)audit_command(flags_get(&flags, FLAG_ADMIN_BIND));
+		status = command->run(&flags);
 		break;
 	}
 	flags_fini(&flags);
@@ -97,29 +100,25 @@ static int command_audit(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	const char *command = argc > 1 ? argv[1] : "";
+	const char *name = argc > 1 ? argv[1] : "";
 
-	if (strcmp(command, "run") == 0) {
-		return command_run(argc - 1, argv + 1);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (strcmp(name, commands[i].name) == 0) {
+			return carry_out(&commands[i], argc - 1, argv + 1);
+		}
 	}
-	if (strcmp(command, "init") == 0) {
-		return command_init(argc - 1, argv + 1);
-	}
-	if (strcmp(command, "audit") == 0) {
-		return command_audit(argc - 1, argv + 1);
-	}
-	if (strcmp(command, "--help") == 0 || strcmp(command, "help") == 0) {
+	if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
 		fputs(usage, stdout);
 		return EXIT_STATUS_OK;
 	}
-	if (strcmp(command, "--version") == 0) {
+	if (strcmp(name, "--version") == 0) {
 		puts("headgate " HEADGATE_VERSION);
 		return EXIT_STATUS_OK;
 	}
-	if (command[0] == '\0') {
+	if (name[0] == '\0') {
 		fputs(usage, stderr);
 	} else {
-		fprintf(stderr, "headgate: unknown command '%s': see 'headgate --help'\n", command);
+		fprintf(stderr, "headgate: unknown command '%s': see 'headgate --help'\n", name);
 	}
 	return EXIT_STATUS_USAGE;
 }

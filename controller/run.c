@@ -4,20 +4,17 @@
  */
 #include "run.h"
 
-#include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "admin/admin.h"
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "base/lockfile.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "class_settings.h"
@@ -37,6 +34,7 @@
 #include "status/status.h"
 #include "status/verdict.h"
 #include "store/store.h"
+#include "supervise.h"
 #include "version.h"
 
 /* A token that was just renewed may be refused once; a wrong one always is. */
@@ -263,29 +261,6 @@ static void refresh_metrics(void *ctx)
 	expiry_refresh_metrics(run->store, time(NULL));
 }
 
-static bool make_directory(const char *path, struct err *err)
-{
-	if (mkdir(path, 0755) == 0 || errno == EEXIST) {
-		return true;
-	}
-	return err_set(err, ERR_INPUT,
-		"can't create '%s': %s: create it, or choose another with --run-dir", path,
-		strerror(errno));
-}
-
-/* Two controllers that supervise one HAProxy would each take the other's changes away. */
-static bool open_run_directory(struct run *run, struct err *err)
-{
-	const char *directory = flags_get(run->flags, FLAG_RUN_DIR);
-	CLEANUP(free_ptr) char *path = xasprintf("%s/lock", directory);
-
-	if (!make_directory(directory, err)) {
-		return false;
-	}
-	run->lock_fd = lockfile_take(path, LOCKFILE_WAIT_MS, err);
-	return run->lock_fd >= 0 || err_wrap(err, "--run-dir");
-}
-
 /* The names of maps and certificates hold this path, so it has to be one that HAProxy can be told.
  */
 static bool check_state_directory(const struct state *state, struct err *err)
@@ -303,24 +278,16 @@ static bool check_state_directory(const struct state *state, struct err *err)
 				state_map_dir(state));
 }
 
-static bool check_config_directory(const char *path, struct err *err)
-{
-	return access(path, R_OK | X_OK) == 0 ||
-	       err_set(err, ERR_INPUT,
-		       "HAProxy's configuration %s: %s: run `make install`, or name the directory "
-		       "(haproxy-cfg in Headgate's sources) with --config-dir",
-		       path, strerror(errno));
-}
-
 static bool open_directories(struct run *run)
 {
 	const struct flags *flags = run->flags;
 	struct err err = {0};
 
-	if (flags_get(flags, FLAG_HAPROXY) != NULL &&
-		(!check_config_directory(flags_get(flags, FLAG_CONFIG_DIR), &err) ||
-			!open_run_directory(run, &err))) {
-		return fail(run, EXIT_STATUS_INPUT, &err);
+	if (flags_get(flags, FLAG_HAPROXY) != NULL) {
+		run->lock_fd = supervise_lock(flags, &err);
+		if (run->lock_fd < 0) {
+			return fail(run, EXIT_STATUS_INPUT, &err);
+		}
 	}
 	run->state = state_open(flags_get(flags, FLAG_STATE_DIR), &err);
 	return (run->state != NULL && check_state_directory(run->state, &err)) ||
@@ -397,26 +364,11 @@ static bool open_admin(struct run *run)
 
 static bool start_haproxy(struct run *run)
 {
-	const struct flags *flags = run->flags;
+	const struct process_options options =
+		supervise_options(run->flags, state_backends_dir(run->state));
 	struct err err = {0};
 
-	run->process = process_new(run->base,
-		&(struct process_options){
-			.haproxy = flags_get(flags, FLAG_HAPROXY),
-			.config_dir = flags_get(flags, FLAG_CONFIG_DIR),
-			.backends_dir = state_backends_dir(run->state),
-			.state_dir = flags_get(flags, FLAG_STATE_DIR),
-			.run_dir = flags_get(flags, FLAG_RUN_DIR),
-			.runtime_socket = flags_get(flags, FLAG_RUNTIME_SOCKET),
-			.master_socket = flags_get(flags, FLAG_MASTER_SOCKET),
-			.http_bind = flags_get(flags, FLAG_HTTP_BIND),
-			.stats_bind = flags_get(flags, FLAG_STATS_BIND),
-			.https_bind = flags_get(flags, FLAG_HTTPS_BIND),
-			.server_header = flags_get(flags, FLAG_SERVER_HEADER),
-			.is_strict_sni = flags->is_strict_sni,
-			.is_proxy_accepted = flags->is_proxy_accepted,
-		},
-		on_process, run);
+	run->process = process_new(run->base, &options, on_process, run);
 	reconcile_set_process(run->reconcile, run->process);
 	return process_start(run->process, &err) || fail(run, EXIT_STATUS_HAPROXY, &err);
 }

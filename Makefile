@@ -12,7 +12,7 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 SANITIZE ?= 0
 FUZZ     ?= 0
 BUILD    ?= build$(if $(filter 1,$(SANITIZE)),-sanitize)$(if $(filter 1,$(FUZZ)),-fuzz)
-DIRS     ?= base cert kube manifest store model plan haproxy status admin
+DIRS     ?= base cert option kube manifest store model plan haproxy status admin
 HAPROXY  ?= haproxy
 Q        := $(if $(V),,@)
 

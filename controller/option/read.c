@@ -1,0 +1,204 @@
+/* See read.h. Called by the model and by `headgate check`; must not know what options do. */
+#include "option/read.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "option/value.h"
+
+#define NATIVE_PREFIX "headgate.dev/"
+/* Of a value, in a report. */
+#define MAX_SHOWN 64
+
+const char *const option_prefixes[] = {
+	NATIVE_PREFIX, "haproxy.org/", "ingress.kubernetes.io/", "haproxy.com/", NULL};
+
+const struct dialect_row dialect_haproxytech[] = {
+#define SAME(key, id)	     {(key), DIALECT_SAME, OPTION_##id, NULL},
+#define ALIAS(key, id)	     {(key), DIALECT_ALIAS, OPTION_##id, NULL},
+#define NOTHING(key, reason) {(key), DIALECT_NOTHING, OPTION_COUNT, (reason)},
+#define REFUSED(key, reason) {(key), DIALECT_REFUSED, OPTION_COUNT, (reason)},
+#include "option/haproxytech.def"
+};
+
+const size_t dialect_n_haproxytech = ARRAY_LEN(dialect_haproxytech);
+
+/* What a key asks for. */
+struct request {
+	const struct dialect_row *row; /* NULL = the option by its own name, or nothing known */
+	enum option_id option;
+	unsigned rank; /* the lowest of one option goes first; 0 = no key of ours */
+};
+
+struct reading {
+	enum option_scope scope;
+	const struct option_pair *pairs;
+	size_t first[OPTION_COUNT];   /* which pair it is that sets an option, and … */
+	unsigned ranks[OPTION_COUNT]; /* … its rank; 0 = none does */
+	struct option_set *set;
+	option_report_fn report;
+	void *ctx;
+};
+
+static const struct dialect_row *find_row(const char *key)
+{
+	for (size_t i = 0; i < dialect_n_haproxytech; i++) {
+		if (strcmp(dialect_haproxytech[i].key, key) == 0) {
+			return &dialect_haproxytech[i];
+		}
+	}
+	return NULL;
+}
+
+static struct request find_foreign(const char *key, unsigned rank)
+{
+	const struct dialect_row *row = find_row(key);
+	bool is_alias = row != NULL && row->what == DIALECT_ALIAS;
+
+	return (struct request){
+		row, row ? row->option : OPTION_COUNT, 2 * rank + (is_alias ? 1 : 0)};
+}
+
+static bool is_config(enum option_scope scope)
+{
+	return (scope & OPTION_SCOPES_CONFIG) != 0;
+}
+
+static struct request find_request(enum option_scope scope, const char *key)
+{
+	if (is_config(scope)) {
+		enum option_id option = option_find(key);
+		return option < OPTION_COUNT ? (struct request){NULL, option, 2}
+					     : find_foreign(key, 2);
+	}
+	for (unsigned i = 0; option_prefixes[i] != NULL; i++) {
+		size_t len = strlen(option_prefixes[i]);
+		if (strncmp(key, option_prefixes[i], len) != 0) {
+			continue;
+		}
+		return i == 0 ? (struct request){NULL, option_find(key + len), 2}
+			      : find_foreign(key + len, i + 1);
+	}
+	return (struct request){NULL, OPTION_COUNT, 0};
+}
+
+static void say(const struct reading *reading, size_t pair, const struct request *request,
+	enum option_verdict verdict, const char *reason)
+{
+	if (reading->report != NULL) {
+		reading->report(reading->ctx, &(struct option_report){reading->pairs[pair].key,
+						      verdict, request->option, reason});
+	}
+}
+
+/* Takes the reason. */
+static void refuse(
+	struct reading *reading, size_t pair, const struct request *request, char *reason)
+{
+	reading->set->is_closed |=
+		request->option < OPTION_COUNT && option_is_access(request->option);
+	say(reading, pair, request, OPTION_REFUSED, reason);
+	free(reason);
+}
+
+/* Where this option may be set. */
+static char *wrong_scope(const struct option_info *info)
+{
+	return xasprintf("can't be set here: set it on %s",
+		(info->scopes & OPTION_SCOPE_SERVICE) != 0
+			? "a Service, an Ingress or in a ConfigMap"
+		: (info->scopes & OPTION_SCOPE_INGRESS) != 0 ? "an Ingress or in a ConfigMap"
+							     : "the controller's ConfigMap");
+}
+
+static void take_option(struct reading *reading, size_t pair, const struct request *request)
+{
+	const struct option_info *info = &option_table[request->option];
+	const char *value = reading->pairs[pair].value;
+	char *reason = NULL;
+
+	if ((info->scopes & reading->scope) == 0) {
+		CLEANUP(free_ptr) char *text = wrong_scope(info);
+		say(reading, pair, request, OPTION_REFUSED, text);
+		return;
+	}
+	if (reading->first[request->option] != pair) {
+		CLEANUP(free_ptr)
+		char *text = xasprintf("is not looked at: %s says the same and goes before it",
+			reading->pairs[reading->first[request->option]].key);
+		say(reading, pair, request, OPTION_IGNORED, text);
+		return;
+	}
+	if (info->apply == OPTION_APPLY_NONE) {
+		refuse(reading, pair, request, xstrdup("is not supported yet: remove it"));
+		return;
+	}
+	char *canonical = value ? option_parse(request->option, value, &reason) : NULL;
+	if (canonical == NULL) {
+		refuse(reading, pair, request,
+			value ? xasprintf("is '%.*s', %s", MAX_SHOWN, value, reason)
+			      : xasprintf("is longer than %d bytes: shorten it", OPTION_MAX_VALUE));
+		free(reason);
+		return;
+	}
+	reading->set->values[request->option] = canonical;
+	say(reading, pair, request, OPTION_APPLIED, NULL);
+}
+
+static void take_pair(struct reading *reading, size_t pair)
+{
+	struct request request = find_request(reading->scope, reading->pairs[pair].key);
+	bool is_native = request.row == NULL && request.rank == 2 && !is_config(reading->scope);
+
+	if (request.rank == 0) {
+		return;
+	}
+	if (request.option < OPTION_COUNT) {
+		take_option(reading, pair, &request);
+	} else if (request.row != NULL) {
+		say(reading, pair, &request,
+			request.row->what == DIALECT_NOTHING ? OPTION_IGNORED : OPTION_REFUSED,
+			request.row->reason);
+	} else {
+		/* Under a prefix of a dialect it may be another program's. */
+		say(reading, pair, &request,
+			is_native || is_config(reading->scope) ? OPTION_REFUSED : OPTION_IGNORED,
+			"is no option: remove it, or see docs/options.md for how it is written");
+	}
+}
+
+static void find_first(struct reading *reading, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct request request = find_request(reading->scope, reading->pairs[i].key);
+		if (request.option == OPTION_COUNT) {
+			continue;
+		}
+		unsigned rank = reading->ranks[request.option];
+		if (rank == 0 || request.rank < rank) {
+			reading->ranks[request.option] = request.rank;
+			reading->first[request.option] = i;
+		}
+	}
+}
+
+struct option_set *option_read(enum option_scope scope, const struct option_pair *pairs, size_t n,
+	option_report_fn report, void *ctx)
+{
+	struct reading reading = {.scope = scope, .pairs = pairs, .report = report, .ctx = ctx};
+
+	if (n == 0) {
+		return NULL;
+	}
+	reading.set = xcalloc(1, sizeof(*reading.set));
+	find_first(&reading, n);
+	for (size_t i = 0; i < n; i++) {
+		take_pair(&reading, i);
+	}
+	if (option_set_is_empty(reading.set)) {
+		option_set_free(reading.set);
+		return NULL;
+	}
+	return reading.set;
+}

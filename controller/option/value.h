@@ -1,0 +1,42 @@
+/*
+ * Values of options: from what a user writes to the canonical text that is kept. Pure.
+ *
+ * Canonical texts hold printable ASCII and, between lines, '\n'. By type:
+ *
+ *   BOOL         "true", "false"
+ *   INT, STATUS  decimal digits
+ *   DURATION     milliseconds, decimal digits
+ *   WORD         the word in lower case; WORDS: in the order of the table, separated by ','
+ *   ADDRESSES    networks as inet_ntop() writes them with "/length", each once, IPv4 before IPv6,
+ *                sorted, separated by ' '
+ *   HOST         lower case
+ *   ORIGIN       "http://host" or "https://host", with ":port" where one was written
+ *   HEADERS      lines "Name: value"
+ *   REWRITES     lines "pattern path"; a path alone has the pattern "^.*$"
+ *   CHECK        "METHOD path"
+ *   BALANCE      words separated by one blank: "roundrobin", "hdr X-User", "uri len 20"
+ *   others       as written, without blanks at the ends
+ *
+ * An empty value is allowed for everything but BOOL, INT, STATUS, DURATION and WORD, and turns the
+ * option off.
+ *
+ * Limits: a value has at most OPTION_MAX_VALUE bytes, a list at most OPTION_MAX_ITEMS items.
+ */
+#ifndef HG_OPTION_VALUE_H
+#define HG_OPTION_VALUE_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "option/option.h"
+
+#define OPTION_MAX_VALUE 8192
+#define OPTION_MAX_ITEMS 256
+
+/*
+ * The canonical text of a value; the caller frees it. NULL: it can't be used, and *ret_reason says
+ * why and what to write instead, in words that stand behind "is '…'"; the caller frees it.
+ */
+char *option_parse(enum option_id option, const char *text, char **ret_reason) MUST_USE;
+
+#endif

@@ -1,0 +1,183 @@
+/* See value.h: addresses, hosts and origins. */
+#include <arpa/inet.h>
+#include <assert.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "option/value.h"
+#include "option/value_priv.h"
+
+/* A network, ordered by its bytes: family, address, length. */
+struct network {
+	uint8_t family; /* 4 or 6 */
+	uint8_t address[16];
+	uint8_t length; /* of the prefix */
+};
+
+static void clear_host_bits(struct network *network, size_t n_bits)
+{
+	for (size_t bit = network->length; bit < n_bits; bit++) {
+		network->address[bit / 8] &= (uint8_t) ~(0x80u >> (bit % 8));
+	}
+}
+
+/* "10.0.0.0/8", "10.1.2.3", "2001:db8::/32" */
+static bool read_network(const char *text, size_t len, struct network *ret_network)
+{
+	struct network network = {0};
+	char copy[INET6_ADDRSTRLEN + sizeof("/128")];
+	char *end = NULL;
+
+	if (len >= sizeof(copy)) {
+		return false;
+	}
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	char *slash = strchr(copy, '/');
+	if (slash != NULL) {
+		*slash = '\0';
+	}
+	network.family = strchr(copy, ':') ? 6 : 4;
+	long n_bits = network.family == 6 ? 128 : 32;
+	long length = n_bits;
+	if (slash != NULL) {
+		length = isdigit((unsigned char)slash[1]) ? strtol(slash + 1, &end, 10) : -1;
+		if (length < 0 || length > n_bits || *end != '\0') {
+			return false;
+		}
+	}
+	network.length = (uint8_t)length;
+	if (inet_pton(network.family == 6 ? AF_INET6 : AF_INET, copy, network.address) != 1) {
+		return false;
+	}
+	clear_host_bits(&network, (size_t)n_bits);
+	*ret_network = network;
+	return true;
+}
+
+static int compare_networks(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct network));
+}
+
+static void append_network(struct buf *value, const struct network *network)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	inet_ntop(network->family == 6 ? AF_INET6 : AF_INET, network->address, text, sizeof(text));
+	buf_printf(value, "%s%s/%d", value->len ? " " : "", text, network->length);
+}
+
+bool value_parse_addresses(
+	const struct option_info *info, const char *text, struct buf *value, struct buf *reason)
+{
+	struct network networks[OPTION_MAX_ITEMS] = {0};
+	size_t n = 0;
+	const char *item;
+	size_t len;
+
+	(void)info;
+	static_assert(sizeof(struct network) == 18, "no padding: networks are compared as bytes");
+	while (value_next_item(&text, ',', &item, &len)) {
+		if (n == OPTION_MAX_ITEMS) {
+			return value_refuse(reason,
+				"a list of more than %d networks: join some of them",
+				OPTION_MAX_ITEMS);
+		}
+		if (!read_network(item, len, &networks[n])) {
+			return value_refuse(reason,
+				"with '%.*s', which is no IP address or network: write 10.1.2.3, "
+				"10.0.0.0/8 or 2001:db8::/32",
+				(int)len, item);
+		}
+		n++;
+	}
+	qsort(networks, n, sizeof(*networks), compare_networks);
+	for (size_t i = 0; i < n; i++) {
+		if (i == 0 || compare_networks(&networks[i - 1], &networks[i]) != 0) {
+			append_network(value, &networks[i]);
+		}
+	}
+	return true;
+}
+
+static bool is_port(const char *text)
+{
+	char *end;
+	long port = isdigit((unsigned char)*text) ? strtol(text, &end, 10) : 0;
+
+	return port > 0 && port <= 65535 && *end == '\0';
+}
+
+/* RFC 1123, or an address; IPv6 in brackets. Names may have '_', which some networks use. */
+static bool is_host_name(const char *text, size_t len)
+{
+	uint8_t address[16];
+	char copy[256];
+
+	if (len == 0 || len >= sizeof(copy)) {
+		return false;
+	}
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	if (copy[0] == '[') {
+		copy[len - 1] = copy[len - 1] == ']' ? '\0' : copy[len - 1];
+		return inet_pton(AF_INET6, copy + 1, address) == 1;
+	}
+	for (size_t i = 0; i < len; i++) {
+		bool is_edge = i == 0 || i + 1 == len || copy[i - 1] == '.' || copy[i + 1] == '.';
+		if (!isalnum((unsigned char)copy[i]) &&
+			(is_edge || strchr("-._", copy[i]) == NULL)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Appends "host" or "host:port". */
+static bool append_authority(const char *text, struct buf *value)
+{
+	const char *bracket = strchr(text, ']');
+	const char *colon = strchr(bracket ? bracket : text, ':');
+	size_t len = colon ? (size_t)(colon - text) : strlen(text);
+
+	if (!is_host_name(text, len) || (colon != NULL && !is_port(colon + 1))) {
+		return false;
+	}
+	for (; *text != '\0'; text++) {
+		buf_append_char(value, (char)tolower((unsigned char)*text));
+	}
+	return true;
+}
+
+bool value_parse_host(
+	const struct option_info *info, const char *text, struct buf *value, struct buf *reason)
+{
+	(void)info;
+	return append_authority(text, value) ||
+	       value_refuse(reason, "no host: write shop.example.com or shop.example.com:8080");
+}
+
+bool value_parse_origin(
+	const struct option_info *info, const char *text, struct buf *value, struct buf *reason)
+{
+	static const char *const schemes[] = {"http://", "https://"};
+
+	(void)info;
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+		size_t len = strlen(schemes[i]);
+		if (strncasecmp(text, schemes[i], len) == 0) {
+			buf_append_str(value, schemes[i]);
+			text += len;
+			break;
+		}
+	}
+	if (value->len == 0) {
+		buf_append_str(value, schemes[0]);
+	}
+	return append_authority(text, value) ||
+	       value_refuse(reason, "no place to send requests to: write shop.example.com, "
+				    "shop.example.com:8080 or https://shop.example.com");
+}

@@ -165,7 +165,7 @@ static inline void add_rule(struct dice *dice, struct buf *text, unsigned namesp
 static inline void add_tls(struct dice *dice, struct buf *text)
 {
 	static const char *const hosts[] = {"'a.test'", "'a.test','b.test'", "'*.a.test','a.test'",
-		"'c.a.test'", "'BAD','a.test'", "", "''"};
+		"'*.a.test'", "'c.a.test'", "'c.a.test'", "'BAD','a.test'", "", "''"};
 	static const char *const secrets[] = {
 		"t0", "t1", "t2", "t3", "t4", "t5", "t0", "t1", "t2", "missing", "../x", ""};
 
@@ -208,21 +208,25 @@ static inline void put_ingress(struct dice *dice)
 	buf_fini(&spec);
 }
 
-/* Contents for Secrets, made once: two ECDSA certificates, one of RSA, one that lasts longer, and
- * what can't be used. */
-#define N_CONTENTS 6
+/* Contents for Secrets, made once: ECDSA certificates, two of RSA, one of them for a name under a
+ * wildcard of the others, each lasting longer than the one before, and what can't be used. */
+#define N_CONTENTS 7
 
 static inline const char *secret_content(unsigned i)
 {
 	static const char *const names[] = {"DNS:a.test,DNS:*.a.test", "DNS:b.test",
-		"DNS:a.test,DNS:b.test", "DNS:*.test", "DNS:a.test"};
+		"DNS:a.test,DNS:b.test", "DNS:*.test", "DNS:a.test", NULL, "DNS:c.a.test"};
 	static char *contents[N_CONTENTS];
 
 	if (contents[0] != NULL) {
 		return contents[i];
 	}
-	for (int j = 0; j < 5; j++) {
-		EVP_PKEY *key = j == 2 ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+	for (int j = 0; j < N_CONTENTS; j++) {
+		if (names[j] == NULL) {
+			contents[j] = xstrdup("'tls.crt':'','tls.key':'bm8='");
+			continue;
+		}
+		EVP_PKEY *key = j == 2 || j == 6 ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
 		contents[j] = testing_secret_data(&(struct testing_cert){.common_name = "x",
 			.names = names[j],
 			.key = key,
@@ -230,7 +234,6 @@ static inline const char *secret_content(unsigned i)
 			.to_seconds = 1000 * (j + 1)});
 		EVP_PKEY_free(key);
 	}
-	contents[5] = xstrdup("'tls.crt':'','tls.key':'bm8='");
 	return contents[i];
 }
 

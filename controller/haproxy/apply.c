@@ -297,10 +297,11 @@ static void look_at_next(struct apply *apply)
 	apply->result.n_sent++;
 }
 
-/* The first client name in `hosts`, which the caller frees; NULL = there is none. */
+/* The first client name in `hosts`, which the caller frees; NULL = there is none. Behind the names
+ * are those that are excluded. */
 static char *take_host(const char **hosts)
 {
-	size_t len = strcspn(*hosts, " ");
+	size_t len = **hosts == '!' ? 0 : strcspn(*hosts, " ");
 	char *host = len > 0 ? xstrndup(*hosts, len) : NULL;
 
 	*hosts += len + ((*hosts)[len] == ' ');

@@ -170,10 +170,11 @@ bool encode_cli_ticket_key(struct buf *buf, const char *file, const char *key)
 	return finish(buf, start, is_ok);
 }
 
-/* Length of a client's name at the start of the text; 0 = there is none. */
+/* Length of a client's name, or of one that is excluded, at the start of the text; 0 = there is
+ * none. */
 static size_t host_len(const char *text)
 {
-	size_t star = strncmp(text, "*.", 2) == 0 ? 2 : 0;
+	size_t star = strncmp(text, "*.", 2) == 0 ? 2 : text[0] == '!' ? 1 : 0;
 	size_t len = strspn(
 		text + star, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._");
 
@@ -185,7 +186,7 @@ static bool are_hosts(const char *hosts)
 	unsigned n = 0;
 
 	for (;;) {
-		size_t len = host_len(hosts);
+		size_t len = n == 0 && hosts[0] == '!' ? 0 : host_len(hosts);
 
 		if (len == 0 || ++n > ENCODE_MAX_HOSTS) {
 			return false;

@@ -11,9 +11,9 @@
  * '#', and its value neither begins nor ends with a blank.
  *
  * A certificate's content is refused unless every line is base64 or the first or last of a PEM
- * block; a name of a client unless it is letters, digits and "-._" after an optional "*.". The
- * folder of the certificates must be a path without blanks and quotes, as a list of certificates
- * knows no escapes.
+ * block; a name of a client unless it is letters, digits and "-._" after an optional "*." or "!".
+ * The folder of the certificates must be a path without blanks and quotes, as a list of
+ * certificates knows no escapes.
  *
  * Sources: HAProxy management guide, section 9.3 (escaping on the command line: backslash before
  * backslash, semicolon and space); configuration manual, section 2.2 (quoting).

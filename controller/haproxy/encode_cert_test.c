@@ -86,10 +86,12 @@ static bool encode_hosts(const char *hosts)
 static void test_hosts(void **state)
 {
 	static const char *const good[] = {"a", "a.test", "*.a.test", "a.test *.a.test b-1.test",
-		"xn--bcher-kva.test", "1.2.3.4", "a_b.test"};
+		"xn--bcher-kva.test", "1.2.3.4", "a_b.test", "*.a.test !x.a.test",
+		"*.a.test b.test !x.a.test !y.a.test"};
 	static const char *const bad[] = {"", " ", "a ", " a", "a  b", "*", "**.a", "a.*.b", "!a",
 		"*.", "*..a", ".a", "a\nb", "a\tb", "[a]", "a;b", "a#", "a\\b", "\xc3\xa4", "a\"",
-		"a:1", "a/b", "a,b", "a<<"};
+		"a:1", "a/b", "a,b", "a<<", "!a.test b.test", "a !", "a !*.b", "a !!b", "a !.b",
+		"a ! b", "a b!", "a !b!c"};
 	struct buf many = BUF_INIT(0);
 
 	(void)state;

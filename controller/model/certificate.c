@@ -21,8 +21,15 @@ static_assert(CERT_MAX_PEM <= MODEL_CERTIFICATE_MAX_PEM, "what is read can be to
  */
 #define MANY_HOSTS 128
 
+/* A name that a Secret has won; a wildcard with the names that it must be kept out of. */
+struct won {
+	const struct sni *sni;
+	struct exclusions exclusions;
+	size_t size; /* bytes of all of these, with a blank each */
+};
+
 struct hosts {
-	const char **items;
+	struct won *items; /* sorted by name */
 	size_t n;
 	size_t n_allocated;
 };
@@ -109,77 +116,131 @@ static void borrow_content(struct certificate_node *node, const struct secret_no
 
 /* ---- which names ---- */
 
+static int compare_won(const void *a, const void *b)
+{
+	return strcmp(((const struct won *)a)->sni->host, ((const struct won *)b)->sni->host);
+}
+
 static int compare_texts(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static struct hosts collect_hosts(const struct secret_node *secret)
+static void add_won(struct hosts *hosts, const struct sni *sni)
+{
+	if (hosts->n == hosts->n_allocated) {
+		hosts->n_allocated = hosts->n_allocated ? hosts->n_allocated * 2 : 8;
+		hosts->items =
+			xreallocarray(hosts->items, hosts->n_allocated, sizeof(*hosts->items));
+	}
+	hosts->items[hosts->n++] = (struct won){.sni = sni, .size = strlen(sni->host) + 1};
+}
+
+static struct hosts collect_hosts(struct model *model, const struct secret_node *secret)
 {
 	struct hosts hosts = {0};
 	size_t n_unique = 0;
 
 	for (const struct tls_claim *c = secret->claims; c != NULL; c = c->next_of_secret) {
 		const struct tls_claim *winner = c->sni->winners[secret->key];
-		if (winner == NULL || winner->secret != secret) {
-			continue;
+		if (winner != NULL && winner->secret == secret) {
+			add_won(&hosts, c->sni);
 		}
-		if (hosts.n == hosts.n_allocated) {
-			hosts.n_allocated = hosts.n_allocated ? hosts.n_allocated * 2 : 8;
-			hosts.items =
-				xreallocarray(hosts.items, hosts.n_allocated, sizeof(*hosts.items));
-		}
-		hosts.items[hosts.n++] = c->sni->host;
 	}
 	if (hosts.n > 1) {
-		qsort(hosts.items, hosts.n, sizeof(*hosts.items), compare_texts);
+		qsort(hosts.items, hosts.n, sizeof(*hosts.items), compare_won);
 	}
 	for (size_t i = 0; i < hosts.n; i++) {
-		if (n_unique == 0 || strcmp(hosts.items[n_unique - 1], hosts.items[i]) != 0) {
+		if (n_unique == 0 || hosts.items[n_unique - 1].sni != hosts.items[i].sni) {
 			hosts.items[n_unique++] = hosts.items[i];
 		}
 	}
 	hosts.n = n_unique;
+	for (size_t i = 0; i < hosts.n; i++) {
+		struct won *won = &hosts.items[i];
+		if (won->sni->host[0] == '*') {
+			won->exclusions = exclusions_collect(model, won->sni, secret->key);
+			won->size += won->exclusions.size;
+		}
+	}
 	return hosts;
 }
 
-/* How many of the names from `first` go into one certificate. */
+static void hosts_fini(struct hosts *hosts)
+{
+	for (size_t i = 0; i < hosts->n; i++) {
+		exclusions_fini(&hosts->items[i].exclusions);
+	}
+	free(hosts->items);
+}
+
+/* How many of the names from `first` go into one certificate: at least one. */
 static size_t part_of(const struct hosts *hosts, size_t first)
 {
 	size_t size = 0;
+	size_t n_names = 0;
 	size_t n = 0;
 
 	while (first + n < hosts->n) {
-		const char *host = hosts->items[first + n];
-		size += strlen(host) + 1;
-		if (size > MODEL_CERTIFICATE_MAX_HOSTS) {
+		const struct won *won = &hosts->items[first + n];
+		size += won->size;
+		n_names += 1 + won->exclusions.n;
+		if (size > MODEL_CERTIFICATE_MAX_HOSTS || n_names > MODEL_CERTIFICATE_MAX_NAMES) {
 			return n;
 		}
 		n++;
-		if (hosts->n > MANY_HOSTS && hash_stable(host) % MANY_HOSTS == 0) {
+		if (hosts->n > MANY_HOSTS && hash_stable(won->sni->host) % MANY_HOSTS == 0) {
 			return n;
 		}
 	}
 	return n;
 }
 
-static struct certificate_node *find_or_add(struct model *model, const struct secret_node *secret,
-	const char *const *hosts, size_t n_hosts)
+/* Its names, then what is excluded, as one list; the caller frees the list, its texts are borrowed.
+ */
+static const char **list_names(const struct won *won, size_t n_won, size_t *ret_n)
+{
+	size_t n = n_won;
+
+	for (size_t i = 0; i < n_won; i++) {
+		n += won[i].exclusions.n;
+	}
+	const char **names = xcalloc(n, sizeof(*names));
+	const char **place = names + n_won;
+	for (size_t i = 0; i < n_won; i++) {
+		const struct exclusions *exclusions = &won[i].exclusions;
+		names[i] = won[i].sni->host;
+		for (size_t j = 0; j < exclusions->n; j++) {
+			*place++ = exclusions->items[j];
+		}
+	}
+	if (n > n_won + 1) {
+		qsort(names + n_won, n - n_won, sizeof(*names), compare_texts);
+	}
+	*ret_n = n;
+	return names;
+}
+
+static struct certificate_node *find_or_add(
+	struct model *model, const struct secret_node *secret, const struct won *won, size_t n_won)
 {
 	char digest[CERT_DIGEST_SIZE];
-	const char **texts = xcalloc(n_hosts + 1, sizeof(*texts));
+	size_t n;
+	const char **names = list_names(won, n_won, &n);
+	const char **texts = xcalloc(n + 1, sizeof(*texts));
 
 	texts[0] = secret->digest;
-	memcpy(texts + 1, hosts, n_hosts * sizeof(*texts));
-	certificate_digest(digest, texts, n_hosts + 1);
+	memcpy(texts + 1, names, n * sizeof(*texts));
+	certificate_digest(digest, texts, n + 1);
 	free(texts);
 	char *name = xasprintf("%s_%.16s", secret->prefix, digest);
 	struct certificate_node *node = find(model, name);
 	if (node == NULL) {
-		node = add(model, secret, name, hosts, n_hosts);
+		node = add(model, secret, name, names, n);
 	}
 	borrow_content(node, secret);
 	free(name);
+	free(names);
 	return node;
 }
 
@@ -223,7 +284,7 @@ void certificates_follow(struct model *model, struct secret_node *secret)
 		follow_default(model, secret);
 	}
 	if (secret->pem != NULL) {
-		hosts = collect_hosts(secret);
+		hosts = collect_hosts(model, secret);
 	}
 	for (size_t first = 0; first < hosts.n;) {
 		size_t n_hosts = part_of(&hosts, first);
@@ -239,7 +300,7 @@ void certificates_follow(struct model *model, struct secret_node *secret)
 	free(secret->certificates);
 	secret->certificates = nodes;
 	secret->n_certificates = n;
-	free(hosts.items);
+	hosts_fini(&hosts);
 }
 
 void model_free_certificates(struct model *model)

@@ -92,8 +92,9 @@ struct model_certificate {
 	 * MODEL_CERTIFICATE_MAX_PEM bytes. */
 	const char *pem;
 	const char *fingerprint; /* SHA-1 of the leaf, 40 upper-case hexadecimal digits */
-	/* SNI names, sorted, each once: "a.test", "*.a.test"; none for the default. At least one,
-	 * together with blanks at most MODEL_CERTIFICATE_MAX_HOSTS bytes. */
+	/* SNI names, sorted, each once: "a.test", "*.a.test"; none for the default, else at least
+	 * one. Behind them, sorted, the names that its wildcards would be for and are not:
+	 * "!x.a.test". Together with blanks at most MODEL_CERTIFICATE_MAX_HOSTS bytes. */
 	const char *const *hosts;
 	size_t n_hosts;
 };
@@ -105,6 +106,8 @@ struct model_certificate {
 #define MODEL_CERTIFICATE_MAX_NAME  240
 #define MODEL_CERTIFICATE_MAX_PEM   14000
 #define MODEL_CERTIFICATE_MAX_HOSTS 12000
+/* And 2,048 words a line of a list of certificates. */
+#define MODEL_CERTIFICATE_MAX_NAMES 1900
 
 struct model_options {
 	const char *ingress_class;	  /* NULL = every class whose controller is ours */

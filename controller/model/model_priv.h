@@ -115,8 +115,10 @@ struct model {
 	struct ingress_node *operator_default; /* --default-backend, as an Ingress behind all
 						  others; NULL = none */
 	struct table snis;		       /* struct sni, by host */
-	struct table secrets;		       /* struct secret_node, by namespace and name */
-	struct secret_node *dirty_secrets;     /* whose certificates are to be made anew */
+	struct table siblings;		   /* struct sni, the first of those under one wildcard, by
+					      what follows their first label */
+	struct table secrets;		   /* struct secret_node, by namespace and name */
+	struct secret_node *dirty_secrets; /* whose certificates are to be made anew */
 	struct secret_node *default_secret;
 	struct secret_need *needs; /* in the order in which they came up */
 	size_t n_needs;

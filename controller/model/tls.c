@@ -36,7 +36,7 @@ static struct secret_node *find_secret(
 	return table_find(&model->secrets, model_hash_pair(namespace, name), &key, secret_has_key);
 }
 
-static void mark(struct model *model, struct secret_node *node)
+void tls_mark_secret(struct model *model, struct secret_node *node)
 {
 	if (node != NULL && !node->is_dirty) {
 		node->is_dirty = true;
@@ -52,8 +52,7 @@ static int compare_numbers(int64_t a, int64_t b)
 	return a < b ? -1 : a > b;
 }
 
-/* As routes have it: the older object, then namespace and name, then the order inside. */
-static int compare_claims(const struct tls_claim *a, const struct tls_claim *b)
+int tls_compare_claims(const struct tls_claim *a, const struct tls_claim *b)
 {
 	const struct ingress_node *left = a->ingress;
 	const struct ingress_node *right = b->ingress;
@@ -71,9 +70,6 @@ static int compare_claims(const struct tls_claim *a, const struct tls_claim *b)
 	return order != 0 ? order : compare_numbers(a->host, b->host);
 }
 
-/* What clients would make of a claim's certificate. */
-enum fitness { FIT_ABSENT, FIT_REFUSED, FIT_TAKEN };
-
 static bool has_name(const struct tls_claim *claim)
 {
 	const char *names = claim->secret->names;
@@ -81,7 +77,7 @@ static bool has_name(const struct tls_claim *claim)
 	return cert_names_have(names != NULL ? names : "", claim->sni->host);
 }
 
-static enum fitness fitness_of(const struct tls_claim *claim)
+enum fitness tls_fitness(const struct tls_claim *claim)
 {
 	if (claim->secret->pem == NULL) {
 		return FIT_ABSENT;
@@ -96,7 +92,7 @@ static const struct tls_claim *find_leader(const struct sni *sni)
 	enum fitness best = FIT_ABSENT;
 
 	for (const struct tls_claim *c = sni->claims; c != NULL; c = c->next_in_sni) {
-		enum fitness fitness = fitness_of(c);
+		enum fitness fitness = tls_fitness(c);
 		if (fitness > best) {
 			best = fitness;
 			leader = c;
@@ -111,7 +107,7 @@ static const struct tls_claim *first_of_key(
 	const struct tls_claim *claim = leader != NULL ? sni->claims : NULL;
 
 	while (claim != NULL &&
-		(claim->secret->key != key || fitness_of(claim) != fitness_of(leader) ||
+		(claim->secret->key != key || tls_fitness(claim) != tls_fitness(leader) ||
 			strcmp(claim->secret->namespace, leader->secret->namespace) != 0)) {
 		claim = claim->next_in_sni;
 	}
@@ -137,26 +133,32 @@ static void decide(struct model *model, struct sni *sni)
 		sni->winners[key] = first;
 		has_changed = has_changed || !is_same_winner(before, first);
 		if ((before ? before->secret : NULL) != (first ? first->secret : NULL)) {
-			mark(model, before ? before->secret : NULL);
-			mark(model, first ? first->secret : NULL);
+			tls_mark_secret(model, before ? before->secret : NULL);
+			tls_mark_secret(model, first ? first->secret : NULL);
 		}
 	}
+	exclusion_follow(model, sni, leader != NULL ? tls_fitness(leader) : FIT_ABSENT);
 	for (struct tls_claim *c = has_changed ? sni->claims : NULL; c != NULL;
 		c = c->next_in_sni) {
 		model_touch_ingress(model, c->ingress->namespace, c->ingress->name);
 	}
 }
 
+struct sni *tls_find_sni(const struct model *model, const char *host)
+{
+	return table_find(&model->snis, hash_str(host), host, sni_has_host);
+}
+
 static struct sni *find_or_add_sni(struct model *model, const char *host)
 {
-	uint32_t hash = hash_str(host);
-	struct sni *sni = table_find(&model->snis, hash, host, sni_has_host);
+	struct sni *sni = tls_find_sni(model, host);
 
 	if (sni == NULL) {
 		size_t size = strlen(host) + 1;
 		sni = xcalloc(1, sizeof(*sni) + size);
 		memcpy(sni->host, host, size);
-		table_insert(&model->snis, hash, sni);
+		table_insert(&model->snis, hash_str(host), sni);
+		exclusion_enter(model, sni);
 	}
 	return sni;
 }
@@ -226,7 +228,7 @@ static struct secret_node *take_secret(
 		table_insert(&model->secrets, model_hash_pair(namespace, name), node);
 	}
 	node->n_references++;
-	mark(model, node);
+	tls_mark_secret(model, node);
 	return node;
 }
 
@@ -254,7 +256,7 @@ void tls_enter(struct model *model, const struct store *store, struct tls_claim 
 	claim->secret->claims = claim;
 	claim->sni = find_or_add_sni(model, host);
 	struct tls_claim **link = &claim->sni->claims;
-	while (*link != NULL && compare_claims(*link, claim) < 0) {
+	while (*link != NULL && tls_compare_claims(*link, claim) < 0) {
 		link = &(*link)->next_in_sni;
 	}
 	claim->next_in_sni = *link;
@@ -283,11 +285,12 @@ void tls_leave(struct model *model, struct tls_claim *claim)
 	}
 	decide(model, sni);
 	if (sni->claims == NULL) {
+		exclusion_leave(model, sni);
 		table_remove(&model->snis, hash_str(sni->host), sni->host, sni_has_host);
 		free(sni);
 	}
 	secret->n_references--;
-	mark(model, secret);
+	tls_mark_secret(model, secret);
 }
 
 void tls_add_default(struct model *model, const struct store *store)
@@ -310,7 +313,7 @@ void tls_update_secret(
 		return;
 	}
 	load(node, store_secret(store, namespace, name));
-	mark(model, node);
+	tls_mark_secret(model, node);
 	for (struct tls_claim *claim = node->claims; claim != NULL; claim = claim->next_of_secret) {
 		decide(model, claim->sni);
 		model_touch_ingress(model, claim->ingress->namespace, claim->ingress->name);
@@ -398,6 +401,7 @@ void tls_free(struct model *model)
 		free(sni);
 	}
 	table_fini(&model->snis);
+	table_fini(&model->siblings);
 	TABLE_FOREACH (&model->secrets, node) {
 		free_secret(node);
 	}
@@ -464,13 +468,24 @@ static char *mismatch_text(const struct tls_claim *claim, const struct tls_claim
 
 static char *taken_text(const struct tls_claim *claim, const struct tls_claim *by)
 {
-	const char *why = fitness_of(claim) < fitness_of(by)
+	const char *why = tls_fitness(claim) < tls_fitness(by)
 				  ? "which clients can take: renew this one, or use another host"
 				  : "which goes first as the older object or by its name: use "
 				    "another host, or remove it there";
 
 	return xasprintf("the certificate for %s comes from Ingress %s/%s (Secret %s), %s",
 		claim->sni->host, by->ingress->namespace, by->ingress->name, by->secret->name, why);
+}
+
+static char *shadowed_text(const struct tls_claim *claim)
+{
+	const char *host = claim->sni->host;
+
+	return xasprintf(
+		"the certificate for *%s is shown in the place of this one for %s to clients "
+		"that can use its type of key: it can't be kept out of so many names; use "
+		"a certificate with an ECDSA key",
+		strchr(host, '.'), host);
 }
 
 static bool host_diag(const struct tls_claim *claim, struct diag *ret_diag)
@@ -490,6 +505,11 @@ static bool host_diag(const struct tls_claim *claim, struct diag *ret_diag)
 	if (first == NULL || first->secret != secret) {
 		*ret_diag = (struct diag){DIAG_CERTIFICATE_TAKEN, host_field(claim),
 			taken_text(claim, first != NULL ? first : leader)};
+		return true;
+	}
+	if (claim->sni->shadowed != 0) {
+		*ret_diag = (struct diag){
+			DIAG_CERTIFICATE_SHADOWED, host_field(claim), shadowed_text(claim)};
 		return true;
 	}
 	return false;

@@ -42,10 +42,20 @@ struct tls_claim {
 	bool is_by_rule;
 };
 
+/* What clients would make of a claim's certificate. */
+enum fitness { FIT_ABSENT, FIT_REFUSED, FIT_TAKEN };
+
 /* A name that clients ask for. It exists while somebody claims it. */
 struct sni {
 	struct tls_claim *claims;			 /* in order of precedence */
 	const struct tls_claim *winners[CERT_KEY_COUNT]; /* when it was last decided */
+	/* exclusion.c: the others under the same wildcard; of a wildcard NULL */
+	struct sni *prev_sibling;
+	struct sni *next_sibling;
+	/* Bits of enum cert_key: what HAProxy would prefer to this name's own certificates */
+	uint8_t outranking;
+	uint8_t fitness;  /* enum fitness, of its certificates */
+	uint8_t shadowed; /* bits: by the wildcard's certificate of this type, for want of room */
 	char host[];
 };
 
@@ -102,6 +112,17 @@ void tls_enter(struct model *model, const struct store *store, struct tls_claim 
 	const char *secret, const char *host);
 void tls_leave(struct model *model, struct tls_claim *claim);
 
+/* What clients would make of the claim's certificate. */
+enum fitness tls_fitness(const struct tls_claim *claim) MUST_USE;
+
+/* As routes have it: the older object, then namespace and name, then the order inside. */
+int tls_compare_claims(const struct tls_claim *a, const struct tls_claim *b) MUST_USE;
+
+/* Its certificates are made anew at the end of the update; NULL is fine. */
+void tls_mark_secret(struct model *model, struct secret_node *node);
+
+struct sni *tls_find_sni(const struct model *model, const char *host) MUST_USE;
+
 /* --default-certificate; once. */
 void tls_add_default(struct model *model, const struct store *store);
 
@@ -117,5 +138,35 @@ void tls_flush(struct model *model);
 size_t tls_collect_diags(const struct ingress_node *node, struct diag *ret_diags);
 
 void tls_free(struct model *model);
+
+/*
+ * exclusion.c: names that the certificate of a wildcard must be kept out of.
+ *
+ * HAProxy chooses by the type of key first: a client that can use ECDSA gets an ECDSA certificate
+ * where there is one, be it only the wildcard's, and then an RSA one, then any other. So what
+ * outranks a name's own certificates is excluded from it, wherever clients would take the name's
+ * own no less than the wildcard's.
+ */
+
+/* A name begins, changes (its winners are decided), or is about to end. */
+void exclusion_enter(struct model *model, struct sni *sni);
+void exclusion_follow(struct model *model, struct sni *sni, enum fitness fitness);
+void exclusion_leave(struct model *model, struct sni *sni);
+
+/* "!x.a.test", sorted; owned. */
+struct exclusions {
+	char **items;
+	size_t n;
+	size_t size; /* bytes, with a blank each */
+};
+
+/*
+ * The names that the certificate of this type of `wildcard`, which has one, is not for. Where there
+ * are more than a certificate may have, the oldest are; the others are shadowed, which their
+ * Ingresses are told.
+ */
+struct exclusions exclusions_collect(
+	struct model *model, const struct sni *wildcard, enum cert_key key) MUST_USE;
+void exclusions_fini(struct exclusions *exclusions);
 
 #endif

@@ -25,6 +25,7 @@ func TestTLS(t *testing.T) {
 	}{
 		{"SNI", testNames},
 		{"KeyTypes", testKeyTypes},
+		{"Outranking", testOutranking},
 		{"Chains", testChains},
 		{"ALPN", testALPN},
 		{"Redirect", testRedirect},

@@ -149,7 +149,7 @@ format:
 
 # ---- running ----
 
-.PHONY: demo bench install clean
+.PHONY: demo bench install manifests clean
 #: make demo            real HAProxy, real traffic, no cluster (KEEP=1: stay up until Ctrl-C)
 demo:
 	deploy/dev/deps --if-missing demo
@@ -168,6 +168,10 @@ install: $(BUILD)/headgate
 	install -d $(DESTDIR)$(CONFIG_DIR)
 	install -m 644 haproxy-cfg/*.cfg $(DESTDIR)$(CONFIG_DIR)
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/headgate/LICENSE
+
+#: make manifests       write deploy/kubernetes/ from the chart
+manifests:
+	cd e2e && "$$(../deploy/dev/go)" run ./cmd/render
 
 #: make clean           remove everything built
 clean:

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -217,4 +218,22 @@ func describe(object runtime.Object) string {
 		return fmt.Sprintf("%T", object)
 	}
 	return fmt.Sprintf("%s %s/%s", u.GetKind(), u.GetNamespace(), u.GetName())
+}
+
+// TryStrict asks whether the API server would take an object, without anything that
+// it doesn't know in it. Nothing is written.
+func (c *Cluster) TryStrict(object runtime.Object) error {
+	u, client, err := c.resource(object)
+	if err != nil {
+		return err
+	}
+	text, err := u.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	force := true
+	_, err = client.Patch(context.Background(), u.GetName(), types.ApplyPatchType, text, metav1.PatchOptions{
+		FieldManager: "e2e", Force: &force, DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict,
+	})
+	return err
 }

@@ -24,6 +24,9 @@ func Main(m interface{ Run() int }) {
 //
 // Without root, a user namespace gives the right to make the network one.
 func Isolated(run func() int) int {
+	if os.Getenv(containerEnv) != "" {
+		return insideContainer()
+	}
 	if os.Getenv(insideEnv) == "" {
 		return outside()
 	}

@@ -47,7 +47,14 @@ var pods = &Pods{servers: map[int]*http.Server{}, requests: map[string]int{}, ne
 // port asked for. They are shared by all tests and stay until the end.
 func StartPods(t TB, extra ...int) *Pods {
 	t.Helper()
-	for _, port := range append([]int{PodPort}, extra...) {
+	return StartPodsOn(t, append([]int{PodPort}, extra...)...)
+}
+
+// StartPodsOn is StartPods for pods that listen on these ports only, for who needs
+// PodPort himself.
+func StartPodsOn(t TB, ports ...int) *Pods {
+	t.Helper()
+	for _, port := range ports {
 		if err := pods.listen(port); err != nil {
 			t.Fatalf("pods: %v", err)
 		}

@@ -26,6 +26,12 @@ type process struct {
 // The output is a pipe that nobody waits for: HAProxy inherits the controller's,
 // and keeps it open when the controller is gone.
 func startProcess(log string, tap io.Writer, argv ...string) (*process, error) {
+	return startCommand(log, tap, exec.Command(argv[0], argv[1:]...))
+}
+
+// startCommand is startProcess for a command with an environment or attributes of
+// its own.
+func startCommand(log string, tap io.Writer, cmd *exec.Cmd) (*process, error) {
 	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
 		return nil, err
 	}
@@ -33,7 +39,7 @@ func startProcess(log string, tap io.Writer, argv ...string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.Command(argv[0], argv[1:]...), log: log, done: make(chan struct{})}
+	p := &process{cmd: cmd, log: log, done: make(chan struct{})}
 	output := file
 	if tap != nil {
 		r, w, err := os.Pipe()
@@ -48,7 +54,10 @@ func startProcess(log string, tap io.Writer, argv ...string) (*process, error) {
 		output = w
 	}
 	p.cmd.Stdout, p.cmd.Stderr = output, output
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if p.cmd.SysProcAttr == nil {
+		p.cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	p.cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	started := make(chan error)
 	go func() {
 		// Pdeathsig fires when the forking thread ends: it must last as long.
@@ -63,7 +72,7 @@ func startProcess(log string, tap io.Writer, argv ...string) (*process, error) {
 		}
 	}()
 	if err := <-started; err != nil {
-		return nil, fmt.Errorf("starting %s: %w", argv[0], err)
+		return nil, fmt.Errorf("starting %s: %w", cmd.Path, err)
 	}
 	return p, nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -32,6 +33,7 @@ type toolReply struct {
 const (
 	haproxyScript = "deploy/dev/haproxy"
 	clusterScript = "e2e/cluster/build"
+	imageScript   = "deploy/image/root"
 )
 
 func toolSocket() (ours, theirs *os.File, err error) {
@@ -67,7 +69,7 @@ func runTool(request toolRequest) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if request.Script != haproxyScript && request.Script != clusterScript {
+	if !slices.Contains([]string{haproxyScript, clusterScript, imageScript}, request.Script) {
 		return "", fmt.Errorf("no tool %q", request.Script)
 	}
 	cmd := exec.Command(filepath.Join(root, request.Script), request.Args...)

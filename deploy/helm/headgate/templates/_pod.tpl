@@ -1,0 +1,231 @@
+{{- define "headgate.pod" -}}
+metadata:
+  labels:
+    {{- include "headgate.labels" . | nindent 4 }}
+    {{- with .Values.controller.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with .Values.controller.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  serviceAccountName: {{ include "headgate.account" . }}
+  # The token is mounted by hand, into one container.
+  automountServiceAccountToken: false
+  # Variables that begin with HEADGATE_ are options; a Service called headgate must not make some.
+  enableServiceLinks: false
+  # The pause of preStop, a minute for running requests, and some seconds for those that don't end.
+  terminationGracePeriodSeconds: {{ .Values.controller.terminationGracePeriodSeconds }}
+  securityContext:
+    runAsNonRoot: true
+    runAsUser: {{ .Values.controller.runAsUser }}
+    runAsGroup: {{ .Values.controller.runAsUser }}
+    seccompProfile:
+      type: RuntimeDefault
+  {{- with .Values.controller.existingImagePullSecret }}
+  imagePullSecrets:
+    - name: {{ . }}
+  {{- end }}
+  {{- with .Values.controller.priorityClassName }}
+  priorityClassName: {{ . }}
+  {{- end }}
+  {{- with .Values.controller.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.controller.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.controller.affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- if eq .Values.controller.kind "Deployment" }}
+  topologySpreadConstraints:
+    {{- if .Values.controller.topologySpreadConstraints }}
+    {{- toYaml .Values.controller.topologySpreadConstraints | nindent 4 }}
+    {{- else }}
+    - maxSkew: 1
+      topologyKey: kubernetes.io/hostname
+      whenUnsatisfiable: ScheduleAnyway
+      labelSelector:
+        matchLabels:
+          {{- include "headgate.selector" . | nindent 10 }}
+    {{- end }}
+  {{- end }}
+  initContainers:
+    # What HAProxy starts from, when there is nothing yet.
+    - name: init
+      image: {{ include "headgate.image" . }}
+      imagePullPolicy: {{ .Values.controller.image.pullPolicy }}
+      args: [init]
+      securityContext:
+        {{- include "headgate.security" . | nindent 8 }}
+      volumeMounts:
+        - name: state
+          mountPath: /var/lib/headgate
+  containers:
+    - {{ include "headgate.controller" . | indent 6 | trim }}
+    - {{ include "headgate.haproxy" . | indent 6 | trim }}
+  volumes:
+    # Routes, certificates and keys, as HAProxy last had them. In memory, so that no key is on a disk.
+    - name: state
+      emptyDir:
+        medium: Memory
+        sizeLimit: {{ .Values.controller.stateSizeLimit }}
+    # HAProxy's two sockets.
+    - name: run
+      emptyDir:
+        medium: Memory
+        sizeLimit: 1Mi
+    - name: token
+      projected:
+        sources:
+          - serviceAccountToken:
+              path: token
+              expirationSeconds: 3607
+          - configMap:
+              name: kube-root-ca.crt
+              items:
+                - key: ca.crt
+                  path: ca.crt
+          - downwardAPI:
+              items:
+                - path: namespace
+                  fieldRef:
+                    fieldPath: metadata.namespace
+{{- end }}
+
+{{- define "headgate.controller" -}}
+name: controller
+image: {{ include "headgate.image" . }}
+imagePullPolicy: {{ .Values.controller.image.pullPolicy }}
+args:
+  - run
+  - --controller-name={{ include "headgate.controllerName" . }}
+  {{- with .Values.controller.ingressClass }}
+  - --ingress-class={{ . }}
+  {{- end }}
+  - --configmap={{ .Release.Namespace }}/{{ include "headgate.fullname" . }}
+  - --lease={{ .Release.Namespace }}/{{ include "headgate.fullname" . }}-leader
+  {{- with .Values.controller.publishService }}
+  {{- if .enabled }}
+  - --publish-service={{ .pathOverride | default (printf "%s/%s" $.Release.Namespace (include "headgate.fullname" $)) }}
+  {{- end }}
+  {{- end }}
+  {{- with .Values.controller.watchNamespaces }}
+  - --watch-namespace={{ join "," . }}
+  {{- end }}
+  {{- with .Values.controller.ingressSelector }}
+  - --ingress-selector={{ . }}
+  {{- end }}
+  {{- with .Values.controller.defaultTLSSecret.secret }}
+  - --default-certificate={{ $.Values.controller.defaultTLSSecret.secretNamespace | default $.Release.Namespace }}/{{ . }}
+  {{- end }}
+  - --admin-bind=:{{ .Values.controller.containerPort.admin }}
+  - --log-level={{ .Values.controller.logging.level }}
+  - --log-format={{ .Values.controller.logging.format }}
+  {{- with .Values.controller.extraArgs }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .Values.controller.extraEnvs }}
+env:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+ports:
+  - name: admin
+    containerPort: {{ .Values.controller.containerPort.admin }}
+livenessProbe:
+  httpGet:
+    path: /healthz
+    port: admin
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+# Ready when HAProxy has the routes: an update waits for it before it ends an old pod.
+readinessProbe:
+  httpGet:
+    path: /readyz
+    port: admin
+  periodSeconds: 2
+  timeoutSeconds: 5
+  failureThreshold: 5
+lifecycle:
+  preStop:
+    # As long as requests still come, what changes has to reach HAProxy.
+    sleep:
+      seconds: {{ .Values.controller.preStopSeconds }}
+securityContext:
+  {{- include "headgate.security" . | nindent 2 }}
+resources:
+  {{- toYaml .Values.controller.resources | nindent 2 }}
+volumeMounts:
+  - name: state
+    mountPath: /var/lib/headgate
+  - name: run
+    mountPath: /run/headgate
+  - name: token
+    mountPath: /var/run/secrets/kubernetes.io/serviceaccount
+    readOnly: true
+{{- end }}
+
+{{- define "headgate.haproxy" -}}
+name: haproxy
+image: {{ include "headgate.image" . }}
+imagePullPolicy: {{ .Values.controller.image.pullPolicy }}
+args:
+  - haproxy
+  - --http-bind=:{{ .Values.controller.containerPort.http }}
+  - --https-bind=:{{ .Values.controller.containerPort.https }}
+  - --stats-bind=:{{ .Values.controller.containerPort.stat }}
+  - --log-level={{ .Values.controller.logging.level }}
+  - --log-format={{ .Values.controller.logging.format }}
+  {{- with .Values.haproxy.extraArgs }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .Values.haproxy.extraEnvs }}
+env:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+ports:
+  {{- range $name := list "http" "https" }}
+  - name: {{ $name }}
+    containerPort: {{ get $.Values.controller.containerPort $name }}
+    {{- if and (eq $.Values.controller.kind "DaemonSet") $.Values.controller.daemonset.useHostPort }}
+    hostPort: {{ get $.Values.controller.daemonset.hostPorts $name }}
+    {{- end }}
+  {{- end }}
+  - name: stat
+    containerPort: {{ .Values.controller.containerPort.stat }}
+livenessProbe:
+  httpGet:
+    path: /healthz
+    port: stat
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+readinessProbe:
+  httpGet:
+    path: /healthz
+    port: stat
+  periodSeconds: 2
+  timeoutSeconds: 5
+  failureThreshold: 5
+lifecycle:
+  preStop:
+    # Load balancers go on sending requests for some seconds after they were told not to.
+    sleep:
+      seconds: {{ .Values.controller.preStopSeconds }}
+securityContext:
+  {{- include "headgate.security" . | nindent 2 }}
+resources:
+  {{- toYaml .Values.haproxy.resources | nindent 2 }}
+volumeMounts:
+  - name: state
+    mountPath: /var/lib/headgate
+    readOnly: true
+  - name: run
+    mountPath: /run/headgate
+{{- end }}

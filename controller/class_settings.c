@@ -114,8 +114,8 @@ static void report_faults(struct class_settings *settings)
 	while ((object = store_next(settings->store, KUBE_INGRESS_CLASS, &position)) != NULL) {
 		const struct ingress_class *class = (const struct ingress_class *)object;
 		if (class_has_our_controller(settings->options, class)) {
-			parameters_read(
-				settings->options, settings->store, class, on_fault, settings);
+			option_set_free(parameters_read(
+				settings->options, settings->store, class, on_fault, settings));
 		}
 	}
 	if (settings->faults[0] != '\0' && settings->found.len == 0) {

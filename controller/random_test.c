@@ -349,6 +349,10 @@ static void world_init(struct world *world, uint64_t seed)
 	snprintf(world->note, sizeof(world->note), "HEADGATE_SEED=%llu", (unsigned long long)seed);
 	world->options.controller_name = "ours";
 	world->options.parameters_namespace = "n0";
+	if (one_in(&world->dice, 2)) {
+		world->options.config_map_namespace = "n0";
+		world->options.config_map_name = "m0";
+	}
 	if (one_in(&world->dice, 4)) {
 		world->options.ingress_class = "c0";
 	}

@@ -65,6 +65,8 @@ static inline void put_service(struct dice *dice)
 		"{'port':80}",
 		"",
 	};
+	static const char *const annotations[] = {"", "", "", "'haproxy.org/ssl-redirect':'true'",
+		"'headgate.dev/timeout-server':'never'"};
 	unsigned i = pick(dice, N_SERVICES);
 
 	if (one_in(dice, 20)) {
@@ -72,9 +74,10 @@ static inline void put_service(struct dice *dice)
 		return;
 	}
 	testing_put(dice->store, KUBE_SERVICE,
-		"{'metadata':{'namespace':'n%u','name':'s%u'},'spec':{%s'type':'%s','externalName':"
-		"'%s','ports':[%s]}}",
-		i % N_NAMESPACES, i, PICK_TEXT(dice, families),
+		"{'metadata':{'namespace':'n%u','name':'s%u','annotations':{%s}},'spec':{%s'type':'"
+		"%"
+		"s','externalName':'%s','ports':[%s]}}",
+		i % N_NAMESPACES, i, PICK_TEXT(dice, annotations), PICK_TEXT(dice, families),
 		one_in(dice, 4) ? "ExternalName" : "ClusterIP", PICK_TEXT(dice, externals),
 		PICK_TEXT(dice, ports));
 }
@@ -180,8 +183,10 @@ static inline void add_tls(struct dice *dice, struct buf *text)
 static inline void put_ingress(struct dice *dice)
 {
 	static const char *const classes[] = {"'c0'", "'c0'", "'c0'", "'c1'", "'c2'", "null"};
-	static const char *const annotations[] = {
-		"", "", "'kubernetes.io/ingress.class':'c0'", "'kubernetes.io/ingress.class':'c1'"};
+	static const char *const annotations[] = {"", "", "'kubernetes.io/ingress.class':'c0'",
+		"'kubernetes.io/ingress.class':'c1'", "'headgate.dev/ssl-redirect':'false'",
+		"'haproxy.org/ssl-redirect':'true','kubernetes.io/ingress.class':'c0'",
+		"'haproxy.org/ssl-redirect':'maybe'", "'haproxy.org/allow-list':'10.0.0.0/99'"};
 	unsigned i = pick(dice, N_INGRESSES);
 	unsigned namespace = i % N_NAMESPACES;
 	struct buf spec = BUF_INIT(0);

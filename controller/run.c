@@ -314,6 +314,8 @@ static void make_reconcile(struct run *run)
 		.ingress_class = flags_get(flags, FLAG_INGRESS_CLASS),
 		.controller_name = flags_get(flags, FLAG_CONTROLLER_NAME),
 		.parameters_namespace = flags->own_namespace,
+		.config_map_namespace = flags->config_map_namespace,
+		.config_map_name = flags->config_map_name,
 		.has_legacy_class = flags->has_legacy_class,
 		.certificate_namespace = flags->certificate_namespace,
 		.certificate_secret = flags->certificate_secret,

@@ -1,25 +1,34 @@
 /* See settings.h. */
 #include "settings.h"
 
-#include <string.h>
+#include <assert.h>
+
+#include "model/sets.h"
+
+static void on_report(void *ctx, const struct option_report *report)
+{
+	(void)ctx;
+	if (report->verdict != OPTION_APPLIED) {
+		log_line(report->verdict == OPTION_REFUSED ? LOG_WARN : LOG_INFO,
+			"a key of the controller's ConfigMap does nothing", "key", report->key,
+			"reason", report->reason, NULL);
+	}
+}
 
 void settings_apply(const struct config_map *config_map, enum log_level default_log_level)
 {
 	enum log_level level = default_log_level;
-	size_t n = config_map ? config_map->data.n : 0;
-	const struct config_map_item *items =
-		config_map ? obj_items(config_map, config_map->data) : NULL;
+	struct option_set *set = NULL;
 
-	for (size_t i = 0; i < n; i++) {
-		const char *key = obj_str(config_map, items[i].key);
-		const char *value = obj_str(config_map, items[i].value);
-		if (strcmp(key, "log-level") != 0) {
-			log_line(LOG_WARN, "unknown key in the controller's ConfigMap: remove it",
-				"key", key, NULL);
-		} else if (!log_level_parse(value, &level)) {
-			log_line(LOG_WARN, "not a log level: use debug, info, warn or error", "key",
-				key, "value", value, NULL);
-		}
+	if (config_map != NULL) {
+		set = sets_read(
+			OPTION_SCOPE_CONTROLLER, config_map, config_map->data, on_report, NULL);
+	}
+	if (set != NULL && set->values[OPTION_LOG_LEVEL] != NULL) {
+		/* Its words are those of the option. */
+		bool is_known = log_level_parse(set->values[OPTION_LOG_LEVEL], &level);
+		assert(is_known);
 	}
 	log_set_level(level);
+	option_set_free(set);
 }

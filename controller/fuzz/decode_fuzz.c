@@ -28,7 +28,7 @@ static void check_text(const struct object *object, size_t offset)
 static void check_list(const struct object *object, size_t offset, const struct field *field)
 {
 	struct obj_list list;
-	size_t item_size = field->type == FIELD_MAP	? sizeof(struct config_map_item)
+	size_t item_size = field->type == FIELD_MAP	? sizeof(struct obj_pair)
 			   : field->type == FIELD_TEXTS ? sizeof(struct obj_text)
 							: field->rows->item_size;
 
@@ -39,8 +39,8 @@ static void check_list(const struct object *object, size_t offset, const struct 
 	for (size_t i = 0; i < list.n; i++) {
 		size_t base = list.offset + i * item_size;
 		if (field->type == FIELD_MAP) {
-			check_text(object, base + offsetof(struct config_map_item, key));
-			check_text(object, base + offsetof(struct config_map_item, value));
+			check_text(object, base + offsetof(struct obj_pair, key));
+			check_text(object, base + offsetof(struct obj_pair, value));
 		} else if (field->type == FIELD_TEXTS) {
 			check_text(object, base);
 		} else {

@@ -451,27 +451,59 @@ static int compare_entries(const void *a, const void *b)
 	return strcmp(lh_entry_k(*first), lh_entry_k(*second));
 }
 
+static bool is_longer_than_kept(const struct field *field, struct json_object *value)
+{
+	return field->max_len > 0 && json_object_is_type(value, json_type_string) &&
+	       (size_t)json_object_get_string_len(value) > field->max_len;
+}
+
+static bool has_prefix(const struct field *field, const char *key)
+{
+	bool has_it = field->prefixes == NULL;
+
+	for (size_t i = 0; !has_it && field->prefixes[i] != NULL; i++) {
+		has_it = strncmp(key, field->prefixes[i], strlen(field->prefixes[i])) == 0;
+	}
+	return has_it;
+}
+
+/* The entries of a map that are read, in the order of their keys. The caller frees the array. */
+static struct lh_entry **collect_entries(
+	const struct field *field, struct json_object *map, size_t *ret_n)
+{
+	size_t n_all = (size_t)json_object_object_length(map);
+	struct lh_entry **entries = xcalloc(n_all, sizeof(struct lh_entry *));
+	struct lh_entry *entry = lh_table_head(json_object_get_object(map));
+	size_t n = 0;
+
+	for (; entry != NULL; entry = lh_entry_next(entry)) {
+		if (has_prefix(field, lh_entry_k(entry))) {
+			entries[n++] = entry;
+		}
+	}
+	qsort(entries, n, sizeof(struct lh_entry *), compare_entries);
+	*ret_n = n;
+	return entries;
+}
+
 /* Keys and values of a map, in the order of the keys. */
 static bool put_entries(struct decoder *decoder, const struct place *place,
 	struct lh_entry *const *entries, size_t n)
 {
-	size_t base = decoder->out.len - n * sizeof(struct config_map_item);
+	size_t base = decoder->out.len - n * sizeof(struct obj_pair);
 
-	for (size_t i = 0; i < n; i++, base += sizeof(struct config_map_item)) {
+	for (size_t i = 0; i < n; i++, base += sizeof(struct obj_pair)) {
 		const char *key = lh_entry_k(entries[i]);
 		struct json_object *value = lh_entry_v(entries[i]);
-		struct field row = {.path = {key}};
-		if (!put_text(decoder, base + offsetof(struct config_map_item, key), key,
-			    strlen(key))) {
+		struct field row = {.path = {key}, .takes_nul = place->via->takes_nul};
+		if (!put_text(decoder, base + offsetof(struct obj_pair, key), key, strlen(key))) {
 			return false;
 		}
-		if (value == NULL) {
+		if (value == NULL || is_longer_than_kept(place->via, value)) {
 			continue;
 		}
-		if (!check_text(decoder, place, &row, value) ||
-			!put_text(decoder, base + offsetof(struct config_map_item, value),
-				json_object_get_string(value),
-				(size_t)json_object_get_string_len(value))) {
+		row.offset = (uint32_t)(base - place->base + offsetof(struct obj_pair, value));
+		if (!decode_text(decoder, place, &row, value)) {
 			return false;
 		}
 	}
@@ -486,20 +518,11 @@ static bool decode_map(struct decoder *decoder, const struct place *place,
 	if (!json_object_is_type(value, json_type_object)) {
 		return refuse(decoder, place, field, "must be an object");
 	}
-	size_t n = (size_t)json_object_object_length(value);
-	if (n == 0) {
-		return true;
-	}
-	if (!put_list(decoder, place->base + field->offset, n, sizeof(struct config_map_item))) {
-		return false;
-	}
-	CLEANUP(free_ptr) struct lh_entry **entries = xcalloc(n, sizeof(struct lh_entry *));
-	struct lh_entry *entry = lh_table_head(json_object_get_object(value));
-	for (size_t i = 0; i < n; i++, entry = lh_entry_next(entry)) {
-		entries[i] = entry;
-	}
-	qsort(entries, n, sizeof(struct lh_entry *), compare_entries);
-	return put_entries(decoder, &inner, entries, n);
+	size_t n;
+	CLEANUP(free_ptr) struct lh_entry **entries = collect_entries(field, value, &n);
+	return n == 0 ||
+	       (put_list(decoder, place->base + field->offset, n, sizeof(struct obj_pair)) &&
+		       put_entries(decoder, &inner, entries, n));
 }
 
 /* ---- the table ---- */

@@ -24,7 +24,7 @@ enum field_type {
 	FIELD_TIME,  /* int64_t Unix seconds from RFC 3339; 0 when absent */
 	FIELD_GROUP, /* a struct inside the struct, with rows of its own */
 	FIELD_LIST,  /* struct obj_list of structs with rows of their own */
-	FIELD_MAP,   /* struct obj_list of struct config_map_item, sorted by key */
+	FIELD_MAP,   /* struct obj_list of struct obj_pair, sorted by key */
 };
 
 /* What a NUL becomes in texts that the API server does not look into. Who checks such a text
@@ -48,10 +48,13 @@ struct field {
 	enum field_type type;
 	uint32_t offset;  /* of the member in its struct */
 	bool is_required; /* absent, null or "" is refused */
-	uint32_t max_len; /* FIELD_TEXT, FIELD_FIRST_TEXT, FIELD_TEXTS: most bytes; 0 = no own limit
-			   */
-	bool takes_nul;	  /* FIELD_TEXT: see FIELD_NUL; without it the whole object is refused */
-	int32_t min, max; /* FIELD_INT */
+	uint32_t max_len; /* FIELD_TEXT, FIELD_FIRST_TEXT, FIELD_TEXTS: most bytes; 0 = no own
+			     limit. FIELD_MAP: longer values are left out, their keys stay */
+	bool takes_nul;	  /* FIELD_TEXT, FIELD_MAP: see FIELD_NUL; without it the whole object is
+			     refused */
+	const char *const *prefixes; /* FIELD_MAP: keys that begin otherwise are passed over; NULL =
+					all are read */
+	int32_t min, max;	     /* FIELD_INT */
 	const struct field_word *words; /* FIELD_ENUM */
 	uint8_t other;			/* FIELD_ENUM */
 	const struct field_table *rows; /* FIELD_GROUP, FIELD_LIST */

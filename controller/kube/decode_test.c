@@ -204,7 +204,7 @@ static void test_config_map(void **state)
 	struct object *object = decode(KUBE_CONFIG_MAP,
 		"{'metadata':{'name':'settings'},'data':{'b':'2','a':'1','a-a':'','c':null}}");
 	const struct config_map *map = (const struct config_map *)object;
-	const struct config_map_item *items = obj_items(object, map->data);
+	const struct obj_pair *items = obj_items(object, map->data);
 	static const char *const keys[] = {"a", "a-a", "b", "c"};
 	static const char *const values[] = {"1", "", "2", ""};
 	assert_int_equal(map->data.n, 4);
@@ -215,6 +215,32 @@ static void test_config_map(void **state)
 	assert_true(obj_has(items[1].value));
 	assert_false(obj_has(items[3].value));
 	free(object);
+}
+
+/* Those under other prefixes are not kept; of one that is too long it is kept that it was there. */
+static void test_annotations(void **state)
+{
+	struct buf text = BUF_INIT(0);
+
+	(void)state;
+	buf_append_str(&text,
+		"{'metadata':{'namespace':'a','name':'i','annotations':{'other/a':'1',"
+		"'haproxy.org/check':'t\\u0000f','headgate.dev/long':'");
+	for (int i = 0; i < 8193; i++) {
+		buf_append_char(&text, 'x');
+	}
+	buf_append_str(&text, "'}}}");
+	struct object *object = decode(KUBE_INGRESS, buf_str(&text));
+	const struct ingress *ingress = (const struct ingress *)object;
+	const struct obj_pair *items = obj_items(object, ingress->annotations);
+	assert_int_equal(ingress->annotations.n, 2);
+	assert_string_equal(obj_str(object, items[0].key), "haproxy.org/check");
+	assert_string_equal(obj_str(object, items[0].value), "t\x01"
+							     "f");
+	assert_string_equal(obj_str(object, items[1].key), "headgate.dev/long");
+	assert_false(obj_has(items[1].value));
+	free(object);
+	buf_fini(&text);
 }
 
 /* Only a name: everything else may be absent, in every kind. */
@@ -641,6 +667,7 @@ int main(void)
 		cmocka_unit_test(test_service),
 		cmocka_unit_test(test_endpoint_slice),
 		cmocka_unit_test(test_config_map),
+		cmocka_unit_test(test_annotations),
 		cmocka_unit_test(test_minimal),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_namespace_default),

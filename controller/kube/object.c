@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "kube/decode_priv.h"
+#include "option/read.h"
+#include "option/value.h"
 
 /* The API's limit for names that are DNS subdomains; some are limited to 63, which is left to the
  * API server. */
@@ -130,6 +132,14 @@ static const struct field tls_fields[] = {
 
 static const struct field_table tls_table = TABLE(tls_fields, struct ingress_tls);
 
+/* Of all annotations only those are kept that may be options. */
+#define ANNOTATIONS(owner)                                                                         \
+	{                                                                                          \
+		.path = {"metadata", "annotations"}, .type = FIELD_MAP,                            \
+		.offset = offsetof(owner, annotations), .prefixes = option_prefixes,               \
+		.max_len = OPTION_MAX_VALUE, .takes_nul = true                                     \
+	}
+
 static const struct field ingress_fields[] = {
 	{.path = {"metadata", "uid"},
 		.type = FIELD_TEXT,
@@ -143,6 +153,7 @@ static const struct field ingress_fields[] = {
 		.type = FIELD_TEXT,
 		.offset = offsetof(struct ingress, legacy_class),
 		.takes_nul = true},
+	ANNOTATIONS(struct ingress),
 	{.path = {"spec", "defaultBackend"},
 		.type = FIELD_GROUP,
 		.offset = offsetof(struct ingress, default_backend),
@@ -231,6 +242,7 @@ static const struct field_table service_port_table =
 	TABLE(service_port_fields, struct service_port);
 
 static const struct field service_fields[] = {
+	ANNOTATIONS(struct service),
 	{.path = {"spec", "type"},
 		.type = FIELD_TEXT,
 		.offset = offsetof(struct service, type),

@@ -46,6 +46,13 @@ struct obj_list {
 	uint32_t n;
 };
 
+/* An item of a map: of annotations, or of a ConfigMap's data. `value` is absent when it was longer
+ * than is kept. */
+struct obj_pair {
+	struct obj_text key;
+	struct obj_text value;
+};
+
 /* A boolean that may be absent, with the meaning left to the reader. */
 enum obj_bool { OBJ_ABSENT = 0, OBJ_FALSE, OBJ_TRUE };
 
@@ -102,8 +109,9 @@ struct ingress {
 	struct obj_text class_name;
 	struct obj_text legacy_class; /* annotation kubernetes.io/ingress.class */
 	struct ingress_backend default_backend;
-	struct obj_list rules; /* struct ingress_rule */
-	struct obj_list tls;   /* struct ingress_tls */
+	struct obj_list annotations; /* struct obj_pair, sorted by key: those that may be options */
+	struct obj_list rules;	     /* struct ingress_rule */
+	struct obj_list tls;	     /* struct ingress_tls */
 	/* The last member, and the last row in object.c: see object_differs_in_status(). */
 	struct obj_list addresses; /* struct balancer_address */
 };
@@ -142,6 +150,7 @@ struct service {
 	struct obj_text external_name;	/* of type ExternalName */
 	struct obj_text primary_family; /* ipFamilies[0]: IPv4, IPv6 */
 	struct obj_text cluster_ip;
+	struct obj_list annotations; /* struct obj_pair, sorted by key: those that may be options */
 	struct obj_list external_ips; /* struct obj_text */
 	struct obj_list addresses;    /* struct balancer_address */
 	struct obj_list ports;	      /* struct service_port */
@@ -169,14 +178,9 @@ struct endpoint_slice {
 	struct obj_list endpoints;    /* struct slice_endpoint */
 };
 
-struct config_map_item {
-	struct obj_text key;
-	struct obj_text value;
-};
-
 struct config_map {
 	struct object head;
-	struct obj_list data; /* struct config_map_item, sorted by key */
+	struct obj_list data; /* struct obj_pair, sorted by key */
 };
 
 enum secret_state {

@@ -58,7 +58,8 @@ struct ingress_node *model_find_ingress(
 		&model->ingresses, model_hash_pair(namespace, name), &key, ingress_has_key);
 }
 
-static void service_add_claim(struct model *model, struct claim *claim, const char *name)
+static void service_add_claim(
+	struct model *model, const struct store *store, struct claim *claim, const char *name)
 {
 	const char *namespace = claim->ingress->namespace;
 	struct service_node *node = service_find(model, namespace, name);
@@ -67,6 +68,7 @@ static void service_add_claim(struct model *model, struct claim *claim, const ch
 		node = xcalloc(1, sizeof(*node));
 		node->namespace = xstrpair(namespace, name, &node->name);
 		table_insert(&model->services, model_hash_pair(namespace, name), node);
+		sets_read_service(store, node);
 	}
 	claim->service = node;
 	claim->next_of_service = node->claims;
@@ -93,6 +95,8 @@ static void service_drop_claim(struct model *model, struct claim *claim)
 		table_remove(&model->services, model_hash_pair(node->namespace, node->name), &key,
 			service_has_key);
 		assert(node->backends == NULL);
+		option_set_free(node->options);
+		model_free_diags(node->faults, node->n_faults);
 		free(node->namespace);
 		free(node);
 	}
@@ -144,13 +148,14 @@ static bool check_backend(
 	return true;
 }
 
-/* The class decides where it says something, else --no-ssl-redirect. */
+/* The Ingress decides, or its class, where they say something, else --no-ssl-redirect. */
 static bool wants_redirect(const struct reader *reader)
 {
-	uint8_t of_class = reader->node->class_options.ssl_redirect;
+	const struct option_set *const sets[] = {
+		reader->node->options, reader->node->class->options};
+	const char *value = option_first(OPTION_SSL_REDIRECT, sets, ARRAY_LEN(sets));
 
-	return of_class == OBJ_ABSENT ? reader->model->options.has_ssl_redirect
-				      : of_class == OBJ_TRUE;
+	return value != NULL ? strcmp(value, "true") == 0 : reader->model->options.has_ssl_redirect;
 }
 
 /* Fills the next claim of the node and enters it. */
@@ -167,7 +172,8 @@ static void add_claim(struct reader *reader, struct claim claim,
 	if (backend->port_number == 0) {
 		place->port_name = xstrdup(obj_str(reader->ingress, backend->port_name));
 	}
-	service_add_claim(reader->model, place, obj_str(reader->ingress, backend->service));
+	service_add_claim(
+		reader->model, reader->store, place, obj_str(reader->ingress, backend->service));
 	slot_enter(reader->model, reader->store, place, map, key);
 }
 
@@ -300,6 +306,8 @@ static void drop_claims(struct model *model, const struct store *store, struct i
 	model_free_diags(node->faults, node->n_faults);
 	node->faults = NULL;
 	node->n_faults = 0;
+	option_set_free(node->options);
+	node->options = NULL;
 }
 
 static void node_free(struct ingress_node *node)
@@ -316,13 +324,6 @@ static void drop_ingress(struct model *model, const struct store *store, struct 
 	table_remove(
 		&model->ingresses, model_hash_pair(key.namespace, key.name), &key, ingress_has_key);
 	node_free(node);
-}
-
-static struct class_options read_class_options(
-	const struct model *model, const struct store *store, const struct ingress *ingress)
-{
-	return parameters_read(
-		&model->options, store, class_of(&model->options, store, ingress), NULL, NULL);
 }
 
 /*
@@ -354,7 +355,7 @@ static void update_ingress(
 		*node = (struct ingress_node){.namespace = old.namespace, .name = old.name};
 	}
 	node->created_seconds = ingress->head.created_seconds;
-	node->class_options = read_class_options(model, store, ingress);
+	sets_read_ingress(model, store, ingress, node);
 	for (size_t i = 0; i < old.n_claims; i++) {
 		old.claims[i].ingress = &old;
 	}
@@ -377,8 +378,7 @@ static bool has_class_change(
 	if (node == NULL || !is_ours) {
 		return is_ours != (node != NULL);
 	}
-	struct class_options now = read_class_options(model, store, ingress);
-	return memcmp(&now, &node->class_options, sizeof(now)) != 0;
+	return sets_is_changed(model, store, ingress, node);
 }
 
 /* Classes and their ConfigMaps are the operator's and change rarely: every Ingress is asked again.
@@ -388,11 +388,13 @@ static void update_class(struct model *model, const struct store *store)
 	const struct object *object;
 	uint32_t position = 0;
 
+	sets_read_classes(model, store);
 	while ((object = store_next(store, KUBE_INGRESS, &position)) != NULL) {
 		if (has_class_change(model, store, (const struct ingress *)object)) {
 			update_ingress(model, store, object_namespace(object), object_name(object));
 		}
 	}
+	sets_forget_changes(model);
 }
 
 static void update_backends(
@@ -404,15 +406,26 @@ static void update_backends(
 	}
 }
 
+/* They say something else about their Service now. */
+static void touch_ingresses_of(struct model *model, const struct service_node *node)
+{
+	for (const struct claim *claim = node->claims; claim; claim = claim->next_of_service) {
+		model_touch_ingress(model, claim->ingress->namespace, claim->ingress->name);
+	}
+}
+
 static void update_service(
 	struct model *model, const struct store *store, const struct store_change *change)
 {
-	const struct service_node *node = service_find(model, change->namespace, change->name);
+	struct service_node *node = service_find(model, change->namespace, change->name);
 
 	if (node == NULL) {
 		return;
 	}
 	if (change->kind == KUBE_SERVICE) {
+		if (sets_read_service(store, node)) {
+			touch_ingresses_of(model, node);
+		}
 		for (struct claim *claim = node->claims; claim; claim = claim->next_of_service) {
 			if (claim->slot->claims == claim) {
 				slot_decide(model, store, claim->slot);
@@ -445,15 +458,21 @@ static void add_operator_default(struct model *model, const struct store *store)
 		.port_number = number,
 		.port_name = number == 0 ? xstrdup(options->default_port) : NULL,
 	};
-	service_add_claim(model, &node->claims[0], options->default_service);
+	service_add_claim(model, store, &node->claims[0], options->default_service);
 	slot_enter(model, store, &node->claims[0], MODEL_MAP_DEFAULTS, ROUTE_ANY_HOST);
 }
 
-/* The controller's own ConfigMap is none of the model's. */
+/* The controller's own ConfigMap stands behind those of all classes. */
 static bool is_of_class(
 	const struct model *model, const struct store *store, const struct store_change *change)
 {
-	return parameters_refer_to(&model->options, store, change->namespace, change->name);
+	const struct model_options *options = &model->options;
+	bool is_own = options->config_map_name != NULL &&
+		      strcmp(options->config_map_name, change->name) == 0 &&
+		      strcmp(options->config_map_namespace, change->namespace) == 0;
+
+	return is_own ||
+	       parameters_refer_to(&model->options, store, change->namespace, change->name);
 }
 
 void model_update(

@@ -59,6 +59,8 @@ struct model *model_new(const struct model_options *options)
 		.ingress_class = copy_or_null(options->ingress_class),
 		.controller_name = copy_or_null(options->controller_name),
 		.parameters_namespace = copy_or_null(options->parameters_namespace),
+		.config_map_namespace = copy_or_null(options->config_map_namespace),
+		.config_map_name = copy_or_null(options->config_map_name),
 		.has_legacy_class = options->has_legacy_class,
 		.default_namespace = copy_or_null(options->default_namespace),
 		.default_service = copy_or_null(options->default_service),
@@ -90,12 +92,15 @@ static void free_ingress(struct ingress_node *node)
 	free(node->claims);
 	free(node->tls_claims);
 	model_free_diags(node->faults, node->n_faults);
+	option_set_free(node->options);
 	free(node->namespace);
 	free(node);
 }
 
 static void free_service(struct service_node *node)
 {
+	option_set_free(node->options);
+	model_free_diags(node->faults, node->n_faults);
 	free(node->namespace);
 	free(node);
 }
@@ -123,6 +128,8 @@ static void free_options(struct model_options *options)
 	free((char *)options->ingress_class);
 	free((char *)options->controller_name);
 	free((char *)options->parameters_namespace);
+	free((char *)options->config_map_namespace);
+	free((char *)options->config_map_name);
 	free((char *)options->default_namespace);
 	free((char *)options->default_service);
 	free((char *)options->default_port);
@@ -148,6 +155,7 @@ void model_free(struct model *model)
 		free_service(service);
 	}
 	table_fini(&model->services);
+	sets_free(model);
 	TABLE_FOREACH (&model->backends, backend) {
 		free_backend(backend);
 	}

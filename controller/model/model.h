@@ -113,6 +113,8 @@ struct model_options {
 	const char *ingress_class;	  /* NULL = every class whose controller is ours */
 	const char *controller_name;	  /* IngressClass spec.controller */
 	const char *parameters_namespace; /* where ConfigMaps of classes are; NULL = nowhere */
+	const char *config_map_namespace; /* the controller's own ConfigMap; NULL = none */
+	const char *config_map_name;
 	bool has_legacy_class;	       /* the annotation kubernetes.io/ingress.class is read too */
 	const char *default_namespace; /* Service of the class-wide default backend; NULL = none */
 	const char *default_service;

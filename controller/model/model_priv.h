@@ -22,6 +22,7 @@
 #include "model/endpoints.h"
 #include "model/model.h"
 #include "model/parameters.h"
+#include "model/sets.h"
 #include "model/tls.h"
 
 /* Claims of spec.defaultBackend carry this instead of a rule's number. */
@@ -58,13 +59,22 @@ struct ingress_node {
 	char *namespace; /* owned */
 	char *name;	 /* in the block of the namespace */
 	int64_t created_seconds;
-	struct class_options class_options; /* of its class */
-	struct claim *claims;		    /* array; its address is fixed while the node lives */
+	struct class_node *class;   /* NULL for the operator's default backend */
+	struct option_set *options; /* owned: its own annotations; NULL = none */
+	struct claim *claims;	    /* array; its address is fixed while the node lives */
 	size_t n_claims;
 	struct tls_claim *tls_claims; /* the same */
 	size_t n_tls_claims;
 	struct diag *faults; /* found while reading the object; the claims' status adds to them */
 	size_t n_faults;
+};
+
+/* A class that Ingresses have, or "" for those without an IngressClass; it stays while the model
+ * does. */
+struct class_node {
+	struct option_set *options; /* owned: its ConfigMap's, over the controller's; NULL = none */
+	bool is_changed;	    /* see sets_read_classes() */
+	char name[];
 };
 
 /* One key of a map. It exists while somebody claims it. */
@@ -102,11 +112,15 @@ struct service_node {
 	char *name;	 /* in the block of the namespace */
 	struct claim *claims;
 	struct backend_node *backends;
+	struct option_set *options; /* owned: its annotations; NULL = none */
+	struct diag *faults;	    /* owned: what is wrong with them */
+	size_t n_faults;
 };
 
 struct model {
 	struct model_options options;	       /* owned copies */
 	struct table ingresses;		       /* struct ingress_node, by namespace and name */
+	struct table classes;		       /* struct class_node, by name */
 	struct table services;		       /* struct service_node, by namespace and name */
 	struct table backends;		       /* struct backend_node, by name */
 	struct table externals;		       /* the same, for those without servers */

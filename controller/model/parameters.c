@@ -7,6 +7,8 @@
 
 #include "base/alloc.h"
 #include "model/class.h"
+#include "model/sets.h"
+#include "option/read.h"
 
 /* A class while its parameters are read. */
 struct reader {
@@ -15,16 +17,6 @@ struct reader {
 	parameters_fault_fn fault;
 	void *ctx;
 };
-
-/* All options are true or false so far. */
-static const struct {
-	const char *key;
-	size_t offset; /* in struct class_options, uint8_t */
-} keys[] = {
-	{"ssl-redirect", offsetof(struct class_options, ssl_redirect)},
-};
-
-#define KNOWN_KEYS "ssl-redirect"
 
 /* Takes `text`. */
 static void report(const struct reader *reader, const char *field, char *text)
@@ -84,43 +76,32 @@ static bool is_in_own_namespace(const struct reader *reader)
 	return true;
 }
 
-static void read_item(const struct reader *reader, const struct config_map *map,
-	const struct config_map_item *item, struct class_options *ret_options)
-{
-	const char *key = obj_str(map, item->key);
-	const char *value = obj_str(map, item->value);
-	CLEANUP(free_ptr) char *field = xasprintf("data[%s]", key);
+/* What a key of the ConfigMap says can't be used. */
+struct key_reader {
+	const struct reader *reader;
+	const struct config_map *map;
+};
 
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		if (strcmp(keys[i].key, key) != 0) {
-			continue;
-		}
-		uint8_t *option = (uint8_t *)ret_options + keys[i].offset;
-		if (strcmp(value, "true") == 0 || strcmp(value, "false") == 0) {
-			*option = value[0] == 't' ? OBJ_TRUE : OBJ_FALSE;
-		} else {
-			report(reader, field,
-				xasprintf("is '%s' in ConfigMap %s/%s: write 'true' or 'false'",
-					value, object_namespace(&map->head),
-					object_name(&map->head)));
-		}
-		return;
+static void on_report(void *ctx, const struct option_report *found)
+{
+	const struct key_reader *key = ctx;
+
+	if (found->verdict == OPTION_REFUSED) {
+		CLEANUP(free_ptr) char *field = xasprintf("data[%s]", found->key);
+		report(key->reader, field,
+			xasprintf("%s (in ConfigMap %s/%s)", found->reason,
+				object_namespace(&key->map->head), object_name(&key->map->head)));
 	}
-	report(reader, field,
-		xasprintf("is no option of a class, in ConfigMap %s/%s: remove it, or use one of "
-			  "these: " KNOWN_KEYS,
-			object_namespace(&map->head), object_name(&map->head)));
 }
 
-struct class_options parameters_read(const struct model_options *options, const struct store *store,
+struct option_set *parameters_read(const struct model_options *options, const struct store *store,
 	const struct ingress_class *class, parameters_fault_fn fault, void *ctx)
 {
 	const struct reader reader = {options, class, fault, ctx};
-	struct class_options result = {.ssl_redirect = OBJ_ABSENT};
 
 	if (class == NULL || !has_parameters(class) || !is_config_map(&reader) ||
 		!is_in_own_namespace(&reader)) {
-		return result;
+		return NULL;
 	}
 	const char *name = obj_str(class, class->parameters.name);
 	const struct config_map *map = (const struct config_map *)store_find(
@@ -130,13 +111,10 @@ struct class_options parameters_read(const struct model_options *options, const 
 			xasprintf("there is no ConfigMap %s/%s: create it; until then the options "
 				  "of this class are the controller's",
 				options->parameters_namespace, name));
-		return result;
+		return NULL;
 	}
-	const struct config_map_item *items = obj_items(map, map->data);
-	for (uint32_t i = 0; i < map->data.n; i++) {
-		read_item(&reader, map, &items[i], &result);
-	}
-	return result;
+	struct key_reader keys = {&reader, map};
+	return sets_read(OPTION_SCOPE_CLASS, map, map->data, on_report, &keys);
 }
 
 bool parameters_refer_to(const struct model_options *options, const struct store *store,

@@ -8,11 +8,7 @@
  *
  * ConfigMaps are read in the controller's own namespace only: one that anybody can write to would
  * give its writers a say in the routes of others, and reading them everywhere takes a right that
- * the controller doesn't need. Its keys:
- *
- *   ssl-redirect   "true" or "false": are requests over plain HTTP redirected to HTTPS where an
- *                  Ingress of the class has TLS for the host? Without it the controller's own
- *                  option decides.
+ * the controller doesn't need. Its keys are options (option/option.def).
  *
  * What is wrong (another kind, another namespace, no such ConfigMap, an unknown key, a value that
  * is none) is a fault of the class. The options that can't be read are as if they were not there;
@@ -28,21 +24,19 @@
 
 #include "base/attr.h"
 #include "model/model.h"
+#include "option/option.h"
 #include "store/store.h"
-
-struct class_options {
-	uint8_t ssl_redirect; /* enum obj_bool */
-};
 
 /* `field` names the member of the IngressClass or the key of the ConfigMap; `text` says what is
  * wrong and ends with the remedy, and may hold any bytes of the objects. Both are borrowed. */
 typedef void (*parameters_fault_fn)(
 	void *ctx, const struct ingress_class *class, const char *field, const char *text);
 
-/* Nothing is wrong with a class without parameters, nor with NULL (there is no IngressClass):
- * everything is absent then. `fault` may be NULL. */
-struct class_options parameters_read(const struct model_options *options, const struct store *store,
-	const struct ingress_class *class, parameters_fault_fn fault, void *ctx);
+/* The options of a class, NULL = none; the caller frees them with option_set_free(). Nothing is
+ * wrong with a class without parameters, nor with NULL (there is no IngressClass). `fault` may be
+ * NULL. */
+struct option_set *parameters_read(const struct model_options *options, const struct store *store,
+	const struct ingress_class *class, parameters_fault_fn fault, void *ctx) MUST_USE;
 
 /* Does an IngressClass with our controller refer to this ConfigMap? */
 bool parameters_refer_to(const struct model_options *options, const struct store *store,

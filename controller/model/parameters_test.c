@@ -11,55 +11,53 @@
 #define OURS "ours"
 
 static const struct {
-	const char *parameters; /* of the class; NULL = none */
-	const char *data;	/* of ConfigMap own/options; NULL = there is none */
-	uint8_t ssl_redirect;
-	const char *faults; /* "field: text\n" each */
+	const char *parameters;	  /* of the class; NULL = none */
+	const char *data;	  /* of ConfigMap own/options; NULL = there is none */
+	const char *ssl_redirect; /* NULL = not set */
+	const char *faults;	  /* "field: text\n" each */
 } cases[] = {
-	{NULL, "'ssl-redirect':'false'", OBJ_ABSENT, ""},
+	{NULL, "'ssl-redirect':'false'", NULL, ""},
 	/* Both scopes mean the controller's own namespace. */
 	{"'kind':'ConfigMap','name':'options','scope':'Namespace','namespace':'own'",
-		"'ssl-redirect':'false'", OBJ_FALSE, ""},
-	{"'kind':'ConfigMap','name':'options','scope':'Cluster'", "'ssl-redirect':'true'", OBJ_TRUE,
+		"'ssl-redirect':'false'", "false", ""},
+	{"'kind':'ConfigMap','name':'options','scope':'Cluster'", "'ssl-redirect':'true'", "true",
 		""},
-	{"'kind':'ConfigMap','name':'options','apiGroup':''", "'ssl-redirect':'true'", OBJ_TRUE,
-		""},
-	{"'kind':'ConfigMap','name':'options','apiGroup':null", "", OBJ_ABSENT, ""},
+	{"'kind':'ConfigMap','name':'options','apiGroup':''", "'ssl-redirect':'true'", "true", ""},
+	{"'kind':'ConfigMap','name':'options','apiGroup':null", "", NULL, ""},
 	/* Elsewhere, or something else. */
 	{"'kind':'ConfigMap','name':'options','scope':'Namespace','namespace':'other'",
-		"'ssl-redirect':'true'", OBJ_ABSENT,
+		"'ssl-redirect':'true'", NULL,
 		"spec.parameters.namespace: is 'other', and ConfigMaps are read in the "
 		"controller's own namespace only: move it to 'own'\n"},
-	{"'kind':'ConfigMap','name':'options','scope':'Namespace'", "", OBJ_ABSENT,
+	{"'kind':'ConfigMap','name':'options','scope':'Namespace'", "", NULL,
 		"spec.parameters.namespace: is '', and ConfigMaps are read in the controller's own "
 		"namespace only: move it to 'own'\n"},
-	{"'kind':'Gateway','name':'options'", "", OBJ_ABSENT,
+	{"'kind':'Gateway','name':'options'", "", NULL,
 		"spec.parameters.kind: is 'Gateway': only ConfigMaps are read, write "
 		"'ConfigMap'\n"},
-	{"'name':'options'", "", OBJ_ABSENT,
+	{"'name':'options'", "", NULL,
 		"spec.parameters.kind: is '': only ConfigMaps are read, write 'ConfigMap'\n"},
-	{"'kind':'ConfigMap','name':'options','apiGroup':'example.com'", "", OBJ_ABSENT,
+	{"'kind':'ConfigMap','name':'options','apiGroup':'example.com'", "", NULL,
 		"spec.parameters.apiGroup: is 'example.com': only ConfigMaps are read, leave it "
 		"out\n"},
 	/* Not there. */
-	{"'kind':'ConfigMap','name':'options'", NULL, OBJ_ABSENT,
+	{"'kind':'ConfigMap','name':'options'", NULL, NULL,
 		"spec.parameters.name: there is no ConfigMap own/options: create it; until then "
 		"the options of this class are the controller's\n"},
-	{"'kind':'ConfigMap'", NULL, OBJ_ABSENT,
+	{"'kind':'ConfigMap'", NULL, NULL,
 		"spec.parameters.name: there is no ConfigMap own/: create it; until then the "
 		"options of this class are the controller's\n"},
 	/* Mistakes in it leave the rest alone. */
-	{"'kind':'ConfigMap','name':'options'", "'ssl-redirect':'no'", OBJ_ABSENT,
-		"data[ssl-redirect]: is 'no' in ConfigMap own/options: write 'true' or 'false'\n"},
-	{"'kind':'ConfigMap','name':'options'", "'ssl-redirect':'True'", OBJ_ABSENT,
-		"data[ssl-redirect]: is 'True' in ConfigMap own/options: write 'true' or "
-		"'false'\n"},
+	{"'kind':'ConfigMap','name':'options'", "'ssl-redirect':'no'", NULL,
+		"data[ssl-redirect]: is 'no', neither true nor false: write `true` or `false` (in "
+		"ConfigMap own/options)\n"},
+	{"'kind':'ConfigMap','name':'options'", "'ssl-redirect':'True'", "true", ""},
 	{"'kind':'ConfigMap','name':'options'",
-		"'SSL-redirect':'true','ssl-redirect':'false','timeout':'1s'", OBJ_FALSE,
-		"data[SSL-redirect]: is no option of a class, in ConfigMap own/options: remove it, "
-		"or use one of these: ssl-redirect\n"
-		"data[timeout]: is no option of a class, in ConfigMap own/options: remove it, or "
-		"use one of these: ssl-redirect\n"},
+		"'SSL-redirect':'true','ssl-redirect':'false','timeout':'1s'", "false",
+		"data[SSL-redirect]: is no option: remove it, or see docs/options.md for how it is "
+		"written (in ConfigMap own/options)\n"
+		"data[timeout]: is no option: remove it, or see docs/options.md for how it is "
+		"written (in ConfigMap own/options)\n"},
 };
 
 static const struct model_options known = {.controller_name = OURS, .parameters_namespace = "own"};
@@ -97,12 +95,16 @@ static void test_table(void **state)
 				"{'metadata':{'namespace':'own','name':'options'},'data':{%s}}",
 				cases[i].data);
 		}
-		struct class_options options = parameters_read(
+		struct option_set *set = parameters_read(
 			&known, store, store_ingress_class(store, "c"), on_fault, &faults);
-		if (options.ssl_redirect != cases[i].ssl_redirect ||
+		const char *value = set ? set->values[OPTION_SSL_REDIRECT] : NULL;
+		if ((value == NULL) != (cases[i].ssl_redirect == NULL) ||
+			(value != NULL && strcmp(value, cases[i].ssl_redirect) != 0) ||
 			strcmp(buf_str(&faults), cases[i].faults) != 0) {
-			fail_msg("case %zu: %d\n%s", i, options.ssl_redirect, buf_str(&faults));
+			fail_msg(
+				"case %zu: %s\n%s", i, value ? value : "not set", buf_str(&faults));
 		}
+		option_set_free(set);
 		buf_fini(&faults);
 		store_free(store);
 	}
@@ -116,12 +118,13 @@ static void test_own_namespace_unknown(void **state)
 
 	(void)state;
 	put_class(store, "c", OURS, "'kind':'ConfigMap','name':'options'");
-	parameters_read(&options, store, store_ingress_class(store, "c"), on_fault, &faults);
+	assert_null(parameters_read(
+		&options, store, store_ingress_class(store, "c"), on_fault, &faults));
 	assert_string_equal(buf_str(&faults),
 		"spec.parameters: can't be read, as the controller's own namespace is not known: "
 		"set POD_NAMESPACE in its environment, or use --configmap\n");
 	assert_false(parameters_refer_to(&options, store, "own", "options"));
-	parameters_read(&options, store, NULL, on_fault, &faults);
+	assert_null(parameters_read(&options, store, NULL, on_fault, &faults));
 	buf_fini(&faults);
 	store_free(store);
 }

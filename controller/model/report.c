@@ -145,17 +145,52 @@ static bool claim_diag(const struct claim *claim, struct diag *ret_diag)
 	return false;
 }
 
-struct diag *model_collect_diags(const struct ingress_node *node, size_t *ret_n)
+static size_t copy_diags(struct diag *to, const struct diag *from, size_t n)
 {
-	struct diag *diags =
-		xcalloc(node->n_faults + node->n_claims + 2 * node->n_tls_claims, sizeof(*diags));
-	bool has_default_diag = false;
+	for (size_t i = 0; i < n; i++) {
+		to[i] = (struct diag){
+			from[i].reason, xstrdup(from[i].field), xstrdup(from[i].text)};
+	}
+	return n;
+}
+
+/* Is this the first claim of its Ingress that names its Service? */
+static bool is_first_of_service(const struct ingress_node *node, size_t claim)
+{
+	for (size_t i = 0; i < claim; i++) {
+		if (node->claims[i].service == node->claims[claim].service) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* What is wrong with the annotations of the Services that an Ingress names. With NULL they are only
+ * counted. */
+static size_t copy_service_faults(const struct ingress_node *node, struct diag *to)
+{
 	size_t n = 0;
 
-	for (size_t i = 0; i < node->n_faults; i++) {
-		diags[n++] = (struct diag){node->faults[i].reason, xstrdup(node->faults[i].field),
-			xstrdup(node->faults[i].text)};
+	for (size_t i = 0; i < node->n_claims; i++) {
+		const struct service_node *service = node->claims[i].service;
+		if (service->n_faults == 0 || !is_first_of_service(node, i)) {
+			continue;
+		}
+		n += to ? copy_diags(to + n, service->faults, service->n_faults)
+			: service->n_faults;
 	}
+	return n;
+}
+
+struct diag *model_collect_diags(const struct ingress_node *node, size_t *ret_n)
+{
+	struct diag *diags = xcalloc(node->n_faults + copy_service_faults(node, NULL) +
+					     node->n_claims + 2 * node->n_tls_claims,
+		sizeof(*diags));
+	bool has_default_diag = false;
+	size_t n = copy_diags(diags, node->faults, node->n_faults);
+
+	n += copy_service_faults(node, diags + n);
 	for (size_t i = 0; i < node->n_claims; i++) {
 		bool is_default = node->claims[i].rule == CLAIM_DEFAULT_RULE;
 		/* The default backend has a claim for each rule, but its fault is one. */

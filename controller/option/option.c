@@ -65,6 +65,22 @@ bool option_set_is_empty(const struct option_set *set)
 	return option_set_equals(set, NULL);
 }
 
+struct option_set *option_set_merge(const struct option_set *near, const struct option_set *far)
+{
+	const struct option_set *const sets[] = {near, far};
+
+	if (option_set_is_empty(near) && option_set_is_empty(far)) {
+		return NULL;
+	}
+	struct option_set *merged = xcalloc(1, sizeof(*merged));
+	for (int i = 0; i < OPTION_COUNT; i++) {
+		const char *value = option_first((enum option_id)i, sets, ARRAY_LEN(sets));
+		merged->values[i] = value ? xstrdup(value) : NULL;
+	}
+	merged->is_closed = (near && near->is_closed) || (far && far->is_closed);
+	return merged;
+}
+
 enum option_id option_find(const char *name)
 {
 	int i = 0;

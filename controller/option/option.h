@@ -44,10 +44,11 @@ enum option_scope {
 #define OPTION_SCOPES_ANYONE (OPTION_SCOPES_ROUTE | OPTION_SCOPE_SERVICE)
 
 enum option_apply {
-	OPTION_APPLY_NONE,    /* known, and not supported yet: refused with these words */
-	OPTION_APPLY_MAP,     /* an entry of a map, live on every HAProxy */
-	OPTION_APPLY_BACKEND, /* another backend: live from HAProxy 3.4 on, else a reload */
-	OPTION_APPLY_RELOAD,  /* the operator's: a reload */
+	OPTION_APPLY_NONE,	 /* known, and not supported yet: refused with these words */
+	OPTION_APPLY_MAP,	 /* an entry of a map, live on every HAProxy */
+	OPTION_APPLY_BACKEND,	 /* another backend: live from HAProxy 3.4 on, else a reload */
+	OPTION_APPLY_RELOAD,	 /* the operator's: a reload */
+	OPTION_APPLY_CONTROLLER, /* nothing in HAProxy */
 };
 
 struct option_info {
@@ -78,6 +79,11 @@ void option_set_free(struct option_set *set);
 /* NULL is a set that says nothing. */
 bool option_set_equals(const struct option_set *a, const struct option_set *b) MUST_USE;
 bool option_set_is_empty(const struct option_set *set) MUST_USE;
+
+/* A new set that says what `near` says, and what `far` says where that says nothing; closed when
+ * one of them is. Either may be NULL; NULL when there is nothing to say. */
+struct option_set *option_set_merge(
+	const struct option_set *near, const struct option_set *far) MUST_USE;
 
 /* The option that has this name; OPTION_COUNT = there is none. */
 enum option_id option_find(const char *name) MUST_USE;

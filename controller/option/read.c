@@ -8,11 +8,13 @@
 #include "option/value.h"
 
 #define NATIVE_PREFIX "headgate.dev/"
+/* Under this one keys may be another program's. */
+#define SHARED_PREFIX "ingress.kubernetes.io/"
 /* Of a value, in a report. */
 #define MAX_SHOWN 64
 
 const char *const option_prefixes[] = {
-	NATIVE_PREFIX, "haproxy.org/", "ingress.kubernetes.io/", "haproxy.com/", NULL};
+	NATIVE_PREFIX, "haproxy.org/", SHARED_PREFIX, "haproxy.com/", NULL};
 
 const struct dialect_row dialect_haproxytech[] = {
 #define SAME(key, id)	     {(key), DIALECT_SAME, OPTION_##id, NULL},
@@ -149,7 +151,6 @@ static void take_option(struct reading *reading, size_t pair, const struct reque
 static void take_pair(struct reading *reading, size_t pair)
 {
 	struct request request = find_request(reading->scope, reading->pairs[pair].key);
-	bool is_native = request.row == NULL && request.rank == 2 && !is_config(reading->scope);
 
 	if (request.rank == 0) {
 		return;
@@ -161,9 +162,9 @@ static void take_pair(struct reading *reading, size_t pair)
 			request.row->what == DIALECT_NOTHING ? OPTION_IGNORED : OPTION_REFUSED,
 			request.row->reason);
 	} else {
-		/* Under a prefix of a dialect it may be another program's. */
-		say(reading, pair, &request,
-			is_native || is_config(reading->scope) ? OPTION_REFUSED : OPTION_IGNORED,
+		bool is_shared = strncmp(reading->pairs[pair].key, SHARED_PREFIX,
+					 strlen(SHARED_PREFIX)) == 0;
+		say(reading, pair, &request, is_shared ? OPTION_IGNORED : OPTION_REFUSED,
 			"is no option: remove it, or see docs/options.md for how it is written");
 	}
 }

@@ -68,6 +68,7 @@ static void test_verdicts(void **state)
 		{"haproxy.org/invented", "true"},
 		{"haproxy.org/ssl-redirect", "maybe"},
 		{"headgate.dev/invented", "true"},
+		{"ingress.kubernetes.io/invented", "true"},
 		{"headgate.dev/ssl-redirect-code", NULL},
 	};
 	struct option_set *set;
@@ -78,9 +79,10 @@ static void test_verdicts(void **state)
 	assert_null(set);
 	assert_non_null(strstr(reports, "refused haproxy.org/backend-config-snippet: config"));
 	assert_non_null(strstr(reports, "ignored haproxy.org/clean-certs: certificates"));
-	assert_non_null(strstr(reports, "ignored haproxy.org/invented: is no option"));
+	assert_non_null(strstr(reports, "refused haproxy.org/invented: is no option"));
 	assert_non_null(strstr(reports, "refused haproxy.org/ssl-redirect: is 'maybe', neither"));
 	assert_non_null(strstr(reports, "refused headgate.dev/invented: is no option"));
+	assert_non_null(strstr(reports, "ignored ingress.kubernetes.io/invented: is no option"));
 	assert_non_null(strstr(reports, "refused headgate.dev/ssl-redirect-code: is"));
 }
 
@@ -139,6 +141,11 @@ static void test_first(void **state)
 	assert_null(option_first(OPTION_DENY_LIST, sets, 3));
 	assert_false(option_set_equals(&near, &far));
 	assert_true(option_set_equals(NULL, &(struct option_set){0}));
+	struct option_set *merged = option_set_merge(&near, &far);
+	assert_string_equal(merged->values[OPTION_SET_HOST], "");
+	assert_string_equal(merged->values[OPTION_ALLOW_LIST], "10.0.0.0/8");
+	option_set_free(merged);
+	assert_null(option_set_merge(NULL, &(struct option_set){0}));
 }
 
 /* Each key of the dialect stands in its table once and leads somewhere. */

@@ -123,6 +123,11 @@ static void read_options(struct golden *golden)
 				strsep((char **)&options->certificate_secret, "/");
 		} else if (strcmp(line, "parameters-namespace") == 0) {
 			options->parameters_namespace = value;
+		} else if (strcmp(line, "configmap") == 0) {
+			char *rest = value;
+			options->config_map_namespace = strsep(&rest, "/");
+			options->config_map_name = rest;
+			assert_non_null(rest);
 		} else if (strcmp(line, "default-backend") == 0) {
 			char *rest = value;
 			options->default_namespace = strsep(&rest, "/");

@@ -137,6 +137,12 @@ static inline const struct service *store_service(
 	return (const struct service *)store_find(store, KUBE_SERVICE, namespace, name);
 }
 
+static inline const struct config_map *store_config_map(
+	const struct store *store, const char *namespace, const char *name)
+{
+	return (const struct config_map *)store_find(store, KUBE_CONFIG_MAP, namespace, name);
+}
+
 static inline const struct ingress_class *store_ingress_class(
 	const struct store *store, const char *name)
 {

@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/backoff.h"
@@ -16,11 +17,13 @@
 #include "auditor.h"
 #include "gauges.h"
 #include "pending.h"
+#include "last_good.h"
 #include "needs.h"
 #include "pass_log.h"
 #include "plan/plan.h"
 #include "saver.h"
 #include "self_check.h"
+#include "settings.h"
 
 /* A new Service below HAProxy 3.4 waits until others have had time to come along, but never longer
  * than a second. */
@@ -57,6 +60,7 @@ struct reconcile {
 	bool is_self_check;
 	reconcile_settings_fn on_settings;
 	struct needs needs;
+	struct last_good last_good;
 	void *settings_ctx;
 	struct listener listener;
 
@@ -359,17 +363,6 @@ static void on_reloaded(struct reconcile *reconcile)
 
 /* ---- passes ---- */
 
-static bool has_settings(const struct store_changes *changes)
-{
-	for (size_t i = 0; i < changes->n; i++) {
-		if (changes->items[i].kind == KUBE_CONFIG_MAP ||
-			changes->items[i].kind == KUBE_INGRESS_CLASS) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* Takes up what was touched: store to model to keys that the plan looks at. */
 static void take_changes(struct reconcile *reconcile)
 {
@@ -377,7 +370,8 @@ static void take_changes(struct reconcile *reconcile)
 
 	model_update(reconcile->model, reconcile->store, &changes);
 	needs_follow(&reconcile->needs, reconcile->model, reconcile->store, &changes);
-	if (reconcile->on_settings != NULL && has_settings(&changes)) {
+	last_good_recall(&reconcile->last_good, time(NULL));
+	if (reconcile->on_settings != NULL && settings_are_among(&changes)) {
 		reconcile->on_settings(reconcile->settings_ctx);
 	}
 	reconcile->n_changes = changes.n;
@@ -569,6 +563,8 @@ struct reconcile *reconcile_new(const struct reconcile_options *options)
 	reconcile->is_self_check = options->is_self_check;
 	reconcile->on_settings = options->on_settings;
 	reconcile->needs = options->needs;
+	reconcile->last_good = (struct last_good){
+		options->store, reconcile->model, &reconcile->model_options, options->state, false};
 	reconcile->settings_ctx = options->settings_ctx;
 	reconcile->listener = options->listener;
 	reconcile->pending.is_everything = true;

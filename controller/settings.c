@@ -32,3 +32,14 @@ void settings_apply(const struct config_map *config_map, enum log_level default_
 	log_set_level(level);
 	option_set_free(set);
 }
+
+bool settings_are_among(const struct store_changes *changes)
+{
+	for (size_t i = 0; i < changes->n; i++) {
+		if (changes->items[i].kind == KUBE_CONFIG_MAP ||
+			changes->items[i].kind == KUBE_INGRESS_CLASS) {
+			return true;
+		}
+	}
+	return false;
+}

@@ -78,6 +78,15 @@ bool state_has_routes(const struct state *state) MUST_USE;
  */
 void state_use_model(struct state *state, const struct model *model);
 
+/* Calls `each` for every certificate of the current generation, the default too, by its name; in no
+ * particular order. Its argument is borrowed for the call. */
+typedef void (*state_certificate_fn)(void *ctx, const char *name);
+void state_each_certificate(const struct state *state, state_certificate_fn each, void *ctx);
+
+/* Appends the content of one of them, which has a key: `pem` must be marked secret (asserted).
+ * False = there is none that can be read. */
+bool state_read_certificate(const struct state *state, const char *name, struct buf *pem) MUST_USE;
+
 /*
  * The TLS ticket keys in the file and when they were written (Unix time). A file that is missing or
  * damaged is made anew, and the log says so: whoever has a ticket then makes a whole handshake, no

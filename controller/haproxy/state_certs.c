@@ -3,6 +3,7 @@
  * they are hard links into the generation before; only the default is compared. What nobody has any
  * more - the model forgot it, HAProxy keeps it - lives on in these links.
  */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +47,45 @@ static bool read_file(int folder_fd, const char *name, struct buf *buf)
 	explicit_bzero(chunk, sizeof(chunk));
 	close(fd);
 	return n == 0 && buf_is_ok(buf) && buf->len > 0;
+}
+
+static int open_current(const struct state *state)
+{
+	return openat(state->fd, CURRENT "/" STATE_CERTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+void state_each_certificate(const struct state *state, state_certificate_fn each, void *ctx)
+{
+	static const char suffix[] = STATE_CERTS_SUFFIX;
+	const struct dirent *entry;
+	int fd = open_current(state);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		size_t len = strlen(entry->d_name);
+		if (entry->d_name[0] != '.' && len > strlen(suffix) &&
+			strcmp(entry->d_name + len - strlen(suffix), suffix) == 0) {
+			CLEANUP(free_ptr)
+			char *name = xstrndup(entry->d_name, len - strlen(suffix));
+			each(ctx, name);
+		}
+	}
+	if (dir != NULL) {
+		closedir(dir);
+	}
+}
+
+bool state_read_certificate(const struct state *state, const char *name, struct buf *pem)
+{
+	CLEANUP(free_ptr) char *file = xasprintf("%s" STATE_CERTS_SUFFIX, name);
+	int fd = open_current(state);
+
+	assert(pem->is_secret);
+	bool is_ok = fd >= 0 && strchr(name, '/') == NULL && read_file(fd, file, pem);
+	if (fd >= 0) {
+		close(fd);
+	}
+	return is_ok;
 }
 
 /* Takes a certificate over from the generation before, as a link, or as a copy where there are no

@@ -228,6 +228,18 @@ static bool read_cert(struct json_object *json, struct cert *ret_cert, struct er
 	return is_ok;
 }
 
+/* Borrows the texts. */
+static void set_content(struct pieces *pieces, const struct cert *cert)
+{
+	pieces->fixed.key = (uint8_t)cert->key;
+	pieces->fixed.not_before = cert->not_before;
+	pieces->fixed.not_after = cert->not_after;
+	pieces->texts[TEXT_PEM] = cert->pem;
+	pieces->texts[TEXT_NAMES] = cert->names;
+	pieces->texts[TEXT_PRINT] = cert->fingerprint;
+	pieces->texts[TEXT_DIGEST] = cert->digest;
+}
+
 struct object *secret_read(struct object *head, struct json_object *json)
 {
 	struct pieces pieces = take_apart((const struct secret *)head);
@@ -245,13 +257,7 @@ struct object *secret_read(struct object *head, struct json_object *json)
 	}
 	wipe(json);
 	if (is_ok) {
-		pieces.fixed.key = (uint8_t)cert.key;
-		pieces.fixed.not_before = cert.not_before;
-		pieces.fixed.not_after = cert.not_after;
-		pieces.texts[TEXT_PEM] = cert.pem;
-		pieces.texts[TEXT_NAMES] = cert.names;
-		pieces.texts[TEXT_PRINT] = cert.fingerprint;
-		pieces.texts[TEXT_DIGEST] = cert.digest;
+		set_content(&pieces, &cert);
 	} else {
 		pieces.fixed.state = SECRET_INVALID;
 		pieces.texts[TEXT_FAULT] = err.text;
@@ -260,6 +266,26 @@ struct object *secret_read(struct object *head, struct json_object *json)
 	cert_fini(&cert);
 	free(head);
 	return object;
+}
+
+struct object *secret_from_pem(
+	const char *namespace, const char *name, const char *pem, size_t len, int64_t now)
+{
+	struct pieces pieces = {.texts = {[TEXT_NAMESPACE] = namespace, [TEXT_NAME] = name}};
+	struct cert cert = {0};
+	struct err err = {0};
+
+	if (!cert_read(pem, len, pem, len, &cert, &err)) {
+		return NULL;
+	}
+	set_content(&pieces, &cert);
+	struct object *object = put_together(&pieces);
+	cert_fini(&cert);
+	struct object *judged = secret_judge((const struct secret *)object, now);
+	if (judged != NULL) {
+		object_free(object);
+	}
+	return judged != NULL ? judged : object;
 }
 
 /* ---- time ---- */

@@ -27,6 +27,13 @@
 struct object *secret_read(struct object *head, struct json_object *json) MUST_USE;
 
 /*
+ * A Secret with this content, `pem` as in struct secret, as it was at `now`; without type and time
+ * of creation. NULL = it can't be used. The caller wipes `pem`.
+ */
+struct object *secret_from_pem(
+	const char *namespace, const char *name, const char *pem, size_t len, int64_t now) MUST_USE;
+
+/*
  * What the time says of it: NULL = nothing new; else the Secret to put in its place (owned), which
  * is outside its valid period, or no longer before it; a version that had to wait for its time
  * comes into use then. `now` is Unix time.

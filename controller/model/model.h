@@ -169,14 +169,19 @@ const struct model_certificate *model_next_certificate(
 
 /*
  * HAProxy has a certificate of this name and model_find_certificate() knows none: must it stay all
- * the same? True while its Secret is referred to but can't be used and was never seen usable (the
- * controller was started meanwhile): what HAProxy has is the last good one.
+ * the same? True while its Secret is referred to but can't be used and was never seen usable, not
+ * even in the state directory: what HAProxy has is the last good one.
  */
 bool model_keeps_certificate(const struct model *model, const char *name) MUST_USE;
 
 /* Does somebody refer to this Secret? */
 bool model_needs_secret(
 	const struct model *model, const char *namespace, const char *name) MUST_USE;
+
+/* The Secret, one that somebody refers to, whose certificates have names like this one; false =
+ * there is none. Borrowed until the next model_update(). */
+bool model_find_secret_of(const struct model *model, const char *certificate,
+	const char **ret_namespace, const char **ret_name) MUST_USE;
 
 /*
  * Calls `report` for each Secret that has come to be needed, or is not any more, since the last

@@ -376,20 +376,54 @@ void model_report_needs(struct model *model, model_need_fn report, void *ctx)
 	free(needs);
 }
 
-bool model_keeps_certificate(const struct model *model, const char *name)
+static const struct secret_node *find_by_prefix(const struct model *model, const char *prefix)
 {
-	const char *end = strrchr(name, '_');
 	const struct secret_node *node;
 
-	/* Asked once for each certificate that HAProxy has and nobody wants. */
 	TABLE_FOREACH (&model->secrets, node) {
-		if (node->pem == NULL && end != NULL &&
-			strlen(node->prefix) == (size_t)(end - name) &&
-			strncmp(node->prefix, name, (size_t)(end - name)) == 0) {
-			return true;
+		if (strcmp(node->prefix, prefix) == 0) {
+			return node;
 		}
 	}
-	return false;
+	return NULL;
+}
+
+static const struct secret_node *find_secret_of(const struct model *model, const char *certificate)
+{
+	CLEANUP(free_ptr) char *prefix = xstrdup(certificate);
+	char *end = strrchr(prefix, '_');
+	char *middle = strchr(prefix, '_');
+
+	if (end == NULL || end == middle) {
+		return NULL;
+	}
+	*end = '\0';
+	/* Long names end in a hash, which is not read backwards. */
+	if (strchr(middle + 1, '_') != NULL) {
+		return find_by_prefix(model, prefix);
+	}
+	*middle = '\0';
+	return find_secret(model, prefix, middle + 1);
+}
+
+bool model_find_secret_of(const struct model *model, const char *certificate,
+	const char **ret_namespace, const char **ret_name)
+{
+	const struct secret_node *node = find_secret_of(model, certificate);
+
+	if (node == NULL) {
+		return false;
+	}
+	*ret_namespace = node->namespace;
+	*ret_name = node->name;
+	return true;
+}
+
+bool model_keeps_certificate(const struct model *model, const char *name)
+{
+	const struct secret_node *node = find_secret_of(model, name);
+
+	return node != NULL && node->pem == NULL;
 }
 
 void tls_free(struct model *model)

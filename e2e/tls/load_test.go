@@ -1,9 +1,12 @@
 package tls
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -134,25 +137,80 @@ func testRotations(t *testing.T, r *rig) {
 	r.wantQuiet(t)
 }
 
-// testRestart kills the controller, and starts it again when a Secret is gone:
-// HAProxy is right as it is, and nothing is written.
+// saved waits until every site's state directory has a certificate.
+func (r *rig) saved(t *testing.T, pair harness.KeyPair) {
+	t.Helper()
+	for _, s := range r.sites {
+		harness.Eventually(t, s.branch+": the certificate in the state directory", func() error {
+			files, err := filepath.Glob(filepath.Join(s.g.StateDir, "current/certs/*.pem"))
+			for _, file := range files {
+				if content, _ := os.ReadFile(file); bytes.Contains(content, pair.Cert) {
+					return nil
+				}
+			}
+			return fmt.Errorf("not in %v (%v)", files, err)
+		})
+	}
+}
+
+// testRestart kills the controller, and starts it again when Secrets are gone or
+// have become unusable: HAProxy is right as it is, and nothing is written. What is
+// good again takes over.
 func testRestart(t *testing.T, r *rig) {
+	shown := map[string]harness.KeyPair{ // by their hosts
+		"aged.test": r.issue(t, "aged.test"), "broken.test": r.issue(t, "broken.test"), "left.test": r.issue(t, "left.test"),
+		"*.below.test": r.issue(t, "*.below.test"), "left.below.test": must(t)(r.c.CA.IssueRSA("left.below.test")),
+	}
+	secret := func(host string) string { return "restart-" + strings.NewReplacer("*", "any", ".", "-").Replace(host) }
+	for host, pair := range shown {
+		r.put(t, secret(host), pair)
+		r.ingress(t, secret(host), host)
+	}
+	delete(shown, "*.below.test")
+	shown["anchor.test"], shown["nobody.test"] = r.anchor, r.issue(t, "default.test")
+	r.put(t, "default", shown["nobody.test"])
+	wantAll := func() {
+		t.Helper()
+		for host, pair := range shown {
+			r.wantCertificate(t, host, pair)
+		}
+	}
+	wantAll()
+	for _, pair := range shown {
+		r.saved(t, pair)
+	}
 	for _, s := range r.sites {
 		s.g.Kill()
 		s.cli.Reset()
 	}
 	r.c.Delete(t, harness.TLSSecret(r.ns, "anchor", r.anchor))
+	r.put(t, secret("aged.test"), must(t)(r.c.CA.IssueExpired("aged.test")))
+	r.put(t, "default", must(t)(r.c.CA.IssueExpired("default.test")))
+	r.put(t, secret("broken.test"), harness.KeyPair{Cert: []byte("no certificate"), Key: []byte("no key")})
+	for _, host := range []string{"left.test", "left.below.test"} {
+		r.c.Delete(t, harness.TLSSecret(r.ns, secret(host), shown[host]))
+	}
 	r.each(t, func(t *testing.T, s *site) {
 		s.g.Start(t, s.flags...)
 		s.g.WaitReady(t)
 		s.wantVerdict(t, r.ns+"/anchor", "SecretNotFound", "Secret "+r.ns+"/anchor")
-		if err := s.shows("anchor.test", r.anchor); err != nil {
-			t.Error(err)
+		s.wantVerdict(t, r.ns+"/"+secret("aged.test"), "CertificateExpired", "its last good certificate stays")
+		for host, pair := range shown {
+			if err := s.shows(host, pair); err != nil {
+				t.Error(err)
+			}
 		}
 		if writes := s.cli.Writes(); len(writes) != 0 {
 			t.Errorf("HAProxy was written to: %.2000v", writes)
 		}
 	})
+	for _, host := range []string{"aged.test", "broken.test", "left.test"} {
+		shown[host] = r.issue(t, host)
+		r.put(t, secret(host), shown[host])
+	}
+	shown["nobody.test"] = r.issue(t, "default.test")
+	r.put(t, "default", shown["nobody.test"])
+	wantAll()
 	r.wantQuiet(t)
 }
 
@@ -166,8 +224,8 @@ func (s *site) worker() (pid int) {
 
 // testWorkerKilled ends HAProxy's worker as a crash would. What comes up serves
 // the certificates as they were, also those of Secrets that are gone: one that the
-// controller has never seen, so that only the state directory has it, and one that
-// may not have got there yet.
+// controller has only met in the state directory, and one that may not have got
+// there yet.
 func testWorkerKilled(t *testing.T, r *rig) {
 	gone := r.issue(t, "gone.test")
 	r.put(t, "gone", gone)

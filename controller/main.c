@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "audit_command.h"
+#include "check_command.h"
 #include "flags.h"
 #include "haproxy/state.h"
 #include "haproxy_command.h"
+#include "options_command.h"
 #include "run.h"
 #include "version.h"
 
@@ -24,6 +26,8 @@ static const char usage[] =
 	"  haproxy    run HAProxy in a container of its own, beside the controller's\n"
 	"  init       make an empty state directory, so that HAProxy can be started before the "
 	"controller\n"
+	"  check      say what becomes of the annotations in manifests\n"
+	"  options    print what annotations and ConfigMap keys there are, as Markdown\n"
 	"  audit      have the running controller compare what HAProxy has with what it confirmed\n"
 	"  --help     show this text\n"
 	"  --version  show the version\n";
@@ -106,6 +110,12 @@ int main(int argc, char **argv)
 		if (strcmp(name, commands[i].name) == 0) {
 			return carry_out(&commands[i], argc - 1, argv + 1);
 		}
+	}
+	if (strcmp(name, "check") == 0) {
+		return (int)check_command(argc - 1, argv + 1);
+	}
+	if (strcmp(name, "options") == 0) {
+		return options_command(argc - 1, argv + 1);
 	}
 	if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
 		fputs(usage, stdout);

@@ -10,12 +10,15 @@
 #include "model/model.h"
 
 enum diag_reason {
-#define DIAG(id, reason) DIAG_##id,
+#define DIAG(id, reason, is_of_object) DIAG_##id,
 #include "model/diag.def"
 	DIAG_REASON_COUNT
 };
 
 extern const char *const diag_reason_names[DIAG_REASON_COUNT];
+
+/* The object itself is wrong, whatever else is in the cluster. */
+extern const bool diag_is_of_object[DIAG_REASON_COUNT];
 
 struct diag {
 	enum diag_reason reason;

@@ -9,7 +9,12 @@
 #include "model/model_priv.h"
 
 const char *const diag_reason_names[DIAG_REASON_COUNT] = {
-#define DIAG(id, reason) reason,
+#define DIAG(id, reason, is_of_object) reason,
+#include "model/diag.def"
+};
+
+const bool diag_is_of_object[DIAG_REASON_COUNT] = {
+#define DIAG(id, reason, is_of_object) is_of_object,
 #include "model/diag.def"
 };
 

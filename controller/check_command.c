@@ -1,0 +1,375 @@
+/* See check_command.h: the command line, the files, and how verdicts are printed. */
+#include "check_command.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "check.h"
+#include "manifest/file.h"
+
+#define MAX_FILE   ((size_t)64 << 20)
+#define CONTROLLER "headgate.dev/ingress-controller"
+
+static const char usage[] =
+	"Usage: headgate check [OPTION]... FILE|DIRECTORY...\n"
+	"Say for each annotation of Ingresses and Services in YAML and JSON files whether it is "
+	"applied, ignored\n"
+	"or refused, and what else is wrong with them. No cluster is asked. '-' is the standard "
+	"input.\n\n"
+	"  --ingress-class=NAME       look at Ingresses of this class only (default: at all)\n"
+	"  --legacy-class-annotation  as for 'headgate run'\n"
+	"  --configmap=NAMESPACE/NAME look at this ConfigMap, too, as the controller's own\n"
+	"  --output=FORMAT            table (default: what is not simply applied), wide (all), or "
+	"json\n"
+	"  --help                     show this text\n\n"
+	"Exit status: 0 nothing is refused, 1 something is, 2 a file can't be read or the command "
+	"line is wrong.\n";
+
+enum output { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON };
+
+struct command {
+	struct model_options options;
+	enum output output;
+	struct store *store;
+	size_t n_files;
+	bool has_bad_file;
+	char *config_map; /* owned */
+};
+
+/* ---- files ---- */
+
+static void complain(struct command *command, const char *path, const char *reason)
+{
+	fprintf(stderr, "headgate: %s: %s\n", path, reason);
+	command->has_bad_file = true;
+}
+
+static bool read_stream(FILE *stream, struct buf *text)
+{
+	char part[65536];
+	size_t len;
+
+	while ((len = fread(part, 1, sizeof(part), stream)) > 0) {
+		buf_append(text, part, len);
+	}
+	return ferror(stream) == 0;
+}
+
+static void take_text(struct command *command, const char *path, const struct buf *text)
+{
+	struct manifest_file file;
+	struct err err = {0};
+
+	if (!buf_is_ok(text)) {
+		complain(command, path, "is larger than 64 MiB: split it");
+		return;
+	}
+	if (!manifest_file_parse(buf_str(text), text->len, &file, &err)) {
+		complain(command, path, err.text);
+		return;
+	}
+	for (size_t i = 0; i < file.n_objects; i++) {
+		store_put(command->store, file.objects[i]);
+		file.objects[i] = NULL;
+	}
+	if (file.outdated != NULL) {
+		complain(command, path, file.outdated);
+	}
+	manifest_file_fini(&file);
+}
+
+static void read_file(struct command *command, const char *path)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	FILE *stream = is_stdin ? stdin : fopen(path, "re");
+	struct buf text = BUF_INIT(MAX_FILE);
+
+	command->n_files++;
+	if (stream == NULL || !read_stream(stream, &text)) {
+		complain(command, path, strerror(errno));
+	} else {
+		take_text(command, path, &text);
+	}
+	if (stream != NULL && !is_stdin) {
+		fclose(stream);
+	}
+	buf_fini(&text);
+}
+
+static int is_visible(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+static bool is_manifest(const char *path)
+{
+	static const char *const endings[] = {".yaml", ".yml", ".json"};
+	const char *dot = strrchr(path, '.');
+
+	for (size_t i = 0; dot != NULL && i < ARRAY_LEN(endings); i++) {
+		if (strcmp(dot, endings[i]) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The entries of a directory go onto the end of a list of paths. */
+static void list_directory(struct command *command, const char *path, char ***paths, size_t *n)
+{
+	struct dirent **entries = NULL;
+	int n_entries = scandir(path, &entries, is_visible, alphasort);
+
+	if (n_entries < 0) {
+		complain(command, path, strerror(errno));
+		return;
+	}
+	*paths = xreallocarray(*paths, *n + (size_t)n_entries, sizeof(char *));
+	for (int i = 0; i < n_entries; i++) {
+		(*paths)[(*n)++] = xasprintf("%s/%s", path, entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+/* A file as it is; of a directory, and those in it, what looks like a manifest. */
+static void read_path(struct command *command, const char *path)
+{
+	char **paths = xcalloc(1, sizeof(char *));
+	size_t n = 1;
+	struct stat status;
+
+	paths[0] = xstrdup(path);
+	for (size_t i = 0; i < n; i++) {
+		bool is_there = strcmp(paths[i], "-") == 0 || stat(paths[i], &status) == 0;
+		if (!is_there) {
+			complain(command, paths[i], strerror(errno));
+		} else if (strcmp(paths[i], "-") != 0 && S_ISDIR(status.st_mode)) {
+			list_directory(command, paths[i], &paths, &n);
+		} else if (i == 0 || is_manifest(paths[i])) {
+			read_file(command, paths[i]);
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		free(paths[i]);
+	}
+	free(paths);
+}
+
+/* ---- printing ---- */
+
+/* Any bytes, in one line. */
+static void print_text(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		putchar((unsigned char)*text < ' ' || *text == 0x7f ? ' ' : *text);
+	}
+}
+
+static void print_object(const struct check_object *object, bool is_wide)
+{
+	static const struct check_item fine = {.field = (char *)"", .verdict = CHECK_APPLIED};
+	CLEANUP(free_ptr)
+	char *name = xasprintf("%s %s/%s", object->kind, object->namespace, object->name);
+	size_t n_printed = 0;
+
+	for (size_t i = 0; i <= object->n_items; i++) {
+		const struct check_item *item = i < object->n_items ? &object->items[i] : &fine;
+		bool is_end = i == object->n_items;
+		if (is_end ? n_printed > 0 : !is_wide && item->verdict == CHECK_APPLIED) {
+			continue;
+		}
+		printf("%-40s %-8s ", name, check_verdict_names[item->verdict]);
+		print_text(item->field);
+		if (item->reason != NULL) {
+			printf(": ");
+			print_text(item->reason);
+		}
+		putchar('\n');
+		n_printed++;
+	}
+}
+
+static void print_table(const struct check_result *result, bool is_wide)
+{
+	for (size_t i = 0; i < result->n_objects; i++) {
+		print_object(&result->objects[i], is_wide);
+	}
+	printf("%zu objects: %zu applied, %zu ignored, %zu refused\n", result->n_objects,
+		result->n_items[CHECK_APPLIED], result->n_items[CHECK_IGNORED],
+		result->n_items[CHECK_REFUSED]);
+}
+
+static void append_member(struct buf *json, const char *name, const char *value)
+{
+	buf_printf(json, "\"%s\":", name);
+	json_append_text(json, value, JSON_TEXT_WHOLE);
+}
+
+static void append_object(struct buf *json, const struct check_object *object)
+{
+	buf_append_char(json, '{');
+	append_member(json, "kind", object->kind);
+	buf_append_char(json, ',');
+	append_member(json, "namespace", object->namespace);
+	buf_append_char(json, ',');
+	append_member(json, "name", object->name);
+	buf_append_char(json, ',');
+	append_member(json, "verdict", check_verdict_names[object->verdict]);
+	buf_append_str(json, ",\"items\":[");
+	for (size_t i = 0; i < object->n_items; i++) {
+		const struct check_item *item = &object->items[i];
+		buf_append_str(json, i > 0 ? ",{" : "{");
+		append_member(json, "field", item->field);
+		buf_append_char(json, ',');
+		append_member(json, "verdict", check_verdict_names[item->verdict]);
+		if (item->reason != NULL) {
+			buf_append_char(json, ',');
+			append_member(json, "reason", item->reason);
+		}
+		buf_append_char(json, '}');
+	}
+	buf_append_str(json, "]}");
+}
+
+static void print_json(const struct check_result *result)
+{
+	struct buf json = BUF_INIT(0);
+
+	buf_append_str(&json, "{\"objects\":[");
+	for (size_t i = 0; i < result->n_objects; i++) {
+		buf_append_str(&json, i > 0 ? ",\n" : "\n");
+		append_object(&json, &result->objects[i]);
+	}
+	buf_printf(&json, "\n],\"applied\":%zu,\"ignored\":%zu,\"refused\":%zu}\n",
+		result->n_items[CHECK_APPLIED], result->n_items[CHECK_IGNORED],
+		result->n_items[CHECK_REFUSED]);
+	fputs(buf_str(&json), stdout);
+	buf_fini(&json);
+}
+
+/* ---- the command line ---- */
+
+static bool set_output(struct command *command, const char *text)
+{
+	static const char *const names[] = {"table", "wide", "json"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			command->output = (enum output)i;
+			return true;
+		}
+	}
+	fprintf(stderr, "headgate: --output is '%s': use table, wide or json\n", text);
+	return false;
+}
+
+static bool set_config_map(struct command *command, const char *text)
+{
+	char *name = strchr(text, '/');
+
+	if (name == NULL || name == text || name[1] == '\0') {
+		fprintf(stderr, "headgate: --configmap is '%s': use NAMESPACE/NAME\n", text);
+		return false;
+	}
+	free(command->config_map);
+	command->config_map = xstrdup(text);
+	name = strchr(command->config_map, '/');
+	*name = '\0';
+	command->options.config_map_namespace = command->config_map;
+	command->options.config_map_name = name + 1;
+	return true;
+}
+
+/* False: there is nothing to be done but to end with *ret_status. */
+static bool read_arguments(
+	struct command *command, int argc, char **argv, enum check_status *ret_status)
+{
+	static const struct option longs[] = {{"ingress-class", required_argument, NULL, 'i'},
+		{"legacy-class-annotation", no_argument, NULL, 'l'},
+		{"configmap", required_argument, NULL, 'c'},
+		{"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {0}};
+	int c;
+
+	*ret_status = CHECK_STATUS_INPUT;
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 'i':
+			command->options.ingress_class = optarg;
+			break;
+		case 'l':
+			command->options.has_legacy_class = true;
+			break;
+		case 'c':
+			if (!set_config_map(command, optarg)) {
+				return false;
+			}
+			break;
+		case 'o':
+			if (!set_output(command, optarg)) {
+				return false;
+			}
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			*ret_status = CHECK_STATUS_GOOD;
+			return false;
+		default:
+			fprintf(stderr, "See 'headgate check --help'.\n");
+			return false;
+		}
+	}
+	if (optind == argc) {
+		fprintf(stderr, "headgate: no file is named: see 'headgate check --help'\n");
+		return false;
+	}
+	return true;
+}
+
+static enum check_status check_paths(struct command *command, char **paths, int n)
+{
+	for (int i = 0; i < n; i++) {
+		read_path(command, paths[i]);
+	}
+	if (command->n_files == 0 && !command->has_bad_file) {
+		fprintf(stderr, "headgate: there is no *.yaml, *.yml or *.json file there\n");
+		return CHECK_STATUS_INPUT;
+	}
+	struct check_result result = check_objects(command->store, &command->options);
+	if (command->output == OUTPUT_JSON) {
+		print_json(&result);
+	} else {
+		print_table(&result, command->output == OUTPUT_WIDE);
+	}
+	bool is_refused = result.n_items[CHECK_REFUSED] > 0;
+	check_fini(&result);
+	if (command->has_bad_file) {
+		return CHECK_STATUS_INPUT;
+	}
+	return is_refused ? CHECK_STATUS_REFUSED : CHECK_STATUS_GOOD;
+}
+
+enum check_status check_command(int argc, char **argv)
+{
+	struct command command = {.store = store_new()};
+	enum check_status status;
+
+	command.options = (struct model_options){.controller_name = CONTROLLER,
+		.has_ssl_redirect = true,
+		.can_use_loopback = true,
+		.can_use_external = true};
+	if (read_arguments(&command, argc, argv, &status)) {
+		status = check_paths(&command, argv + optind, argc - optind);
+	}
+	store_free(command.store);
+	free(command.config_map);
+	return status;
+}

@@ -1,26 +1,31 @@
-# One image, two entry points: `headgate run …` (the default) and `haproxy …`. Without arguments it is one container that starts
-# HAProxy itself, for a first try; the recommended set-up is two containers of one pod that share /run/headgate and /var/lib/headgate.
+# One image, two entry points: `headgate run …`, the controller, and `headgate haproxy …`, HAProxy in a container of its own
+# (docs/install.md). Without arguments it is one container that starts HAProxy itself, for a first try.
 #
-#   BUILD_BASE  what compiles: any Debian 12 or later
-#   BASE        what runs: an image with HAProxy 3.4 or later on PATH and Debian's package manager
+#   BASE     what compiles: Debian 12 or later, of which nothing is in the image
+#   VERSION  what `headgate --version` says; default: from git
+#
+# The image is made of Debian's packages (HAProxy 3.4 and libraries): no shell, no package manager. deploy/image/build makes the same
+# one where no base image can be had. What is said below is also in deploy/image/config.json; a test compares them.
 
-ARG BUILD_BASE=debian:bookworm-slim
-ARG BASE=haproxy:3.4-bookworm
+ARG BASE=debian:bookworm-slim
 
-FROM ${BUILD_BASE} AS build
+FROM ${BASE} AS build
+ARG VERSION=
 WORKDIR /src
 COPY . .
-RUN deploy/dev/deps build && make BUILD=/out install PREFIX=/usr DESTDIR=/image
+RUN deploy/dev/deps build && make ${VERSION:+VERSION=${VERSION}} && deploy/image/root build/headgate /image
 
-FROM ${BASE}
-USER root
-RUN apt-get update \
-	&& apt-get install -y --no-install-recommends ca-certificates libcurl4 libevent-2.1-7 libjson-c5 libyaml-0-2 \
-	&& rm -rf /var/lib/apt/lists/* \
-	&& install -d -o haproxy -g haproxy /run/headgate /var/lib/headgate
+FROM scratch
 COPY --from=build /image/ /
-USER haproxy
+LABEL org.opencontainers.image.title="Headgate" \
+	org.opencontainers.image.description="A Kubernetes ingress controller that drives HAProxy over its Runtime API" \
+	org.opencontainers.image.licenses="Apache-2.0"
+ENV PATH=/usr/bin HEADGATE_CONFIG_DIR=/usr/share/headgate/haproxy-cfg
+USER 65532:65532
+WORKDIR /
+VOLUME ["/run/headgate", "/var/lib/headgate"]
 EXPOSE 8080 8443 8404 8405
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["headgate"]
+HEALTHCHECK --interval=10s --timeout=11s --start-period=60s CMD ["/usr/bin/headgate", "health"]
+ENTRYPOINT ["/usr/bin/headgate"]
 CMD ["run", "--haproxy=haproxy"]

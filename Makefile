@@ -8,7 +8,8 @@
 
 PREFIX   ?= /usr/local
 DESTDIR  ?=
-VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# From the tag; a tarball of a release has the file VERSION, whose text git makes.
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || sed '/Format/s/.*/unknown/' VERSION)
 SANITIZE ?= 0
 FUZZ     ?= 0
 BUILD    ?= build$(if $(filter 1,$(SANITIZE)),-sanitize)$(if $(filter 1,$(FUZZ)),-fuzz)
@@ -149,7 +150,7 @@ format:
 
 # ---- running ----
 
-.PHONY: demo bench install manifests clean
+.PHONY: demo bench install manifests docs release clean
 #: make demo            real HAProxy, real traffic, no cluster (KEEP=1: stay up until Ctrl-C)
 demo:
 	deploy/dev/deps --if-missing demo
@@ -169,9 +170,17 @@ install: $(BUILD)/headgate
 	install -m 644 haproxy-cfg/*.cfg $(DESTDIR)$(CONFIG_DIR)
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/headgate/LICENSE
 
+#: make docs            write docs/metrics.md and docs/flags.md from the program's tables
+docs:
+	deploy/dev/docs
+
 #: make manifests       write deploy/kubernetes/ from the chart
 manifests:
 	cd e2e && "$$(../deploy/dev/go)" run ./cmd/render
+
+#: make release         tarball, image, chart, manifests and checksums of the tag that is checked out, in build/release
+release: all
+	deploy/release $(BUILD)/headgate $(BUILD)/release
 
 #: make clean           remove everything built
 clean:

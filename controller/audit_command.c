@@ -1,19 +1,18 @@
 /* See audit_command.h. */
 #include "audit_command.h"
 
-#include <curl/curl.h>
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/alloc.h"
+#include "admin_ask.h"
 #include "base/attr.h"
 #include "base/buf.h"
 
 #define MAX_ANSWER	 ((size_t)1 << 20)
-#define REQUEST_SECONDS	 10
+#define STATUS_OK	 200
 #define WAIT_MS		 100
 #define MAX_WAITS	 6000 /* ten minutes */
 #define NANOSECONDS_A_MS 1000000L
@@ -33,59 +32,17 @@ void audit_print_help(void)
 		stdout);
 }
 
-static size_t on_data(char *data, size_t size, size_t n, void *ctx)
-{
-	struct buf *answer = ctx;
-
-	buf_append(answer, data, size * n);
-	return buf_is_ok(answer) ? size * n : 0;
-}
-
-/* The address to ask, as a URL; the caller frees it. */
-static char *make_url(const char *bind)
-{
-	static const struct {
-		const char *all;
-		const char *loopback;
-	} rows[] = {{":", "127.0.0.1:"}, {"0.0.0.0:", "127.0.0.1:"}, {"[::]:", "[::1]:"}};
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		size_t len = strlen(rows[i].all);
-		if (strncmp(bind, rows[i].all, len) == 0) {
-			return xasprintf("http://%s%s/audit", rows[i].loopback, bind + len);
-		}
-	}
-	return xasprintf("http://%s/audit", bind);
-}
-
 /* NULL: said on stderr why. The caller puts the answer. */
-static struct json_object *ask(CURL *curl, const char *url, bool is_start)
+static struct json_object *ask(const char *bind, bool is_start)
 {
 	struct buf answer = BUF_INIT(MAX_ANSWER);
 	struct json_object *json = NULL;
-	long status = 0;
+	long status = admin_ask(&(struct admin_question){bind, "/audit", is_start}, &answer);
 
-	curl_easy_reset(curl);
-	curl_easy_setopt(curl, CURLOPT_URL, url);
-	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)REQUEST_SECONDS);
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
-	if (is_start) {
-		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
-	}
-	CURLcode code = curl_easy_perform(curl);
-	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-	if (code != CURLE_OK) {
-		fprintf(stderr,
-			"headgate: %s: %s: is the controller running, and is this its "
-			"--admin-bind?\n",
-			url, curl_easy_strerror(code));
-	} else if (status != 200) {
-		fprintf(stderr, "headgate: %s: HTTP status %ld: %s", url, status, buf_str(&answer));
-	} else if ((json = json_tokener_parse(buf_str(&answer))) == NULL) {
-		fprintf(stderr, "headgate: %s: the answer is not JSON\n", url);
+	if (status != 0 && status != STATUS_OK) {
+		fprintf(stderr, "headgate: /audit: HTTP status %ld: %s", status, buf_str(&answer));
+	} else if (status != 0 && (json = json_tokener_parse(buf_str(&answer))) == NULL) {
+		fputs("headgate: /audit: the answer is not JSON\n", stderr);
 	}
 	buf_fini(&answer);
 	return json;
@@ -149,12 +106,12 @@ static enum audit_status print_result(struct json_object *result)
 	return strcmp(word, "clean") == 0 ? AUDIT_STATUS_CLEAN : AUDIT_STATUS_DRIFT;
 }
 
-static enum audit_status wait_for(CURL *curl, const char *url, int64_t number)
+static enum audit_status wait_for(const char *bind, int64_t number)
 {
 	const struct timespec wait = {.tv_nsec = WAIT_MS * NANOSECONDS_A_MS};
 
 	for (int i = 0; i < MAX_WAITS; i++) {
-		struct json_object *result = ask(curl, url, false);
+		struct json_object *result = ask(bind, false);
 		if (result == NULL) {
 			return AUDIT_STATUS_FAILED;
 		}
@@ -173,19 +130,12 @@ static enum audit_status wait_for(CURL *curl, const char *url, int64_t number)
 
 enum audit_status audit_command(const char *bind)
 {
-	CLEANUP(free_ptr) char *url = make_url(bind);
 	enum audit_status status = AUDIT_STATUS_FAILED;
-	CURL *curl = curl_easy_init();
+	struct json_object *started = ask(bind, true);
 
-	if (curl == NULL) {
-		fputs("headgate: libcurl can't be used\n", stderr);
-		return status;
-	}
-	struct json_object *started = ask(curl, url, true);
 	if (started != NULL) {
-		status = wait_for(curl, url, number_of(started, "number"));
+		status = wait_for(bind, number_of(started, "number"));
 		json_object_put(started);
 	}
-	curl_easy_cleanup(curl);
 	return status;
 }

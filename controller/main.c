@@ -7,6 +7,7 @@
 #include "flags.h"
 #include "haproxy/state.h"
 #include "haproxy_command.h"
+#include "health_command.h"
 #include "options_command.h"
 #include "run.h"
 #include "version.h"
@@ -29,6 +30,7 @@ static const char usage[] =
 	"  check      say what becomes of the annotations in manifests\n"
 	"  options    print what annotations and ConfigMap keys there are, as Markdown\n"
 	"  audit      have the running controller compare what HAProxy has with what it confirmed\n"
+	"  health     ask the running controller whether it is ready\n"
 	"  --help     show this text\n"
 	"  --version  show the version\n";
 
@@ -73,11 +75,17 @@ static int command_audit(const struct flags *flags)
 	return (int)audit_command(flags_get(flags, FLAG_ADMIN_BIND));
 }
 
+static int command_health(const struct flags *flags)
+{
+	return health_command(flags_get(flags, FLAG_ADMIN_BIND));
+}
+
 static const struct command commands[] = {
 	{"run", print_run_help, command_run},
 	{"haproxy", haproxy_print_help, command_haproxy},
 	{"init", print_init_help, command_init},
 	{"audit", audit_print_help, command_audit},
+	{"health", health_print_help, command_health},
 };
 
 static int carry_out(const struct command *command, int argc, char **argv)

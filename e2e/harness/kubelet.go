@@ -174,7 +174,7 @@ func (p *RunningPod) container(t TB, name string) corev1.Container {
 // command is this program, which makes itself the container's first process.
 func (p *RunningPod) command(t TB, name string, probe *Probe) *exec.Cmd {
 	t.Helper()
-	container, image := p.container(t, name), readImageConfig(t)
+	container, image := p.container(t, name), ReadImageConfig(t)
 	scratch, err := os.MkdirTemp(p.dir, "root-")
 	if err != nil {
 		t.Fatalf("%v", err)
@@ -287,20 +287,19 @@ func (p *RunningPod) token(t TB, source *corev1.ServiceAccountTokenProjection) [
 	return []byte(reply.Status.Token)
 }
 
-// ImageConfig is what of an image's configuration is of interest.
+// ImageConfig is what of the configuration of our image is of interest.
 type ImageConfig struct {
 	Config struct {
-		User       string
-		Env        []string
-		Entrypoint []string
-		Cmd        []string
-		StopSignal string
-		Ports      map[string]struct{} `json:"ExposedPorts"`
-		Labels     map[string]string
+		User, StopSignal     string
+		Env, Entrypoint, Cmd []string
+		ExposedPorts         map[string]struct{}
+		Labels               map[string]string
+		Healthcheck          struct{ Test []string }
 	} `json:"config"`
 }
 
-func readImageConfig(t TB) ImageConfig {
+// ReadImageConfig reads the one that deploy/image/build gives the image.
+func ReadImageConfig(t TB) ImageConfig {
 	t.Helper()
 	var config ImageConfig
 	text, err := os.ReadFile(filepath.Join(Root(t), imageConfig))

@@ -1,0 +1,34 @@
+/* See health_command.h. */
+#include "health_command.h"
+
+#include <stdio.h>
+
+#include "admin_ask.h"
+#include "base/buf.h"
+
+#define MAX_ANSWER 1024
+#define STATUS_OK  200
+
+void health_print_help(void)
+{
+	fputs("Usage: headgate health [--admin-bind=ADDRESS:PORT]\n"
+	      "Ask the controller that runs on this machine whether it is ready for traffic.\n\n"
+	      "  --admin-bind=ADDRESS:PORT        that of the controller (default: :8405); also "
+	      "HEADGATE_ADMIN_BIND\n"
+	      "                                   in the environment\n"
+	      "  --help                           show this text\n\n"
+	      "Exit status: 0 it is, 1 it is not, or does not answer.\n",
+		stdout);
+}
+
+int health_command(const char *bind)
+{
+	struct buf answer = BUF_INIT(MAX_ANSWER);
+	long status = admin_ask(&(struct admin_question){.bind = bind, .path = "/readyz"}, &answer);
+
+	if (status != 0 && status != STATUS_OK) {
+		fprintf(stderr, "headgate: not ready: %s", buf_str(&answer));
+	}
+	buf_fini(&answer);
+	return status == STATUS_OK ? 0 : 1;
+}

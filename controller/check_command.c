@@ -80,6 +80,9 @@ static void take_text(struct command *command, const char *path, const struct bu
 		store_put(command->store, file.objects[i]);
 		file.objects[i] = NULL;
 	}
+	for (size_t i = 0; i < file.n_refusals; i++) {
+		complain(command, path, file.refusals[i].reason);
+	}
 	if (file.outdated != NULL) {
 		complain(command, path, file.outdated);
 	}

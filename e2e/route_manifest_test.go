@@ -112,7 +112,8 @@ func (s *routeScene) write(path, text string) {
 	}
 }
 
-// TestManifestsBrokenAtStart starts on a folder of which one file is broken.
+// TestManifestsBrokenAtStart starts on a folder of which one file is broken, and one
+// has an object that is.
 func TestManifestsBrokenAtStart(t *testing.T) {
 	s := &routeScene{t: t, branch: "3.4", pods: harness.StartPods(t), ns: "shop", class: "manifests", ips: map[string][]string{}}
 	dir := t.TempDir()
@@ -120,15 +121,26 @@ func TestManifestsBrokenAtStart(t *testing.T) {
 		s.classObject(), s.ingress("web", harness.Rule("web.example", "/", "web:80")),
 	})...)
 	s.write(filepath.Join(dir, "broken.yaml"), "kind: Ingress\n\tspec: {}\n")
+	harness.WriteManifests(t, dir, s.ingress("half", harness.Rule("half.example", "/", "web:80")))
+	half := filepath.Join(dir, s.ns+"_ingress_half.yaml")
+	good, err := os.ReadFile(half)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(half, "apiVersion: v1\nkind: Service\nmetadata: {name: huge, namespace: shop}\nspec: {ports: [{port: 70000}]}\n---\n"+string(good))
 	s.g = harness.StartHeadgate(t, append(routeFlags(t, "3.4"),
 		"--manifests="+dir, "--controller-name="+s.controllerName())...)
-	s.wantAnswers(routeAnswer{host: "web.example", path: "/", service: "web"})
+	s.wantAnswers(routeAnswer{host: "web.example", path: "/", service: "web"}, routeAnswer{host: "half.example", path: "/", service: "web"})
 	line, _ := s.g.WaitLog(t, 0, "level=warn", "file=broken.yaml")
 	if !strings.Contains(line.Fields["reason"], "line 2") {
 		t.Errorf("no line in %q", line.Raw)
 	}
-	if n := s.g.Metrics(t).Sum("headgate_manifest_errors"); n != 1 {
-		t.Errorf("headgate_manifest_errors is %v, want 1", n)
+	line, _ = s.g.WaitLog(t, 0, "level=warn", "file="+filepath.Base(half))
+	if want := "line 1: Service 'huge': spec.ports[0].port: must be from 1 to 65535"; line.Fields["reason"] != want {
+		t.Errorf("no %q in %q", want, line.Raw)
+	}
+	if n := s.g.Metrics(t).Sum("headgate_manifest_errors"); n != 2 {
+		t.Errorf("headgate_manifest_errors is %v, want 2", n)
 	}
 	s.healthy()
 }

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!manifest_file_parse((const char *)data, size, &file, &err)) {
 		assert(err.kind == ERR_INPUT && err.text[0] != '\0');
-		assert(file.objects == NULL && file.n_objects == 0);
+		assert(file.objects == NULL && file.n_objects == 0 && file.n_refusals == 0);
 		return 0;
 	}
 	assert(err.kind == ERR_NONE);
@@ -24,6 +24,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(object->kind < KUBE_KIND_COUNT);
 		assert(*object_name(object) != '\0');
 		assert((*object_namespace(object) == '\0') == is_cluster_scoped);
+	}
+	for (size_t i = 0; i < file.n_refusals; i++) {
+		assert(*object_name(file.refusals[i].key) != '\0');
+		assert(*file.refusals[i].reason != '\0');
 	}
 	manifest_file_fini(&file);
 	return 0;

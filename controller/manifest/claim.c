@@ -205,6 +205,20 @@ static void claim_object(struct claims *claims, struct claim_owner *owner, struc
 	entry->object = object;
 }
 
+/* The newest version of this object can't be used: the owner keeps what it has of it. */
+static void keep_object(
+	const struct claims *claims, const struct claim_owner *owner, const struct object *key)
+{
+	uint32_t hash =
+		hash_key((enum kube_kind)key->kind, object_namespace(key), object_name(key));
+	const struct claim *claim = table_find(&claims->by_key, hash, key, claim_has_key);
+	struct claim_entry *entry = claim != NULL ? find_entry(claim, owner) : NULL;
+
+	if (entry != NULL) {
+		entry->round = claims->round;
+	}
+}
+
 /* The owner has this object no more: the next owner's takes its place, or nothing. */
 static void give_up(struct claims *claims, struct claim_entry *entry)
 {
@@ -229,6 +243,9 @@ void claims_replace(struct claims *claims, struct claim_owner *owner, struct man
 	for (size_t i = 0; i < file->n_objects; i++) {
 		claim_object(claims, owner, file->objects[i], ret_conflicts);
 		file->objects[i] = NULL;
+	}
+	for (size_t i = 0; i < file->n_refusals; i++) {
+		keep_object(claims, owner, file->refusals[i].key);
 	}
 	for (size_t i = 0; i < owner->n_entries; i++) {
 		if (owner->entries[i]->round == claims->round) {

@@ -43,7 +43,8 @@ void claims_free(struct claims *claims);
 
 /*
  * The owner's objects are now these: puts what is new or changed, then removes what the owner had
- * before and has no more (or hands it to the next owner). Takes the objects out of `file`.
+ * before and has no more (or hands it to the next owner). What it had of an object that is refused
+ * now stays. Takes the objects out of `file`.
  * Conflicts are those that the new objects have.
  */
 void claims_replace(struct claims *claims, struct claim_owner *owner, struct manifest_file *file,

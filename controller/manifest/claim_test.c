@@ -66,8 +66,9 @@ static void check_store(const struct store *store, const struct said *said)
 	assert_int_equal(store_count(store, KUBE_SERVICE), n);
 }
 
-/* How many of an owner's objects somebody else has as well. */
-static size_t count_shared(const struct said *said, int owner)
+/* Of `is_taken`, those that are not refused: how many of an owner's objects somebody else has as
+ * well. */
+static size_t count_shared(const struct said *said, int owner, const bool *is_taken)
 {
 	size_t n = 0;
 
@@ -76,7 +77,7 @@ static size_t count_shared(const struct said *said, int owner)
 		for (int other = 0; other < N_OWNERS; other++) {
 			is_shared |= other != owner && said->ports[other][name] != 0;
 		}
-		n += is_shared && said->ports[owner][name] != 0;
+		n += is_shared && is_taken[name];
 	}
 	return n;
 }
@@ -95,19 +96,27 @@ static void test_any_order(void **state)
 	}
 	for (int round = 0; round < N_ROUNDS; round++) {
 		int owner = rand_r(&seed) % N_OWNERS;
-		struct manifest_file file = {.objects = xcalloc(N_NAMES, sizeof(struct object *))};
+		struct manifest_file file = {.objects = xcalloc(N_NAMES, sizeof(struct object *)),
+			.refusals = xcalloc(N_NAMES, sizeof(struct manifest_refusal))};
 		struct claim_conflicts conflicts;
+		bool is_taken[N_NAMES] = {false};
 		for (int name = 0; name < N_NAMES; name++) {
-			int port = rand_r(&seed) % 4;
+			int port = rand_r(&seed) % 5;
+			if (port == 4) {
+				/* Refused: what was said before stays. */
+				file.refusals[file.n_refusals++].key = new_service(name, 1);
+				continue;
+			}
 			said.ports[owner][name] = port;
 			if (port != 0) {
+				is_taken[name] = true;
 				file.objects[file.n_objects++] = new_service(name, port);
 			}
 		}
 		claims_replace(claims, &owners[owner], &file, &conflicts);
 		manifest_file_fini(&file);
 		check_store(store, &said);
-		assert_int_equal(conflicts.n, count_shared(&said, owner));
+		assert_int_equal(conflicts.n, count_shared(&said, owner, is_taken));
 	}
 	for (int i = 0; i < N_OWNERS; i++) {
 		claims_release(claims, &owners[i]);

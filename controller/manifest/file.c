@@ -23,8 +23,13 @@ void manifest_file_fini(struct manifest_file *file)
 	for (size_t i = 0; i < file->n_objects; i++) {
 		object_free(file->objects[i]);
 	}
+	for (size_t i = 0; i < file->n_refusals; i++) {
+		object_free(file->refusals[i].key);
+		free(file->refusals[i].reason);
+	}
 	free(file->objects);
 	free(file->outdated);
+	free(file->refusals);
 	*file = (struct manifest_file){0};
 }
 
@@ -76,12 +81,45 @@ static const char *name_of(struct json_object *json)
 	return name ? name : "";
 }
 
-/* Says which object is wrong, as far as it has a name. */
-static bool refuse_object(
-	struct json_object *json, enum kube_kind kind, const struct err *cause, struct err *err)
+/* An object with nothing but the name and namespace of this one; NULL = they can't be told. */
+static struct object *read_key(struct json_object *json, enum kube_kind kind)
 {
-	return err_set(err, ERR_INPUT, "line %zu: %s '%.253s': %.200s", yaml_line(json),
+	static const char *const members[] = {"name", "namespace"};
+	struct json_object *metadata = NULL;
+	struct json_object *value = NULL;
+	struct json_object *key = json_object_new_object();
+	struct json_object *key_metadata = json_object_new_object();
+	struct err err = {0};
+
+	json_object_object_add(key, "metadata", key_metadata);
+	json_object_object_get_ex(json, "metadata", &metadata);
+	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+		if (json_object_is_type(metadata, json_type_object) &&
+			json_object_object_get_ex(metadata, members[i], &value)) {
+			json_object_object_add(key_metadata, members[i], json_object_get(value));
+		}
+	}
+	struct object *object = object_decode(kind, key, DEFAULT_NAMESPACE, &err);
+	json_object_put(key);
+	return object;
+}
+
+/* Says which object is wrong, as far as it has a name; false = which one is open. */
+static bool refuse_object(struct manifest_file *file, struct json_object *json, enum kube_kind kind,
+	const struct err *cause, struct err *err)
+{
+	CLEANUP(free_ptr)
+	char *reason = xasprintf("line %zu: %s '%.253s': %.200s", yaml_line(json),
 		kube_kinds[kind].name, name_of(json), cause->text);
+	struct object *key = read_key(json, kind);
+
+	if (key == NULL) {
+		return err_set(err, ERR_INPUT, "%s", reason);
+	}
+	file->refusals =
+		xreallocarray(file->refusals, file->n_refusals + 1, sizeof(*file->refusals));
+	file->refusals[file->n_refusals++] = (struct manifest_refusal){key, xstrdup(reason)};
+	return true;
 }
 
 /* The same API group in another version, or the group where Ingresses once were. */
@@ -119,7 +157,7 @@ static bool add_object(
 	struct object *object = object_decode(kind, json, DEFAULT_NAMESPACE, &cause);
 
 	if (object == NULL) {
-		return refuse_object(json, kind, &cause, err);
+		return refuse_object(file, json, kind, &cause, err);
 	}
 	file->objects = xreallocarray(file->objects, file->n_objects + 1, sizeof(object));
 	file->objects[file->n_objects++] = object;

@@ -12,6 +12,12 @@
 #include "base/err.h"
 #include "kube/object.h"
 
+/* An object that can't be used as it is. */
+struct manifest_refusal {
+	struct object *key; /* has its kind, namespace and name, and nothing else; owned */
+	char *reason;	    /* "line 3: Service 'a': spec.ports[0].port: must be ..."; owned */
+};
+
 struct manifest_file {
 	struct object **objects; /* in the order of the file; each to be freed by its owner */
 	size_t n_objects;
@@ -20,12 +26,15 @@ struct manifest_file {
 	 * more or yet; and which the first one is, with the remedy; owned, NULL = none. */
 	size_t n_outdated;
 	char *outdated;
+	struct manifest_refusal *refusals; /* in the order of the file */
+	size_t n_refusals;
 };
 
 /*
- * All objects or none: false and `err` (ERR_INPUT, "line N: …" where a line is known) at the first
- * thing that is wrong. A namespaced object without a namespace is in "default". The same object may
- * be there twice.
+ * An object with a field that is wrong is refused, the others are there. What leaves open which
+ * objects the file has (its YAML, a kind or a name that is missing) refuses all: false and `err`
+ * (ERR_INPUT, "line N: …" where a line is known) at the first such thing. A namespaced object
+ * without a namespace is in "default". The same object may be there twice.
  */
 bool manifest_file_parse(
 	const char *text, size_t len, struct manifest_file *ret_file, struct err *err) MUST_USE;

@@ -133,9 +133,6 @@ static void test_refused(void **state)
 		"apiVersion: v1\nkind: Service\n", "line 1: Service '': metadata.name: is missing");
 	check_refused("{apiVersion: v1, kind: Service, metadata: {name: a, namespace: on}}",
 		"line 1: Service 'a': metadata.namespace: must be a string (in quotes)");
-	check_refused("{apiVersion: v1, kind: Service, metadata: {name: ok}}\n---\n"
-		      "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: 7\n",
-		"line 3: Service 'a': spec: must be an object");
 	check_refused("apiVersion: v1\nkind: List\nitems: {}\n", "line 1: items must be a list");
 	check_refused("apiVersion: v1\nkind: List\nitems:\n- {metadata: {name: a}}\n",
 		"line 4: apiVersion or kind is missing");
@@ -147,6 +144,53 @@ static void test_refused(void **state)
 		"line 3: apiVersion or kind is missing");
 }
 
+/* Objects that are wrong in a field leave the others alone, while it is clear which they are. */
+static void test_refused_objects(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *key; /* "Kind namespace/name" */
+		const char *reason;
+	} rows[] = {
+		{"apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: "
+		 "70000}]}\n",
+			"Service default/a",
+			"line 1: Service 'a': spec.ports[0].port: must be from 1 to 65535"},
+		{"apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: shop}\nspec: 7\n",
+			"Service shop/a", "line 1: Service 'a': spec: must be an object"},
+		{"apiVersion: v1\nkind: Service\nmetadata: {name: a, creationTimestamp: soon}\n",
+			"Service default/a",
+			"line 1: Service 'a': metadata.creationTimestamp: must be a time like "
+			"2024-05-01T10:00:00Z"},
+		{"apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: b}\n"
+		 "spec: []\n",
+			"IngressClass /b", "line 1: IngressClass 'b': spec: must be an object"},
+		{"kind: List\napiVersion: v1\nitems:\n"
+		 "- {apiVersion: v1, kind: Service, metadata: {name: a}, spec: 7}\n",
+			"Service default/a", "line 4: Service 'a': spec: must be an object"},
+	};
+	static const char good[] = "---\napiVersion: v1\nkind: Service\nmetadata: {name: good}\n";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CLEANUP(free_ptr) char *text = xasprintf("%s%s", rows[i].text, good);
+		struct manifest_file file = {0};
+		struct err err = {0};
+
+		assert_true(manifest_file_parse(text, strlen(text), &file, &err));
+		assert_int_equal(file.n_objects, 1);
+		assert_string_equal(object_name(file.objects[0]), "good");
+		assert_int_equal(file.n_refusals, 1);
+		const struct object *key = file.refusals[0].key;
+		CLEANUP(free_ptr)
+		char *found = xasprintf("%s %s/%s", kube_kinds[key->kind].name,
+			object_namespace(key), object_name(key));
+		assert_string_equal(found, rows[i].key);
+		assert_string_equal(file.refusals[0].reason, rows[i].reason);
+		manifest_file_fini(&file);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +198,7 @@ int main(void)
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_outdated),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused_objects),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,15 +161,22 @@ static void remove_file(struct manifests *manifests, struct file *file)
 	free_file(manifests, file);
 }
 
-/* The newest version can't be used: said once for each version and reason. */
+/* The newest version can't be used, or `n` objects of it: said once for each version and reason. */
 static void reject(struct manifests *manifests, struct file *file, const struct buf *text,
-	const struct err *err)
+	const char *reason, size_t n)
 {
-	uint32_t complaint = hash_more(hash_str(err->text), buf_str(text), text->len);
+	uint32_t complaint = hash_more(hash_str(reason), buf_str(text), text->len);
+	bool is_news = !file->is_bad || file->complaint != complaint;
 
-	if (!file->is_bad || file->complaint != complaint) {
+	if (is_news && n == 0) {
 		log_line(LOG_WARN, "manifest file can't be used; its last good version stays",
-			"file", file->name, "reason", err->text, NULL);
+			"file", file->name, "reason", reason, NULL);
+	} else if (is_news) {
+		log_line(LOG_WARN,
+			"an object of a manifest file can't be used; its last good version stays, "
+			"and the other objects are used",
+			"file", file->name, "reason", reason, "more", log_num((int64_t)n - 1),
+			NULL);
 	}
 	file->complaint = complaint;
 	set_bad(manifests, file, true);
@@ -208,7 +215,7 @@ static void accept_text(struct manifests *manifests, struct file *file, const st
 	struct err err = {0};
 
 	if (!manifest_file_parse(buf_str(text), text->len, &parsed, &err)) {
-		reject(manifests, file, text, &err);
+		reject(manifests, file, text, err.text, 0);
 		return;
 	}
 	log_line(LOG_DEBUG, "manifest file read", "file", file->name, "objects",
@@ -220,11 +227,13 @@ static void accept_text(struct manifests *manifests, struct file *file, const st
 	}
 	judge_secrets(&parsed);
 	claims_replace(manifests->claims, &file->owner, &parsed, &conflicts);
-	manifest_file_fini(&parsed);
-	if (file->is_bad) {
+	if (parsed.n_refusals > 0) {
+		reject(manifests, file, text, parsed.refusals[0].reason, parsed.n_refusals);
+	} else if (file->is_bad) {
 		log_line(LOG_INFO, "manifest file is good again", "file", file->name, NULL);
+		set_bad(manifests, file, false);
 	}
-	set_bad(manifests, file, false);
+	manifest_file_fini(&parsed);
 	log_conflicts(&conflicts);
 }
 
@@ -255,7 +264,7 @@ static struct file *refresh(struct manifests *manifests, const char *name)
 	if (presence == MANIFEST_READ) {
 		accept_text(manifests, file, &text);
 	} else {
-		reject(manifests, file, &text, &err);
+		reject(manifests, file, &text, err.text, 0);
 	}
 	buf_fini(&text);
 	return file;

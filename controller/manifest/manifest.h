@@ -8,10 +8,12 @@
  * so that half-written ones are not. When `..data` is replaced (a mounted ConfigMap), everything is
  * read again; what else changes behind a symbolic link is not seen.
  *
- * A file that can't be read or parsed, or has a bad object, keeps the objects of its last good
- * version, and is reported once for each version with file, line and reason. An object of a kind
- * that we do not read is skipped. Two files with the same object: the file whose name sorts first
- * wins, the other is reported and takes over when the winner goes.
+ * A file that can't be read or parsed, or has an object without kind or name, keeps the objects of
+ * its last good version. An object with a field that is wrong keeps its own last good version, and
+ * the others of the file are used. Both are reported once for each version of the file, with file,
+ * line and reason. An object of a kind that we do not read is skipped. Two files with the same
+ * object: the file whose name sorts first wins, the other is reported and takes over when the
+ * winner goes.
  *
  * A directory that is removed or moved away is reported, and everything stays as it was until it is
  * back with at least one manifest in it.

@@ -354,17 +354,22 @@ static void test_bad_file(void **state)
 	open_manifests(fixture);
 	assert_int_equal(n_bad(), 1);
 	assert_int_equal(count_log(fixture, "file=c.yaml"), 1);
-	/* One bad object, in the third line, keeps all of the file's last good version. */
+	/* An object in the third line that can't be used keeps its last good version; the others
+	 * are used. */
 	write_file(fixture, "a.yaml",
 		"{apiVersion: v1, kind: Service, metadata: {name: three}}\n---\n"
-		"{apiVersion: v1, kind: Service, metadata: {name: one}, spec: {ports: 7}}\n");
+		"{apiVersion: v1, kind: Service, metadata: {name: one}, spec: {ports: "
+		"[{port: 70000}]}}\n---\n"
+		"{apiVersion: v1, kind: Service, metadata: {name: new}, spec: {ports: 7}}\n");
 	turn(fixture);
 	assert_int_equal(port_of(fixture, "one"), 1);
-	assert_null(store_service(fixture->store, "default", "three"));
+	assert_non_null(store_service(fixture->store, "default", "three"));
+	assert_null(store_service(fixture->store, "default", "new"));
 	assert_int_equal(n_bad(), 2);
 	assert_int_equal(count_log(fixture, "file=a.yaml"), 1);
-	assert_int_equal(
-		count_log(fixture, "reason=\"line 3: Service 'one': spec.ports: must be a list\""),
+	assert_int_equal(count_log(fixture,
+				 "reason=\"line 3: Service 'one': spec.ports[0].port: must be from "
+				 "1 to 65535\" more=1"),
 		1);
 	/* Touching it says nothing new; another bad version does. */
 	char *path = path_of(fixture, "a.yaml");
@@ -377,10 +382,12 @@ static void test_bad_file(void **state)
 	assert_int_equal(count_log(fixture, "file=a.yaml"), 2);
 	assert_int_equal(count_log(fixture, "line 1: apiVersion or kind is missing"), 1);
 	assert_int_equal(n_bad(), 2);
+	assert_non_null(store_service(fixture->store, "default", "three"));
 	write_service(fixture, "a.yaml", "one", 3);
 	turn(fixture);
 	assert_int_equal(port_of(fixture, "one"), 3);
 	assert_int_equal(port_of(fixture, "two"), 2);
+	assert_null(store_service(fixture->store, "default", "three"));
 	assert_int_equal(n_bad(), 1);
 	remove_file(fixture, "c.yaml");
 	turn(fixture);

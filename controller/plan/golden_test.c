@@ -146,7 +146,8 @@ static struct manifest_file read_objects(const struct golden *golden, const char
 	struct manifest_file objects = {0};
 	struct err err = {0};
 
-	if (text != NULL && !manifest_file_parse(text, strlen(text), &objects, &err)) {
+	if (text != NULL && (!manifest_file_parse(text, strlen(text), &objects, &err) ||
+				    objects.n_refusals > 0)) {
 		fail_msg("%s/%s: %s", golden->dir, file, err.text);
 	}
 	return objects;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "fuzz/keywords.h"
 #include "fuzz/named.h"
 #include "haproxy/encode.h"
 
@@ -87,6 +88,7 @@ static const char *const verbs[PLAN_OP_COUNT] = {
 	[PLAN_OP_BACKEND_PUBLISH] = "publish",
 	[PLAN_OP_SERVER_ADD] = "add",
 	[PLAN_OP_SERVER_ADDRESS] = "set",
+	[PLAN_OP_SERVER_CHECK] = "enable",
 	[PLAN_OP_SERVER_ENABLE] = "enable",
 	[PLAN_OP_CERT_NEW] = "new",
 	[PLAN_OP_CERT_SET] = "set",
@@ -140,7 +142,8 @@ static void mean(const struct plan_op *op, const char *const texts[N_TEXTS], str
 		}
 		return;
 	}
-	add_word(words, xstrdup(is_server ? "server" : "backend"));
+	const char *what = op->kind == PLAN_OP_SERVER_CHECK ? "health" : "server";
+	add_word(words, xstrdup(is_server ? what : "backend"));
 	add_word(words, is_server ? xasprintf("%s/%s", texts[BACKEND], texts[SERVER])
 				  : xstrdup(texts[BACKEND]));
 	if (op->kind == PLAN_OP_BACKEND_ADD) {
@@ -177,6 +180,18 @@ static void check(const char *line, const struct plan_op *op, const char *const 
 	struct words meant = {0};
 
 	read_line(line, &read);
+	if (strchr(texts[BACKEND], ':') != NULL && op->kind == PLAN_OP_BACKEND_ADD) {
+		assert(read.n == 5);
+		keywords_check_profile(read.items[4]);
+		free_words(&read);
+		return;
+	}
+	if (strchr(texts[BACKEND], ':') != NULL && op->kind == PLAN_OP_SERVER_ADD) {
+		assert(read.n > 4);
+		keywords_check_server(read.items + 4, read.n - 4);
+		free_words(&read);
+		return;
+	}
 	mean(op, texts, &meant);
 	assert(read.n == meant.n);
 	for (size_t i = 0; i < read.n; i++) {

@@ -13,11 +13,12 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "fuzz/keywords.h"
 #include "haproxy/encode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MAX_WORDS 16
+#define MAX_WORDS 32
 
 /* The next text of the input; "" at the end. The caller frees it. */
 static char *take_text(const uint8_t **data, size_t *size)
@@ -71,7 +72,7 @@ static size_t split_line(char *line, char **ret_words)
 	return n;
 }
 
-static void check_server(char *line, const struct applied_server *server)
+static void check_server(char *line, const char *backend, const struct applied_server *server)
 {
 	static const char *const keywords[] = {"pool-max-conn", "-1", "pool-purge-delay", "5s"};
 	char *words[MAX_WORDS];
@@ -79,7 +80,13 @@ static void check_server(char *line, const struct applied_server *server)
 	size_t n_more = fnmatch("?*_h2c", server->name, 0) == 0	    ? 2
 			: fnmatch("?*_https", server->name, 0) == 0 ? 7
 								    : 0;
-	assert(split_line(line, words) == 3 + ARRAY_LEN(keywords) + n_more);
+	size_t n = split_line(line, words);
+	if (strchr(backend, ':') != NULL) {
+		assert(n > 3);
+		keywords_check_server(words + 3, n - 3);
+	} else {
+		assert(n == 3 + ARRAY_LEN(keywords) + n_more);
+	}
 	assert(strcmp(words[0], "server") == 0);
 	assert(strcmp(words[1], server->name) == 0);
 	assert(strcmp(words[2], server->address) == 0);
@@ -95,12 +102,17 @@ static void check_section(char *text, const struct applied_backend *backend)
 
 	assert(split_line(line, words) == 4);
 	assert(strcmp(words[0], "backend") == 0 && strcmp(words[1], backend->name) == 0);
-	assert(strcmp(words[2], "from") == 0 && strcmp(words[3], "http_profile") == 0);
+	assert(strcmp(words[2], "from") == 0);
+	if (strchr(backend->name, ':') != NULL) {
+		keywords_check_profile(words[3]);
+	} else {
+		assert(strcmp(words[3], "http_profile") == 0);
+	}
 	for (uint32_t i = 0; i < backend->n_servers; i++) {
 		if (backend->servers[i].admin == APPLIED_READY) {
 			line = strsep(&text, "\n");
 			assert(line != NULL);
-			check_server(line, &backend->servers[i]);
+			check_server(line, backend->name, &backend->servers[i]);
 		}
 	}
 	assert(text != NULL && text[0] == '\0');

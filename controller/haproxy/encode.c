@@ -8,32 +8,19 @@
 #include <assert.h>
 #include <string.h>
 
+#include "haproxy/keywords.h"
 #include "haproxy/tickets.h"
-
-/* Run-time servers of 2.6 keep no idle connections unless both are said; later versions have them
- * as defaults. */
-#define SERVER_KEYWORDS "pool-max-conn -1 pool-purge-delay 5s"
-
-/*
- * What each transport adds. TLS to a pod hides the request from the network and says nothing of who
- * answers: pods have certificates of their own making, so none is verified. The name that the
- * server is told (SNI) is the host of the request, which haproxy-cfg/30-http.cfg keeps in txn.host.
- */
-static const char *const transport_keywords[] = {
-	[MODEL_TRANSPORT_HTTP] = "",
-	[MODEL_TRANSPORT_H2C] = " proto h2",
-	[MODEL_TRANSPORT_HTTPS] = " ssl verify none sni var(txn.host) alpn h2,http/1.1",
-};
 
 #define NAME_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"
 
 /* %C certificate, %L list of certificates, %B backend, %S server, %A address, %I its IP, %P its
- * port, %M map, %K key, %V value, %T the keywords of the server's transport */
+ * port, %M map, %K key, %V value, %F the backend's profile, %T the server's keywords */
 static const char *const commands[PLAN_OP_COUNT] = {
-	[PLAN_OP_BACKEND_ADD] = "add backend %B from " MODEL_PROFILE_HTTP,
+	[PLAN_OP_BACKEND_ADD] = "add backend %B from %F",
 	[PLAN_OP_BACKEND_PUBLISH] = "publish backend %B",
-	[PLAN_OP_SERVER_ADD] = "add server %B/%S %A " SERVER_KEYWORDS "%T",
+	[PLAN_OP_SERVER_ADD] = "add server %B/%S %A %T",
 	[PLAN_OP_SERVER_ADDRESS] = "set server %B/%S addr %I port %P",
+	[PLAN_OP_SERVER_CHECK] = "enable health %B/%S",
 	[PLAN_OP_SERVER_ENABLE] = "enable server %B/%S",
 	[PLAN_OP_CERT_NEW] = "new ssl cert %C",
 	[PLAN_OP_CERT_SET] = "set ssl cert %C",
@@ -273,7 +260,10 @@ bool encode_payload(struct buf *buf, const struct plan_op *op, const char *map_d
 	return finish(buf, start, is_ok && buf->len - start <= max);
 }
 
-static bool put_server_line(struct buf *buf, const struct applied_server *server)
+/* Who reads it can't be told that a word of the name is not understood: that backend is somebody
+ * else's, and about to go. */
+static bool put_server_line(
+	struct buf *buf, const char *backend, const struct applied_server *server)
 {
 	size_t start = buf->len;
 
@@ -283,8 +273,8 @@ static bool put_server_line(struct buf *buf, const struct applied_server *server
 	}
 	buf_append_char(buf, ' ');
 	bool is_ok = put_address(buf, server->address, 'A');
-	buf_append_str(buf, " " SERVER_KEYWORDS);
-	buf_append_str(buf, transport_keywords[model_server_transport(server->name)]);
+	buf_append_char(buf, ' ');
+	(void)!keywords_append_server(buf, backend, server->name);
 	buf_append_char(buf, '\n');
 	return finish(buf, start, is_ok);
 }
@@ -295,11 +285,13 @@ bool encode_backend_section(struct buf *buf, const struct applied_backend *backe
 
 	buf_append_str(buf, "backend ");
 	bool is_ok = put_name(buf, backend->name);
-	buf_append_str(buf, " from " MODEL_PROFILE_HTTP "\n");
+	buf_append_str(buf, " from ");
+	(void)!keywords_append_profile(buf, backend->name);
+	buf_append_char(buf, '\n');
 	is_ok = finish(buf, start, is_ok);
 	for (uint32_t i = 0; i < backend->n_servers && is_ok; i++) {
 		if (backend->servers[i].admin == APPLIED_READY) {
-			is_ok = put_server_line(buf, &backend->servers[i]);
+			is_ok = put_server_line(buf, backend->name, &backend->servers[i]);
 		}
 	}
 	if (!is_ok) {
@@ -319,9 +311,10 @@ static bool put_part(struct buf *buf, char part, const struct plan_op *op, const
 		return put_name(buf, op->backend);
 	case 'S':
 		return put_name(buf, op->server);
+	case 'F':
+		return keywords_append_profile(buf, op->backend);
 	case 'T':
-		buf_append_str(buf, transport_keywords[model_server_transport(op->server)]);
-		return true;
+		return keywords_append_server(buf, op->backend, op->server);
 	case 'M':
 		return encode_cli_map(buf, op->map, map_dir);
 	case 'K':

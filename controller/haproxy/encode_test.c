@@ -54,6 +54,7 @@ static void test_commands(void **state)
 		[PLAN_OP_SERVER_ADD] = server_add,
 		[PLAN_OP_SERVER_ADDRESS] =
 			"set server a_svc_b_80/pod-1.x:2 addr 10.0.0.1 port 8080",
+		[PLAN_OP_SERVER_CHECK] = "enable health a_svc_b_80/pod-1.x:2",
 		[PLAN_OP_SERVER_ENABLE] = "enable server a_svc_b_80/pod-1.x:2",
 		[PLAN_OP_MAP_ADD] = "add map /run/hg/exact.map a.test/x\\;y\\\\z a_svc_b_80",
 		[PLAN_OP_MAP_SET] = "set map /run/hg/exact.map a.test/x\\;y\\\\z a_svc_b_80",
@@ -90,6 +91,16 @@ static void test_commands(void **state)
 	op.server = "pod-1_https";
 	assert_op(&op, "add server a_svc_b_80/pod-1_https 10.0.0.1:80 pool-max-conn -1 "
 		       "pool-purge-delay 5s ssl verify none sni var(txn.host) alpn h2,http/1.1");
+	op.server = "pod-1";
+	op.backend = "a_svc_b_80:leastconn:cookie-S:maxconn-7";
+	assert_op(&op, "add server a_svc_b_80:leastconn:cookie-S:maxconn-7/pod-1 10.0.0.1:80 "
+		       "pool-max-conn -1 pool-purge-delay 5s maxconn 7");
+	op.kind = PLAN_OP_BACKEND_ADD;
+	assert_op(&op, "add backend a_svc_b_80:leastconn:cookie-S:maxconn-7 from leastconn_cookie");
+	op.backend = "a_svc_b_80:leastconns";
+	assert_op_refused(&op, DIR);
+	op.kind = PLAN_OP_BACKEND_DEL;
+	assert_op(&op, "del backend a_svc_b_80:leastconns");
 }
 
 static void test_bad_names(void **state)
@@ -261,6 +272,17 @@ static void test_backend_section(void **state)
 		"\tserver s1 10.0.0.1:80 pool-max-conn -1 pool-purge-delay 5s\n"
 		"\tserver s2 [fd00::1]:80 pool-max-conn -1 pool-purge-delay 5s\n"
 		"\tserver s5_h2c 10.0.0.5:80 pool-max-conn -1 pool-purge-delay 5s proto h2\n");
+
+	buf_clear(&buf);
+	backend = applied_add_backend(applied, "a_svc_b_80:first:check");
+	applied_set_server(applied, backend, "s2", "10.0.0.1:80", APPLIED_READY);
+	assert_true(encode_backend_section(&buf, backend));
+	/* Somebody else's, about to be removed. */
+	assert_true(encode_backend_section(&buf, applied_add_backend(applied, "a_svc_b_80:x")));
+	assert_string_equal(buf_str(&buf),
+		"backend a_svc_b_80:first:check from first\n"
+		"\tserver s2 10.0.0.1:80 pool-max-conn -1 pool-purge-delay 5s check\n"
+		"backend a_svc_b_80:x from http_profile\n");
 
 	size_t len = buf.len;
 	applied_set_server(applied, backend, "s2", "host:80", APPLIED_READY);

@@ -23,6 +23,7 @@ struct observe {
 	struct readout readout;
 	char *map_dir;
 	unsigned backend_commands; /* bits of backend_commands[] that `help` lists */
+	bool has_wait;		   /* `help` lists it */
 	struct err err;
 };
 
@@ -42,6 +43,9 @@ static const struct readout_question queries[] = {
 /* What `help` lists when backends can be made and unmade at run time. */
 static const char *const backend_commands[] = {
 	"add backend ", "publish backend ", "unpublish backend ", "del backend "};
+
+/* It came, with 3.0, a little after the cookies of run-time servers were put right. */
+static const char wait_command[] = "wait ";
 
 static bool ask(struct observe *observe, const struct readout_question *query);
 static void on_line(void *ctx, const char *line);
@@ -210,6 +214,8 @@ static bool take_command(struct observe *observe, const char *command)
 			observe->backend_commands |= 1u << i;
 		}
 	}
+	observe->has_wait |= strncmp(command, wait_command, strlen(wait_command)) == 0;
+	observe->found.caps.has_late_cookies = !observe->has_wait;
 	observe->found.caps.can_add_backend =
 		observe->backend_commands == (1u << ARRAY_LEN(backend_commands)) - 1;
 	return true;

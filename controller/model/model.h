@@ -46,7 +46,7 @@ extern const char *const model_map_files[MODEL_MAP_COUNT];
 /* The value of every entry of MODEL_MAP_REDIRECT: the status that HAProxy answers with. */
 #define MODEL_REDIRECT_VALUE "308"
 
-/* The named defaults section (haproxy-cfg/20-profiles.cfg) that backends come from. */
+/* The named defaults section (haproxy-cfg/20-profiles.cfg) that plain backends come from. */
 #define MODEL_PROFILE_HTTP "http_profile"
 
 /* How requests go to a server. */
@@ -70,7 +70,7 @@ struct model_server {
 };
 
 struct model_backend {
-	const char *name;		    /* "<namespace>_svc_<service>_<port>" */
+	const char *name; /* "<namespace>_svc_<service>_<port>", and the variant (variant.h) */
 	const struct model_server *servers; /* sorted by name, then address */
 	size_t n_servers;
 };

@@ -13,6 +13,8 @@ struct caps {
 	char version[CAPS_VERSION_SIZE]; /* "3.4.7-1", for people */
 	bool has_tls;			 /* it listens for TLS, with our list of certificates */
 	bool can_add_backend;		 /* `add backend`, `del backend`, `publish backend` (3.4) */
+	/* A run-time server has no cookie until its address is changed (2.6). */
+	bool has_late_cookies;
 };
 
 #endif

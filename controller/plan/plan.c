@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/table.h"
+#include "plan/plan_priv.h"
 
 const struct plan_op_info plan_ops[PLAN_OP_COUNT] = {
 #define OP(id, phase, name) {PLAN_##phase, name},
@@ -27,20 +28,6 @@ struct keys {
 	const char **items;
 	size_t n;
 	size_t n_allocated;
-};
-
-/* What a plan is made from. */
-struct planner {
-	struct plan *plan;
-	const struct model *model;
-	const struct applied *applied;
-	const struct caps *caps;
-	bool adds_live;		 /* new backends are added by commands, else by a reload, */
-	enum plan_reason reason; /* for this reason */
-	/* Sets of char * in the plan's arena: */
-	struct table held_hosts;    /* virtual hosts with an entry that has to wait for a reload */
-	struct table held_backends; /* backends that such an entry leads to until then */
-	struct table led_to;	    /* backends that an entry is going to lead to */
 };
 
 static struct plan_op *add_op(struct planner *planner, enum plan_op_kind kind)
@@ -61,7 +48,7 @@ static void op_backend(struct planner *planner, enum plan_op_kind kind, const ch
 	add_op(planner, kind)->backend = arena_strdup(&planner->plan->arena, backend);
 }
 
-static void op_server(struct planner *planner, enum plan_op_kind kind, const char *backend,
+void plan_add_server_op(struct planner *planner, enum plan_op_kind kind, const char *backend,
 	const char *server, const char *address)
 {
 	struct arena *arena = &planner->plan->arena;
@@ -81,78 +68,6 @@ static void op_entry(struct planner *planner, enum plan_op_kind kind, enum model
 	op->map = map;
 	op->key = arena_strdup(arena, key);
 	op->value = value ? arena_strdup(arena, value) : NULL;
-}
-
-static void plan_new_server(
-	struct planner *planner, const char *backend, const struct model_server *server)
-{
-	if (server->is_draining) {
-		return;
-	}
-	op_server(planner, PLAN_OP_SERVER_ADD, backend, server->name, server->address);
-	op_server(planner, PLAN_OP_SERVER_ENABLE, backend, server->name, NULL);
-}
-
-static void plan_old_server(
-	struct planner *planner, const char *backend, const struct applied_server *server)
-{
-	if (server->admin != APPLIED_MAINT) {
-		op_server(planner, PLAN_OP_SERVER_DISABLE, backend, server->name, NULL);
-	}
-	op_server(planner, PLAN_OP_SERVER_DEL, backend, server->name, NULL);
-}
-
-/* What it has to finish is at the address where it is. */
-static void plan_draining_server(struct planner *planner, const char *backend,
-	const struct model_server *wanted, const struct applied_server *have)
-{
-	if (have->admin == APPLIED_MAINT || strcmp(wanted->address, have->address) != 0) {
-		plan_old_server(planner, backend, have);
-	} else if (have->admin == APPLIED_READY) {
-		op_server(planner, PLAN_OP_SERVER_DRAIN, backend, wanted->name, NULL);
-	}
-}
-
-static void plan_kept_server(struct planner *planner, const char *backend,
-	const struct model_server *wanted, const struct applied_server *have)
-{
-	if (wanted->is_draining) {
-		plan_draining_server(planner, backend, wanted, have);
-		return;
-	}
-	if (strcmp(wanted->address, have->address) != 0) {
-		op_server(planner, PLAN_OP_SERVER_ADDRESS, backend, wanted->name, wanted->address);
-	}
-	if (have->admin != APPLIED_READY) {
-		op_server(planner, PLAN_OP_SERVER_ENABLE, backend, wanted->name, NULL);
-	}
-}
-
-/* Both lists are sorted by name: one step through both. */
-static void plan_servers(struct planner *planner, const struct model_backend *wanted,
-	const struct applied_backend *have)
-{
-	size_t i = 0;
-	uint32_t j = 0;
-
-	while (i < wanted->n_servers || j < have->n_servers) {
-		int order = 0;
-		if (i == wanted->n_servers) {
-			order = 1;
-		} else if (j == have->n_servers) {
-			order = -1;
-		} else {
-			order = strcmp(wanted->servers[i].name, have->servers[j].name);
-		}
-		if (order < 0) {
-			plan_new_server(planner, wanted->name, &wanted->servers[i++]);
-		} else if (order > 0) {
-			plan_old_server(planner, wanted->name, &have->servers[j++]);
-		} else {
-			plan_kept_server(
-				planner, wanted->name, &wanted->servers[i++], &have->servers[j++]);
-		}
-	}
 }
 
 static void plan_new_backend(struct planner *planner, const struct model_backend *wanted)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "model/variant.h"
 #include "plan/plan.h"
 
 struct simulator {
@@ -234,6 +235,15 @@ static inline const char *simulator_do_old_server(struct simulator *simulator, s
 	return NULL;
 }
 
+static inline bool simulator_is_checked(const char *backend)
+{
+	struct variant variant;
+
+	return variant_parse(backend, &variant) &&
+	       variant.parts[VARIANT_CHECK] != VARIANT_UNCHECKED;
+}
+
+/* While checks of a server are on but it is not yet, its is_seen says so. */
 static inline const char *simulator_do_server(struct simulator *simulator, struct plan_op *op)
 {
 	struct applied_backend *backend = applied_find_backend(simulator->applied, op->backend);
@@ -254,10 +264,17 @@ static inline const char *simulator_do_server(struct simulator *simulator, struc
 		applied_set_server(simulator->applied, backend, op->server, op->address,
 			(enum applied_admin)server->admin);
 		return NULL;
+	case PLAN_OP_SERVER_CHECK:
+		server->is_seen = true;
+		return server->admin == APPLIED_READY ? "the server is in use already" : NULL;
 	case PLAN_OP_SERVER_ENABLE:
 		if (server->admin == APPLIED_READY) {
 			return "the server is in use already";
 		}
+		if (simulator_is_checked(op->backend) && !server->is_seen) {
+			return "checks of the server were not begun";
+		}
+		server->is_seen = false;
 		server->admin = APPLIED_READY;
 		return NULL;
 	default:

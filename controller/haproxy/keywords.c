@@ -1,0 +1,138 @@
+/* See keywords.h. */
+#include "haproxy/keywords.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "model/model.h"
+#include "model/variant.h"
+
+/* Run-time servers of 2.6 keep no idle connections unless both are said; later versions have them
+ * as defaults. */
+#define ALWAYS "pool-max-conn -1 pool-purge-delay 5s"
+
+/*
+ * TLS to a server hides the request from the network and says nothing of who answers: pods have
+ * certificates of their own making, so none is verified. The name that the server is told (SNI) is
+ * the host of the request, which haproxy-cfg/30-http.cfg keeps in txn.host. HTTP/2 only is said by
+ * ALPN: with `proto h2`, 2.6 and 3.0 can't check such servers.
+ */
+#define TLS "ssl verify none sni var(txn.host) alpn "
+
+/* `check` is what else it takes to check servers that are spoken to so: run-time servers don't take
+ * it over from the rest of their keywords. */
+static const struct {
+	const char *keywords;
+	const char *check;
+} transports[] = {
+	[VARIANT_H1] = {"", ""},
+	[VARIANT_H2C] = {" proto h2", ""},
+	[VARIANT_TLS] = {" " TLS "h2,http/1.1", " check-ssl check-alpn h2,http/1.1"},
+	[VARIANT_TLS_H1] = {" " TLS "http/1.1", " check-ssl check-alpn http/1.1"},
+	[VARIANT_TLS_H2] = {" " TLS "h2", " check-ssl check-alpn h2"},
+};
+
+static const enum variant_transport transport_of[] = {
+	[MODEL_TRANSPORT_HTTP] = VARIANT_H1,
+	[MODEL_TRANSPORT_H2C] = VARIANT_H2C,
+	[MODEL_TRANSPORT_HTTPS] = VARIANT_TLS,
+};
+
+static const char *const proxies[] = {
+	[VARIANT_NO_PROXY] = "",
+	[VARIANT_PROXY_V1] = " send-proxy",
+	[VARIANT_PROXY_V2] = " send-proxy-v2",
+	[VARIANT_PROXY_V2_SSL] = " send-proxy-v2-ssl",
+	[VARIANT_PROXY_V2_SSL_CN] = " send-proxy-v2-ssl-cn",
+};
+
+static const char *const balance_profiles[] = {
+	[VARIANT_ROUNDROBIN] = "",
+	[VARIANT_LEASTCONN] = "leastconn",
+	[VARIANT_FIRST] = "first",
+	[VARIANT_RANDOM] = "random",
+	[VARIANT_HASH] = "hash",
+};
+
+static const char *const check_profiles[] = {
+	[VARIANT_UNCHECKED] = "",
+	[VARIANT_CHECK_TCP] = "",
+	[VARIANT_CHECK_GET] = "get",
+	[VARIANT_CHECK_HEAD] = "head",
+	[VARIANT_CHECK_OPTIONS] = "options",
+};
+
+bool keywords_append_profile(struct buf *buf, const char *backend)
+{
+	struct variant variant;
+	bool is_ok = variant_parse(backend, &variant);
+	const char *const words[] = {
+		balance_profiles[variant.parts[VARIANT_BALANCE]],
+		variant.parts[VARIANT_COOKIE] ? "cookie" : "",
+		check_profiles[variant.parts[VARIANT_CHECK]],
+	};
+	bool is_plain = true;
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (words[i][0] != '\0') {
+			buf_printf(buf, "%s%s", is_plain ? "" : "_", words[i]);
+			is_plain = false;
+		}
+	}
+	if (is_plain) {
+		buf_append_str(buf, MODEL_PROFILE_HTTP);
+	}
+	return is_ok;
+}
+
+/*
+ * Where a server is on the ring of consistent hashing follows from its number. With the same one
+ * everywhere, whatever HAProxy starts with, a key meets the same server in all replicas and after a
+ * restart; without one, all run-time servers of 2.6 are in the same place. HAProxy refuses a number
+ * twice: with a hundred servers once in 400,000 backends. 28 bits of it count for the ring.
+ */
+static uint32_t number_of(const char *server)
+{
+	uint32_t number = hash_stable(server) & INT32_MAX;
+
+	return number != 0 ? number : 1;
+}
+
+static void append_check(
+	struct buf *buf, const struct variant *variant, enum variant_transport transport)
+{
+	buf_append_str(buf, " check");
+	if (variant->parts[VARIANT_INTERVAL] != 0) {
+		buf_printf(buf, " inter %" PRIu32, variant->parts[VARIANT_INTERVAL]);
+	}
+	buf_append_str(buf, transports[transport].check);
+	if (variant->parts[VARIANT_PROXY] != VARIANT_NO_PROXY) {
+		buf_append_str(buf, " check-send-proxy");
+	}
+}
+
+bool keywords_append_server(struct buf *buf, const char *backend, const char *server)
+{
+	struct variant variant;
+	bool is_ok = variant_parse(backend, &variant);
+	uint32_t balance = variant.parts[VARIANT_BALANCE];
+	enum variant_transport transport = (enum variant_transport)variant.parts[VARIANT_TRANSPORT];
+
+	if (transport == VARIANT_AS_SERVER) {
+		transport = transport_of[model_server_transport(server)];
+	}
+	buf_append_str(buf, ALWAYS);
+	buf_append_str(buf, transports[transport].keywords);
+	buf_append_str(buf, proxies[variant.parts[VARIANT_PROXY]]);
+	if (variant.parts[VARIANT_CHECK] != VARIANT_UNCHECKED) {
+		append_check(buf, &variant, transport);
+	}
+	if (variant.parts[VARIANT_MAXCONN] != 0) {
+		buf_printf(buf, " maxconn %" PRIu32, variant.parts[VARIANT_MAXCONN]);
+	}
+	if (balance == VARIANT_HASH || balance == VARIANT_RANDOM) {
+		buf_printf(buf, " id %" PRIu32, number_of(server));
+	}
+	return is_ok;
+}

@@ -331,6 +331,7 @@ static void step(struct world *world)
 static void machine_init(struct machine *machine, struct world *world, bool can_add_backend)
 {
 	simulator_init(&machine->simulator, world->model, can_add_backend);
+	machine->simulator.caps.has_late_cookies = !can_add_backend;
 	machine->simulator.is_busy = is_busy;
 	machine->simulator.ctx = world;
 	machine->simulator.note = world->note;
@@ -345,7 +346,8 @@ static void machine_fini(struct machine *machine)
 
 static void world_init(struct world *world, uint64_t seed)
 {
-	*world = (struct world){.dice.random = seed * 0x9e3779b97f4a7c15u | 1};
+	*world = (struct world){
+		.dice = {.random = seed * 0x9e3779b97f4a7c15u | 1, .has_variants = true}};
 	snprintf(world->note, sizeof(world->note), "HEADGATE_SEED=%llu", (unsigned long long)seed);
 	world->options.controller_name = "ours";
 	world->options.parameters_namespace = "n0";

@@ -25,6 +25,7 @@
 struct dice {
 	uint64_t random;
 	struct store *store; /* where things happen */
+	bool has_variants;   /* annotations ask for other backends, too */
 };
 
 static inline unsigned pick(struct dice *dice, unsigned n)
@@ -49,6 +50,19 @@ static inline const char *pick_text(struct dice *dice, const char *const *texts,
 
 /* ---- events ---- */
 
+/* An annotation, with a comma in front, that HAProxy fixes when it makes a backend; "" = none. */
+static inline const char *pick_variant(struct dice *dice)
+{
+	static const char *const annotations[] = {",'haproxy.org/load-balance':'leastconn'",
+		",'haproxy.org/load-balance':'hdr(X)','haproxy.org/pod-maxconn':'3'",
+		",'haproxy.org/cookie-persistence':'S','haproxy.org/check':'maybe'",
+		",'haproxy.org/check-http':'GET /x','haproxy.org/check-interval':'5s'",
+		",'haproxy.org/check':'true','haproxy.org/send-proxy-protocol':'proxy-v2'",
+		",'haproxy.org/server-proto':'h2'", ",'haproxy.org/server-ssl':'true'"};
+
+	return dice->has_variants && one_in(dice, 3) ? PICK_TEXT(dice, annotations) : "";
+}
+
 static inline void put_service(struct dice *dice)
 {
 	static const char *const families[] = {
@@ -65,7 +79,7 @@ static inline void put_service(struct dice *dice)
 		"{'port':80}",
 		"",
 	};
-	static const char *const annotations[] = {"", "", "", "'haproxy.org/ssl-redirect':'true'",
+	static const char *const annotations[] = {"'a':'b'", "'haproxy.org/ssl-redirect':'true'",
 		"'headgate.dev/timeout-server':'never'"};
 	unsigned i = pick(dice, N_SERVICES);
 
@@ -74,12 +88,11 @@ static inline void put_service(struct dice *dice)
 		return;
 	}
 	testing_put(dice->store, KUBE_SERVICE,
-		"{'metadata':{'namespace':'n%u','name':'s%u','annotations':{%s}},'spec':{%s'type':'"
-		"%"
-		"s','externalName':'%s','ports':[%s]}}",
-		i % N_NAMESPACES, i, PICK_TEXT(dice, annotations), PICK_TEXT(dice, families),
-		one_in(dice, 4) ? "ExternalName" : "ClusterIP", PICK_TEXT(dice, externals),
-		PICK_TEXT(dice, ports));
+		"{'metadata':{'namespace':'n%u','name':'s%u','annotations':{%s%s}},'spec':{%s"
+		"'type':'%s','externalName':'%s','ports':[%s]}}",
+		i % N_NAMESPACES, i, PICK_TEXT(dice, annotations), pick_variant(dice),
+		PICK_TEXT(dice, families), one_in(dice, 4) ? "ExternalName" : "ClusterIP",
+		PICK_TEXT(dice, externals), PICK_TEXT(dice, ports));
 }
 
 static inline void add_endpoint(struct dice *dice, struct buf *text)
@@ -183,8 +196,9 @@ static inline void add_tls(struct dice *dice, struct buf *text)
 static inline void put_ingress(struct dice *dice)
 {
 	static const char *const classes[] = {"'c0'", "'c0'", "'c0'", "'c1'", "'c2'", "null"};
-	static const char *const annotations[] = {"", "", "'kubernetes.io/ingress.class':'c0'",
-		"'kubernetes.io/ingress.class':'c1'", "'headgate.dev/ssl-redirect':'false'",
+	static const char *const annotations[] = {"'a':'b'", "'c':'d'",
+		"'kubernetes.io/ingress.class':'c0'", "'kubernetes.io/ingress.class':'c1'",
+		"'headgate.dev/ssl-redirect':'false'",
 		"'haproxy.org/ssl-redirect':'true','kubernetes.io/ingress.class':'c0'",
 		"'haproxy.org/ssl-redirect':'maybe'", "'haproxy.org/allow-list':'10.0.0.0/99'"};
 	unsigned i = pick(dice, N_INGRESSES);
@@ -207,9 +221,10 @@ static inline void put_ingress(struct dice *dice)
 	}
 	testing_put(dice->store, KUBE_INGRESS,
 		"{'metadata':{'namespace':'n%u','name':'i%u','creationTimestamp':'2024-01-01T00:00:"
-		"0%uZ','annotations':{%s}},"
+		"0%uZ','annotations':{%s%s}},"
 		"'spec':{%s]}}",
-		namespace, i, pick(dice, 3), PICK_TEXT(dice, annotations), buf_str(&spec));
+		namespace, i, pick(dice, 3), PICK_TEXT(dice, annotations), pick_variant(dice),
+		buf_str(&spec));
 	buf_fini(&spec);
 }
 

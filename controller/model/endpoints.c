@@ -105,6 +105,17 @@ static const char *transport_suffix(const char *protocol)
 	return "";
 }
 
+enum model_transport endpoints_transport(const struct service *service, int32_t number)
+{
+	const struct service_port *port = service ? find_by_number(service, number) : NULL;
+	const char *suffix = transport_suffix(port ? obj_str(service, port->app_protocol) : "");
+
+	if (suffix[0] == '\0') {
+		return MODEL_TRANSPORT_HTTP;
+	}
+	return strcmp(suffix, MODEL_SUFFIX_H2C) == 0 ? MODEL_TRANSPORT_H2C : MODEL_TRANSPORT_HTTPS;
+}
+
 char *endpoints_external(const struct service *service, int32_t number)
 {
 	const struct service_port *port = find_by_number(service, number);

@@ -33,6 +33,9 @@ enum endpoints_port endpoints_find_port(const struct service *service,
 /* May be called with NULL. */
 bool endpoints_is_external(const struct service *service) MUST_USE;
 
+/* What the port's appProtocol asks for. `service` may be NULL. */
+enum model_transport endpoints_transport(const struct service *service, int32_t number) MUST_USE;
+
 /* "host:port", and ":https" or ":h2c" as appProtocol says, for a port that endpoints_find_port()
  * found. To be freed. */
 char *endpoints_external(const struct service *service, int32_t number) MUST_USE;

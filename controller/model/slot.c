@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "model/variant_read.h"
 
 static bool slot_has_key(const void *item, const void *key)
 {
@@ -151,12 +152,13 @@ void backend_refresh(struct model *model, const struct store *store, struct back
 	model_touch_backend(model, public->name);
 }
 
-static struct backend_node *backend_add(
-	struct model *model, struct service_node *service, int32_t port, char *external)
+/* `words`: of its variant. */
+static struct backend_node *backend_add(struct model *model, struct service_node *service,
+	int32_t port, const char *words, char *external)
 {
 	CLEANUP(free_ptr)
-	char *name = xasprintf("%s%s%s_%d", service->namespace,
-		external ? MODEL_EXTERNAL_INFIX : MODEL_BACKEND_INFIX, service->name, port);
+	char *name = xasprintf("%s%s%s_%d%s", service->namespace,
+		external ? MODEL_EXTERNAL_INFIX : MODEL_BACKEND_INFIX, service->name, port, words);
 	size_t name_size = strlen(name) + 1;
 	struct backend_node *backend = xcalloc(1, sizeof(*backend) + name_size);
 
@@ -180,23 +182,39 @@ static void touch_backend(struct model *model, const struct backend_node *backen
 	}
 }
 
-static struct backend_node *backend_take(
-	struct model *model, const struct store *store, struct service_node *node, int32_t port)
+static bool has_words(const struct backend_node *backend, const char *words)
 {
+	const char *own = strchr(backend->name, ':');
+
+	return strcmp(own != NULL ? own : "", words) == 0;
+}
+
+/* The backend that the claim's requests go to, given the port. A Service of type ExternalName has
+ * no variants. */
+static struct backend_node *backend_take(
+	struct model *model, const struct store *store, const struct claim *claim, int32_t port)
+{
+	struct service_node *node = claim->service;
 	const struct service *service = store_service(store, node->namespace, node->name);
 	bool is_external = endpoints_is_external(service);
 	struct backend_node *backend = node->backends;
+	struct buf words = BUF_INIT(0);
 
+	if (!is_external) {
+		variant_read(&words, claim, endpoints_transport(service, port));
+	}
 	while (backend != NULL &&
-		(backend->port != port || (backend->external != NULL) != is_external)) {
+		(backend->port != port || (backend->external != NULL) != is_external ||
+			!has_words(backend, buf_str(&words)))) {
 		backend = backend->next_of_service;
 	}
 	if (backend == NULL) {
-		backend = backend_add(
-			model, node, port, is_external ? endpoints_external(service, port) : NULL);
+		backend = backend_add(model, node, port, buf_str(&words),
+			is_external ? endpoints_external(service, port) : NULL);
 		touch_backend(model, backend);
 		backend_refresh(model, store, backend);
 	}
+	buf_fini(&words);
 	backend->n_slots++;
 	return backend;
 }
@@ -258,7 +276,7 @@ void slot_decide(struct model *model, const struct store *store, struct slot *sl
 	enum claim_status status = resolve(model, store, winner, &port);
 
 	if (status == CLAIM_OK) {
-		backend = backend_take(model, store, winner->service, port);
+		backend = backend_take(model, store, winner, port);
 	}
 	set_status(model, winner, status);
 	/* Thousands may stand in line: they are told only when there is something new to tell. */

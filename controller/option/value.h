@@ -14,7 +14,7 @@
  *   HEADERS      lines "Name: value"
  *   REWRITES     lines "pattern path"; a path alone has the pattern "^.*$"
  *   CHECK        "METHOD path"
- *   BALANCE      words separated by one blank: "roundrobin", "hdr X-User", "uri len 20"
+ *   BALANCE      words separated by one blank: "roundrobin", "hdr X-User", "uri depth 2"
  *   others       as written, without blanks at the ends
  *
  * An empty value is allowed for everything but BOOL, INT, STATUS, DURATION and WORD, and turns the

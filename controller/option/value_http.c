@@ -360,35 +360,33 @@ static const struct {
 	{"random", NO_ARGUMENT}, {"uri", URI_ARGUMENTS}, {"url_param", NAME_ARGUMENT},
 	{"hdr", NAME_ARGUMENT}};
 
-/* "uri [whole] [path-only] [len N] [depth N]" */
+#define MAX_DEPTH 8
+
+/* "uri [path-only] [whole | depth N]": the host never counts, so path-only says nothing. */
 static bool append_uri_arguments(const char *rest, struct buf *value)
 {
-	static const char *const words[] = {"whole", "path-only", "len", "depth"};
 	const char *item;
 	size_t len;
+	bool is_complete = false;
 
 	while (value_next_item(&rest, ' ', &item, &len)) {
-		size_t i = 0;
-		while (i < ARRAY_LEN(words) &&
-			(strlen(words[i]) != len || memcmp(words[i], item, len) != 0)) {
-			i++;
+		if (len == strlen("path-only") && memcmp(item, "path-only", len) == 0) {
+			continue;
 		}
-		if (i == ARRAY_LEN(words)) {
+		if (is_complete) {
 			return false;
 		}
-		buf_printf(value, " %s", words[i]);
-		if (i >= 2) {
-			char *end;
-			if (!value_next_item(&rest, ' ', &item, &len) ||
-				!isdigit((unsigned char)*item)) {
-				return false;
-			}
-			long number = strtol(item, &end, 10);
-			if (end != item + len || number < 1 || number > 4096) {
-				return false;
-			}
-			buf_printf(value, " %ld", number);
+		is_complete = true;
+		if (len == strlen("whole") && memcmp(item, "whole", len) == 0) {
+			buf_append_str(value, " whole");
+			continue;
 		}
+		if (len != strlen("depth") || memcmp(item, "depth", len) != 0 ||
+			!value_next_item(&rest, ' ', &item, &len) || len != 1 || item[0] < '1' ||
+			item[0] > '0' + MAX_DEPTH) {
+			return false;
+		}
+		buf_printf(value, " depth %c", item[0]);
 	}
 	return true;
 }

@@ -94,7 +94,8 @@ static struct object *copy_object(const struct object *object)
 static struct object *make_object(
 	struct dice *dice, void (*put)(struct dice *), enum kube_kind kind)
 {
-	struct dice scratch = {.random = dice->random, .store = store_new()};
+	struct dice scratch = {
+		.random = dice->random, .store = store_new(), .has_variants = dice->has_variants};
 	uint32_t position = 0;
 
 	put(&scratch);
@@ -460,6 +461,7 @@ static void test_orders(void **state)
 
 	print_message("HEADGATE_SEED=%llu\n", (unsigned long long)seed);
 	f->dice.random = seed * 0x9e3779b97f4a7c15u | 1;
+	f->dice.has_variants = f->test.caps.can_add_backend;
 	make_events(f, number_from("HEADGATE_EVENTS", N_EVENTS));
 	CLEANUP(free_ptr) char *first = run_order(f);
 	assert_true(strlen(first) > 1000);

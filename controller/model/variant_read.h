@@ -1,0 +1,22 @@
+/* The variant that a claim's options ask for. Pure. */
+#ifndef HG_MODEL_VARIANT_READ_H
+#define HG_MODEL_VARIANT_READ_H
+
+#include "base/buf.h"
+#include "model/model.h"
+
+struct claim;
+
+/*
+ * Appends the words (variant.h) that follow from the options that hold for the claim and from how
+ * the Service's port wants to be spoken to; nothing for a claim without options.
+ *
+ *   load-balance         "static-rr" is "roundrobin": servers come and go at run time, which it
+ * can't. With a cookie, hashing counts as "roundrobin": the cookie decides. check-http asks for
+ * checks, too, unless check is "false" check-interval       counts where there are checks
+ *   server-ssl           "false" says nothing: the port's appProtocol holds
+ *   server-proto         of the two, or of TLS, whatever server-ssl and appProtocol come to
+ */
+void variant_read(struct buf *words, const struct claim *claim, enum model_transport port);
+
+#endif

@@ -10,6 +10,8 @@
 #include "model/diag.h"
 #include "model/sets.h"
 
+#define CONTROLLER "headgate.dev/ingress-controller"
+
 const char *const check_verdict_names[CHECK_VERDICT_COUNT] = {
 	[CHECK_APPLIED] = "applied", [CHECK_IGNORED] = "ignored", [CHECK_REFUSED] = "refused"};
 
@@ -178,17 +180,31 @@ static int compare_objects(const void *a, const void *b)
 	return order != 0 ? order : strcmp(left->name, right->name);
 }
 
+struct model_options check_model_options(void)
+{
+	return (struct model_options){.controller_name = CONTROLLER,
+		.has_ssl_redirect = true,
+		.can_use_loopback = true,
+		.can_use_external = true};
+}
+
+struct model *check_build_model(struct store *store, const struct model_options *options)
+{
+	put_classes(store, options);
+	struct model *model = model_new(options);
+	struct store_changes changes = store_all_keys(store);
+	model_update(model, store, &changes);
+	store_changes_fini(&changes);
+	return model;
+}
+
 struct check_result check_objects(struct store *store, const struct model_options *options)
 {
 	static const enum kube_kind kinds[] = {KUBE_INGRESS, KUBE_SERVICE, KUBE_CONFIG_MAP};
 	struct checker checker = {0};
 	const struct object *object;
 
-	put_classes(store, options);
-	struct model *model = model_new(options);
-	struct store_changes changes = store_all_keys(store);
-	model_update(model, store, &changes);
-	store_changes_fini(&changes);
+	struct model *model = check_build_model(store, options);
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		uint32_t position = 0;
 		while ((object = store_next(store, kinds[i], &position)) != NULL) {

@@ -40,7 +40,14 @@ struct check_result {
 	size_t n_items[CHECK_VERDICT_COUNT];
 };
 
-/* Puts the classes of the Ingresses into the store. `options->config_map_name` names the ConfigMap
+/* What commands without a cluster go by: everything is allowed that a flag could allow. */
+struct model_options check_model_options(void) MUST_USE;
+
+/* A model of what is in the store, as if the classes of all Ingresses were ours: puts them into the
+ * store. The caller frees it with model_free(). */
+struct model *check_build_model(struct store *store, const struct model_options *options) MUST_USE;
+
+/* Builds such a model, and looks at each object. `options->config_map_name` names the ConfigMap
  * that is looked at. The caller releases the result with check_fini(). */
 struct check_result check_objects(
 	struct store *store, const struct model_options *options) MUST_USE;

@@ -1,22 +1,16 @@
 /* See check_command.h: the command line, the files, and how verdicts are printed. */
 #include "check_command.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "check.h"
-#include "manifest/file.h"
-
-#define MAX_FILE   ((size_t)64 << 20)
-#define CONTROLLER "headgate.dev/ingress-controller"
+#include "manifest_paths.h"
 
 static const char usage[] =
 	"Usage: headgate check [OPTION]... FILE|DIRECTORY...\n"
@@ -38,134 +32,9 @@ enum output { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON };
 struct command {
 	struct model_options options;
 	enum output output;
-	struct store *store;
-	size_t n_files;
-	bool has_bad_file;
+	struct manifest_paths files;
 	char *config_map; /* owned */
 };
-
-/* ---- files ---- */
-
-static void complain(struct command *command, const char *path, const char *reason)
-{
-	fprintf(stderr, "headgate: %s: %s\n", path, reason);
-	command->has_bad_file = true;
-}
-
-static bool read_stream(FILE *stream, struct buf *text)
-{
-	char part[65536];
-	size_t len;
-
-	while ((len = fread(part, 1, sizeof(part), stream)) > 0) {
-		buf_append(text, part, len);
-	}
-	return ferror(stream) == 0;
-}
-
-static void take_text(struct command *command, const char *path, const struct buf *text)
-{
-	struct manifest_file file;
-	struct err err = {0};
-
-	if (!buf_is_ok(text)) {
-		complain(command, path, "is larger than 64 MiB: split it");
-		return;
-	}
-	if (!manifest_file_parse(buf_str(text), text->len, &file, &err)) {
-		complain(command, path, err.text);
-		return;
-	}
-	for (size_t i = 0; i < file.n_objects; i++) {
-		store_put(command->store, file.objects[i]);
-		file.objects[i] = NULL;
-	}
-	for (size_t i = 0; i < file.n_refusals; i++) {
-		complain(command, path, file.refusals[i].reason);
-	}
-	if (file.outdated != NULL) {
-		complain(command, path, file.outdated);
-	}
-	manifest_file_fini(&file);
-}
-
-static void read_file(struct command *command, const char *path)
-{
-	bool is_stdin = strcmp(path, "-") == 0;
-	FILE *stream = is_stdin ? stdin : fopen(path, "re");
-	struct buf text = BUF_INIT(MAX_FILE);
-
-	command->n_files++;
-	if (stream == NULL || !read_stream(stream, &text)) {
-		complain(command, path, strerror(errno));
-	} else {
-		take_text(command, path, &text);
-	}
-	if (stream != NULL && !is_stdin) {
-		fclose(stream);
-	}
-	buf_fini(&text);
-}
-
-static int is_visible(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
-}
-
-static bool is_manifest(const char *path)
-{
-	static const char *const endings[] = {".yaml", ".yml", ".json"};
-	const char *dot = strrchr(path, '.');
-
-	for (size_t i = 0; dot != NULL && i < ARRAY_LEN(endings); i++) {
-		if (strcmp(dot, endings[i]) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The entries of a directory go onto the end of a list of paths. */
-static void list_directory(struct command *command, const char *path, char ***paths, size_t *n)
-{
-	struct dirent **entries = NULL;
-	int n_entries = scandir(path, &entries, is_visible, alphasort);
-
-	if (n_entries < 0) {
-		complain(command, path, strerror(errno));
-		return;
-	}
-	*paths = xreallocarray(*paths, *n + (size_t)n_entries, sizeof(char *));
-	for (int i = 0; i < n_entries; i++) {
-		(*paths)[(*n)++] = xasprintf("%s/%s", path, entries[i]->d_name);
-		free(entries[i]);
-	}
-	free(entries);
-}
-
-/* A file as it is; of a directory, and those in it, what looks like a manifest. */
-static void read_path(struct command *command, const char *path)
-{
-	char **paths = xcalloc(1, sizeof(char *));
-	size_t n = 1;
-	struct stat status;
-
-	paths[0] = xstrdup(path);
-	for (size_t i = 0; i < n; i++) {
-		bool is_there = strcmp(paths[i], "-") == 0 || stat(paths[i], &status) == 0;
-		if (!is_there) {
-			complain(command, paths[i], strerror(errno));
-		} else if (strcmp(paths[i], "-") != 0 && S_ISDIR(status.st_mode)) {
-			list_directory(command, paths[i], &paths, &n);
-		} else if (i == 0 || is_manifest(paths[i])) {
-			read_file(command, paths[i]);
-		}
-	}
-	for (size_t i = 0; i < n; i++) {
-		free(paths[i]);
-	}
-	free(paths);
-}
 
 /* ---- printing ---- */
 
@@ -340,13 +209,13 @@ static bool read_arguments(
 static enum check_status check_paths(struct command *command, char **paths, int n)
 {
 	for (int i = 0; i < n; i++) {
-		read_path(command, paths[i]);
+		manifest_paths_read(&command->files, paths[i]);
 	}
-	if (command->n_files == 0 && !command->has_bad_file) {
+	if (command->files.n_files == 0 && !command->files.has_bad_file) {
 		fprintf(stderr, "headgate: there is no *.yaml, *.yml or *.json file there\n");
 		return CHECK_STATUS_INPUT;
 	}
-	struct check_result result = check_objects(command->store, &command->options);
+	struct check_result result = check_objects(command->files.store, &command->options);
 	if (command->output == OUTPUT_JSON) {
 		print_json(&result);
 	} else {
@@ -354,7 +223,7 @@ static enum check_status check_paths(struct command *command, char **paths, int 
 	}
 	bool is_refused = result.n_items[CHECK_REFUSED] > 0;
 	check_fini(&result);
-	if (command->has_bad_file) {
+	if (command->files.has_bad_file) {
 		return CHECK_STATUS_INPUT;
 	}
 	return is_refused ? CHECK_STATUS_REFUSED : CHECK_STATUS_GOOD;
@@ -362,17 +231,14 @@ static enum check_status check_paths(struct command *command, char **paths, int 
 
 enum check_status check_command(int argc, char **argv)
 {
-	struct command command = {.store = store_new()};
+	struct command command = {.files = {.store = store_new()}};
 	enum check_status status;
 
-	command.options = (struct model_options){.controller_name = CONTROLLER,
-		.has_ssl_redirect = true,
-		.can_use_loopback = true,
-		.can_use_external = true};
+	command.options = check_model_options();
 	if (read_arguments(&command, argc, argv, &status)) {
 		status = check_paths(&command, argv + optind, argc - optind);
 	}
-	store_free(command.store);
+	store_free(command.files.store);
 	free(command.config_map);
 	return status;
 }

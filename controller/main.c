@@ -4,6 +4,7 @@
 
 #include "audit_command.h"
 #include "check_command.h"
+#include "explain_command.h"
 #include "flags.h"
 #include "haproxy/state.h"
 #include "haproxy_command.h"
@@ -28,6 +29,7 @@ static const char usage[] =
 	"  init       make an empty state directory, so that HAProxy can be started before the "
 	"controller\n"
 	"  check      say what becomes of the annotations in manifests\n"
+	"  explain    say which Ingress, Service and options a request meets, by manifests\n"
 	"  options    print what annotations and ConfigMap keys there are, as Markdown\n"
 	"  audit      have the running controller compare what HAProxy has with what it confirmed\n"
 	"  health     ask the running controller whether it is ready\n"
@@ -121,6 +123,9 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(name, "check") == 0) {
 		return (int)check_command(argc - 1, argv + 1);
+	}
+	if (strcmp(name, "explain") == 0) {
+		return (int)explain_command(argc - 1, argv + 1);
 	}
 	if (strcmp(name, "options") == 0) {
 		return options_command(argc - 1, argv + 1);

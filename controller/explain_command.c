@@ -1,0 +1,117 @@
+/* See explain_command.h. */
+#include "explain_command.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "check.h"
+#include "manifest_paths.h"
+#include "model/explain.h"
+
+static const char usage[] =
+	"Usage: headgate explain [--ingress-class=NAME] URL FILE|DIRECTORY...\n"
+	"Say which Ingress, rule, Service, servers and options a request to the URL meets, by the "
+	"objects in YAML\n"
+	"and JSON files ('kubectl get ingress,service,endpointslice,configmap -A -o yaml' writes "
+	"one). "
+	"'-' is the\n"
+	"standard input.\n\n"
+	"  --ingress-class=NAME  look at Ingresses of this class only (default: at all)\n"
+	"  --help                show this text\n\n"
+	"Exit status: 0 a rule or a default backend is for it, 1 none is, 2 a file can't be read "
+	"or "
+	"the command line\n"
+	"is wrong.\n";
+
+/* The parts of a URL; texts to be freed. */
+struct url {
+	char *host;
+	char *path;
+	bool is_https;
+};
+
+static bool read_url(const char *text, struct url *ret_url)
+{
+	static const char *const schemes[] = {"http://", "https://"};
+
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+		size_t len = strlen(schemes[i]);
+		if (strncasecmp(text, schemes[i], len) != 0) {
+			continue;
+		}
+		const char *host = text + len;
+		size_t host_len = strcspn(host, "/?#");
+		size_t path_len = strcspn(host + host_len, "?#");
+		ret_url->host = xstrndup(host, host_len);
+		ret_url->path = path_len > 0 ? xstrndup(host + host_len, path_len) : xstrdup("/");
+		ret_url->is_https = i == 1;
+		return host_len > 0;
+	}
+	return false;
+}
+
+static enum explain_status explain(
+	struct store *store, const struct model_options *options, const struct url *url)
+{
+	struct model *model = check_build_model(store, options);
+	struct buf text = BUF_INIT(0);
+	bool is_found = model_explain(
+		model, &(struct explain_request){url->host, url->path, url->is_https}, &text);
+
+	fputs(buf_str(&text), stdout);
+	buf_fini(&text);
+	model_free(model);
+	return is_found ? EXPLAIN_STATUS_FOUND : EXPLAIN_STATUS_NOT_FOUND;
+}
+
+static enum explain_status explain_paths(
+	const struct model_options *options, int n, char **arguments)
+{
+	struct manifest_paths files = {.store = store_new()};
+	struct url url = {0};
+	enum explain_status status = EXPLAIN_STATUS_INPUT;
+
+	for (int i = 1; i < n; i++) {
+		manifest_paths_read(&files, arguments[i]);
+	}
+	if (!read_url(arguments[0], &url)) {
+		fprintf(stderr,
+			"headgate: '%s' is no URL: write http://host/path or https://host/path\n",
+			arguments[0]);
+	} else if (!files.has_bad_file) {
+		status = explain(files.store, options, &url);
+	}
+	free(url.host);
+	free(url.path);
+	store_free(files.store);
+	return status;
+}
+
+enum explain_status explain_command(int argc, char **argv)
+{
+	static const struct option longs[] = {{"ingress-class", required_argument, NULL, 'i'},
+		{"help", no_argument, NULL, 'h'}, {0}};
+	struct model_options options = check_model_options();
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (c == 'i') {
+			options.ingress_class = optarg;
+		} else if (c == 'h') {
+			fputs(usage, stdout);
+			return EXPLAIN_STATUS_FOUND;
+		} else {
+			fputs("See 'headgate explain --help'.\n", stderr);
+			return EXPLAIN_STATUS_INPUT;
+		}
+	}
+	if (argc - optind < 2) {
+		fputs("headgate: a URL and a file are needed: see 'headgate explain --help'\n",
+			stderr);
+		return EXPLAIN_STATUS_INPUT;
+	}
+	return explain_paths(&options, argc - optind, argv + optind);
+}

@@ -1,0 +1,64 @@
+package command
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// What is said of requests, in the order in which they are asked; the expected
+// file is read by people.
+func TestExplain(t *testing.T) {
+	rows := []struct {
+		url    string
+		class  string
+		status int
+	}{
+		{"https://shop.example.com/cart?item=1", "", 0},
+		{"http://SHOP.example.com.:8080/", "", 0},
+		{"https://shop.example.com/", "other", 0},
+		{"http://shop.example.com/exact", "headgate", 0},
+		{"http://shop.example.com/exact/more", "headgate", 0},
+		{"http://shop.example.com/gone/x", "headgate", 0},
+		{"http://blog.example.com/only/x", "", 0},
+		{"http://blog.example.com/other", "", 1},
+		{"http://a.blog.example.com/only", "", 1},
+		{"http://localhost", "", 1},
+		{"http://[2001:db8::1]:80/", "", 1},
+	}
+	var text strings.Builder
+	for _, row := range rows {
+		arguments := []string{"explain", row.url, "testdata/explain.yaml"}
+		if row.class != "" {
+			arguments = append([]string{"explain", "--ingress-class=" + row.class}, arguments[1:]...)
+		}
+		out, errs, status := headgate(t, "", arguments...)
+		if status != row.status || errs != "" {
+			t.Errorf("%s: exit status %d, %q", row.url, status, errs)
+		}
+		fmt.Fprintf(&text, "$ headgate %s\n%s\n", strings.Join(arguments, " "), out)
+	}
+	wantFile(t, "testdata/explain.txt", text.String())
+}
+
+func TestExplainStatus(t *testing.T) {
+	rows := []struct {
+		arguments []string
+		status    int
+		errs      string
+	}{
+		{nil, 2, "a URL and a file are needed"},
+		{[]string{"http://a.test/"}, 2, "a URL and a file are needed"},
+		{[]string{"a.test/x", "testdata/explain.yaml"}, 2, "'a.test/x' is no URL"},
+		{[]string{"http:///x", "testdata/explain.yaml"}, 2, "is no URL"},
+		{[]string{"http://a.test/", "testdata/none.yaml"}, 2, "No such file"},
+		{[]string{"--bogus", "http://a.test/", "testdata/explain.yaml"}, 2, "--bogus"},
+		{[]string{"--help"}, 0, ""},
+	}
+	for _, row := range rows {
+		_, errs, status := headgate(t, "", append([]string{"explain"}, row.arguments...)...)
+		if status != row.status || !strings.Contains(errs, row.errs) || (row.errs == "") != (errs == "") {
+			t.Errorf("%q: exit status %d, %q", row.arguments, status, errs)
+		}
+	}
+}

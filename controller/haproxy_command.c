@@ -85,6 +85,7 @@ static void on_event(void *ctx, enum process_event event, long pid, const char *
 		[PROCESS_DOWN] = {LOG_ERROR, "HAProxy has ended and is started again"},
 		[PROCESS_RELOADED] = {LOG_INFO, "HAProxy was reloaded"},
 		[PROCESS_RELOAD_FAILED] = {LOG_ERROR, "HAProxy refuses the reload"},
+		[PROCESS_LEAVING] = {LOG_INFO, "HAProxy is ending"},
 		[PROCESS_OUT_OF_REACH] = {LOG_ERROR, "HAProxy can't be reached"},
 	};
 

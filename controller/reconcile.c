@@ -629,6 +629,11 @@ void reconcile_on_process(
 	case PROCESS_RELOAD_FAILED:
 		reload_failed(reconcile, text);
 		break;
+	case PROCESS_LEAVING:
+		/* It waits for its connections before it ends, and ours is one. */
+		cli_disconnect(reconcile->cli);
+		on_lost(reconcile, text);
+		break;
 	case PROCESS_OUT_OF_REACH:
 		log_line(LOG_ERROR, "HAProxy can't be asked", "reason", text, NULL);
 		break;

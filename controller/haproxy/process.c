@@ -35,6 +35,7 @@
 #define WATCH_MS      5000
 #define ANSWER_MS     2000
 #define ADOPT_MS      10000
+#define N_REFUSALS    2	    /* one may be a socket that is being replaced */
 #define STOP_MS	      1000  /* between two signals */
 #define GRACE_MS      60000 /* from the first SIGUSR1 to SIGTERM, ... */
 #define KILL_MS	      10000 /* ... and from there to SIGKILL */
@@ -62,6 +63,7 @@ struct process {
 	long worker_pid; /* announced last; 0 = none since the last start */
 	uint64_t announced_ms;
 	unsigned poll_ms;
+	unsigned n_refused; /* times in a row that the worker announced last took no connection */
 	uint64_t adopt_end_ms; /* until then a master may be missing while its worker answers */
 	bool is_expected;      /* announce whoever answers, the one announced last included */
 	bool is_reloaded;      /* the reload worked; its worker has yet to answer */
@@ -283,6 +285,7 @@ static void on_worker_answer(void *arg, const char *text, const struct err *err)
 
 	(void)err;
 	process->ask = NULL;
+	process->n_refused = 0;
 	/* During a reload both answer; the outcome decides which one it is. After it, only another
 	 * one counts. */
 	bool is_wanted = process->reload == NULL &&
@@ -292,6 +295,24 @@ static void on_worker_answer(void *arg, const char *text, const struct err *err)
 	} else {
 		look_again(process);
 	}
+}
+
+/* A worker that was told to end refuses connections and waits for those that it has: one of them is
+ * our caller's. (Of ours we know: we have told it.) */
+static void notice_refusal(struct process *process)
+{
+	bool is_quiet = process->worker_pid != 0 && !process->is_expected &&
+			process->reload == NULL && !process->is_reloaded;
+
+	if (is_ours(process) || !is_quiet) {
+		return;
+	}
+	if (++process->n_refused < N_REFUSALS) {
+		set_timer(process, POLL_MAX_MS);
+		return;
+	}
+	process->n_refused = 0;
+	notify(process, PROCESS_LEAVING, process->worker_pid, "it takes no connections");
 }
 
 static void look_now(struct process *process)
@@ -305,6 +326,9 @@ static void look_now(struct process *process)
 		return;
 	}
 	look_again(process);
+	if (err.kind == ERR_RETRY) {
+		notice_refusal(process);
+	}
 	/* A socket that isn't there yet is what is waited for; one that was made for another user
 	 * is not. */
 	if (err.kind != ERR_RETRY && !process->is_out_of_reach) {

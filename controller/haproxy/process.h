@@ -38,6 +38,9 @@ enum process_event {
 	PROCESS_RELOADED, /* the reload that was asked for has a new worker, which answers;
 			     PROCESS_UP follows at once */
 	PROCESS_RELOAD_FAILED, /* the old worker goes on */
+	PROCESS_LEAVING,       /* not ours: the worker takes no new connections, so it was told to
+				  end, and waits for those that it has; let go of it. PROCESS_UP
+				  follows when one answers again */
 	PROCESS_OUT_OF_REACH,  /* the runtime socket will not be usable by waiting, as it is; said
 				  once until a worker answers */
 };

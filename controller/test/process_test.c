@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -321,6 +323,39 @@ static void test_attached(void **test)
 	assert_true(running_is_alive(r->pid));
 }
 
+/* A worker that is told to end waits for its connections. Whoever has one is told. */
+static void test_attached_to_one_that_ends(void **test)
+{
+	static const struct timeval moment = {.tv_sec = 1};
+	struct running *r = *test;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	start_and_die(r);
+	running_start(r, false);
+	running_wait(r, PROCESS_UP, 1);
+	long worker = r->pid;
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", r->runtime_socket);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	/* Taken, too, when it has answered. */
+	assert_int_equal(write(fd, "prompt\n", 7), 7);
+	char answer;
+	assert_int_equal(read(fd, &answer, 1), 1);
+	long master = master_of(r);
+	alarm(60);
+	/* A master of 2.6 that has just started loses a signal. */
+	while (r->n_events[PROCESS_LEAVING] == 0) {
+		kill((pid_t)master, SIGUSR1);
+		event_base_loopexit(r->base, &moment);
+		event_base_dispatch(r->base);
+	}
+	alarm(0);
+	assert_true(running_is_alive(worker));
+	close(fd);
+	wait_for_end(r, worker);
+	assert_int_equal(r->n_events[PROCESS_UP], 1);
+}
+
 static void test_attached_without_master_socket(void **test)
 {
 	struct running *r = *test;
@@ -430,6 +465,7 @@ int main(void)
 		PROCESS_TEST(test_adoption),
 		PROCESS_TEST(test_stop),
 		PROCESS_TEST(test_attached),
+		PROCESS_TEST(test_attached_to_one_that_ends),
 		PROCESS_TEST(test_attached_without_master_socket),
 		PROCESS_TEST(test_attached_without_permission),
 		PROCESS_TEST(test_attached_with_a_path_too_long),

@@ -24,11 +24,11 @@ type installation struct {
 	g        *harness.Headgate
 }
 
-func installRelease(t *testing.T, c *harness.Cluster, name, ip string) *installation {
+func installRelease(t *testing.T, c *harness.Cluster, name, ip, values string) *installation {
 	t.Helper()
 	i := &installation{name: name, ip: ip, g: harness.NewHeadgate(t)}
 	i.objects = render(t, chart.Release{Name: name, Namespace: name},
-		fmt.Sprintf(`{namespace: {create: true}, controller: {ingressClassResource: {name: %s}}}`, name))
+		fmt.Sprintf(`{namespace: {create: true}, controller: {ingressClassResource: {name: %s}%s`, name, values))
 	for _, object := range i.objects {
 		c.Apply(t, object)
 	}
@@ -66,7 +66,9 @@ func (i *installation) remove(t *testing.T, c *harness.Cluster, tenants ...strin
 // leaves nothing.
 func TestTwoInstallations(t *testing.T) {
 	c, pods := harness.StartCluster(t), harness.StartPods(t)
-	first, second := installRelease(t, c, "first", "192.0.2.1"), installRelease(t, c, "second", "192.0.2.2")
+	first := installRelease(t, c, "first", "192.0.2.1", "}}")
+	// This one may look at two namespaces only.
+	second := installRelease(t, c, "second", "192.0.2.2", ", watchNamespaces: [second, default]}, rbac: {namespaced: true}}")
 	ips := pods.IPs(2)
 	c.Apply(t, harness.Service("default", "web", "80:8080"), harness.EndpointSlice("default", "web", "8080", ips...))
 	put := func(class string) {

@@ -168,6 +168,8 @@ install: $(BUILD)/headgate
 	install -D -m 755 $(BUILD)/headgate $(DESTDIR)$(PREFIX)/bin/headgate
 	install -d $(DESTDIR)$(CONFIG_DIR)
 	install -m 644 haproxy-cfg/*.cfg $(DESTDIR)$(CONFIG_DIR)
+	install -d $(DESTDIR)$(CONFIG_DIR)/../lua
+	install -m 644 lua/*.lua $(DESTDIR)$(CONFIG_DIR)/../lua
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/headgate/LICENSE
 
 #: make docs            write docs/metrics.md and docs/flags.md from the program's tables

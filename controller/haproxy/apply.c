@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/hash.h"
 #include "base/metrics.h"
 #include "haproxy/encode.h"
+#include "haproxy/marks.h"
 #include "haproxy/reply.h"
 
 /* What went wrong with a backend, a server or a host. */
@@ -34,7 +34,8 @@ enum step {
 	FILL,
 	ENABLE,
 	CERT,
-	EXTERNALS,
+	LISTS,
+	TARGETS,
 	PATHS,
 	HOSTS,
 	DEL_ENTRY,
@@ -91,12 +92,6 @@ static const struct rule rules[PLAN_OP_COUNT] = {
 #define CERTIFICATES "certificates"
 #define CLIENTS	     "clients"
 
-struct mark {
-	unsigned bits;
-	char name[]; /* "backend", "backend/server", "/host", "certificates/name" or "clients/host"
-		      */
-};
-
 struct item {
 	struct plan_op *op;
 	bool is_placing;
@@ -118,7 +113,8 @@ struct apply {
 	size_t n_placing;    /* is_placing() among them */
 	size_t n_committing; /* CERT_COMMIT among them */
 	size_t waiting_size;
-	struct table marks;
+	struct marks marks; /* names: "backend", "backend/server", "/host", "policy",
+			      "certificates/name" or "clients/host" */
 	struct buf line;
 	struct buf payload;
 	struct apply_result result;
@@ -137,8 +133,6 @@ static void settle(
 	struct apply *apply, struct plan_op *op, enum plan_result result, const char *text);
 static void enter(struct apply *apply, const struct plan_op *op);
 static void spread(struct apply *apply, const struct plan_op *op);
-static unsigned marks_on(const struct apply *apply, const char *before, const char *after);
-static void put_marks(struct apply *apply, const char *before, const char *after, unsigned bits);
 static void finish(struct apply *apply);
 static void release(struct apply *apply);
 
@@ -174,10 +168,19 @@ static enum step step_of(const struct plan_op *op)
 {
 	enum step step = rules[op->kind].step;
 
-	if (step == PATHS && op->map == MODEL_MAP_EXTERNAL) {
-		return EXTERNALS;
-	}
-	return step == PATHS && op->map == MODEL_MAP_HOSTS ? HOSTS : step;
+	static const enum step steps[MODEL_MAP_COUNT] = {
+		[MODEL_MAP_NETWORKS] = LISTS,
+		[MODEL_MAP_ADDRESSES] = LISTS,
+		[MODEL_MAP_EXTERNAL] = TARGETS,
+		[MODEL_MAP_POLICY] = TARGETS,
+		[MODEL_MAP_EXACT] = PATHS,
+		[MODEL_MAP_PREFIX] = PATHS,
+		[MODEL_MAP_DEFAULTS] = PATHS,
+		[MODEL_MAP_REDIRECT] = PATHS,
+		[MODEL_MAP_HOSTS] = HOSTS,
+	};
+
+	return step == PATHS ? steps[op->map] : step;
 }
 
 static void sort_by_step(struct apply *apply, struct plan *plan)
@@ -318,8 +321,8 @@ static bool is_certificate_needed(const struct apply *apply, const char *name)
 	bool is_needed = false;
 	char *host;
 
-	while (apply->marks.n_items > 0 && (host = take_host(&hosts)) != NULL) {
-		is_needed = is_needed || (marks_on(apply, CLIENTS, host) & WAITED_FOR);
+	while (!marks_are_empty(&apply->marks) && (host = take_host(&hosts)) != NULL) {
+		is_needed = is_needed || (marks_on(&apply->marks, CLIENTS, host) & WAITED_FOR);
 		free(host);
 	}
 	return is_needed;
@@ -329,12 +332,41 @@ static enum plan_result judge_certificate(const struct apply *apply, const struc
 {
 	const struct rule *rule = &rules[op->kind];
 
-	if (marks_on(apply, CERTIFICATES, op->certificate) & rule->server_blocks) {
+	if (marks_on(&apply->marks, CERTIFICATES, op->certificate) & rule->server_blocks) {
 		return PLAN_SKIPPED;
 	}
 	return op->kind == PLAN_OP_CERT_UNLIST && is_certificate_needed(apply, op->certificate)
 		       ? PLAN_SKIPPED
 		       : PLAN_PENDING;
+}
+
+/* Does something that is still there need this entry, which is to go? */
+static bool is_entry_kept(const struct apply *apply, const struct plan_op *op)
+{
+	switch (op->map) {
+	case MODEL_MAP_EXTERNAL:
+	case MODEL_MAP_POLICY:
+		return marks_on(&apply->marks, op->key, "") & (BROKEN | KEPT);
+	case MODEL_MAP_NETWORKS:
+	case MODEL_MAP_ADDRESSES:
+		/* Which policy failed is not worth knowing. */
+		return apply->result.n_refused + apply->result.n_skipped > 0;
+	default:
+		return false;
+	}
+}
+
+/* Marks on what the value of a route names: its backend, and its policy. */
+static unsigned marks_on_value(const struct apply *apply, const char *value)
+{
+	size_t len = model_backend_len(value);
+
+	if (marks_are_empty(&apply->marks)) {
+		return 0;
+	}
+	CLEANUP(free_ptr) char *backend = xstrndup(value, len);
+	return marks_on(&apply->marks, backend, "") |
+	       (value[len] != '\0' ? marks_on(&apply->marks, value + len + 1, "") : 0);
 }
 
 /* PENDING = to be sent. */
@@ -346,25 +378,24 @@ static enum plan_result judge(const struct apply *apply, const struct plan_op *o
 		return judge_certificate(apply, op);
 	}
 	if (op->key == NULL) {
-		unsigned bits = marks_on(apply, op->backend, "");
+		unsigned bits = marks_on(&apply->marks, op->backend, "");
 		if (bits & rule->backend_blocks) {
 			return PLAN_SKIPPED;
 		}
 		if (op->server != NULL &&
-			(marks_on(apply, op->backend, op->server) & rule->server_blocks)) {
+			(marks_on(&apply->marks, op->backend, op->server) & rule->server_blocks)) {
 			return PLAN_SKIPPED;
 		}
 		return op->kind == PLAN_OP_BACKEND_DEL && (bits & BUSY) ? PLAN_BUSY : PLAN_PENDING;
 	}
 	if (op->value == NULL) {
-		bool is_kept = op->map == MODEL_MAP_EXTERNAL &&
-			       (marks_on(apply, op->key, "") & (BROKEN | KEPT));
-		return is_kept ? PLAN_SKIPPED : PLAN_PENDING;
+		return is_entry_kept(apply, op) ? PLAN_SKIPPED : PLAN_PENDING;
 	}
 	if (op->map == MODEL_MAP_HOSTS) {
-		return marks_on(apply, "", op->value) ? PLAN_SKIPPED : PLAN_PENDING;
+		return marks_on(&apply->marks, "", op->value) ? PLAN_SKIPPED : PLAN_PENDING;
 	}
-	return marks_on(apply, op->value, "") & rule->backend_blocks ? PLAN_SKIPPED : PLAN_PENDING;
+	return marks_on_value(apply, op->value) & rule->backend_blocks ? PLAN_SKIPPED
+								       : PLAN_PENDING;
 }
 
 static enum plan_result classify(struct apply *apply, const struct plan_op *op, const char *text)
@@ -538,22 +569,30 @@ static void spread_entry(struct apply *apply, const struct plan_op *op)
 {
 	const char *value = applied_find_entry(apply->applied, op->map, op->key);
 
-	if (op->map == MODEL_MAP_HOSTS) {
+	if (op->map == MODEL_MAP_HOSTS || op->map == MODEL_MAP_NETWORKS ||
+		op->map == MODEL_MAP_ADDRESSES) {
 		return;
 	}
-	if (op->map == MODEL_MAP_EXTERNAL) {
-		/* Its key stands for a backend. */
-		put_marks(apply, op->key, "", BROKEN);
+	if (op->map == MODEL_MAP_EXTERNAL || op->map == MODEL_MAP_POLICY) {
+		/* Its key stands for a backend, or is what routes name. */
+		marks_put(&apply->marks, op->key, "", BROKEN);
 		return;
 	}
 	if (value != NULL) {
-		put_marks(apply, value, "", rules[op->kind].backend_marks);
+		size_t len = model_backend_len(value);
+		CLEANUP(free_ptr) char *backend = xstrndup(value, len);
+
+		marks_put(&apply->marks, backend, "", rules[op->kind].backend_marks);
+		if (value[len] != '\0') {
+			marks_put(
+				&apply->marks, value + len + 1, "", rules[op->kind].backend_marks);
+		}
 	}
 	if (op->value != NULL && op->map != MODEL_MAP_DEFAULTS) {
 		/* Keys are "host/path". */
 		CLEANUP(free_ptr) char *host = xstrndup(op->key, strcspn(op->key, "/"));
 
-		put_marks(apply, "", host, MISSING);
+		marks_put(&apply->marks, "", host, MISSING);
 	}
 }
 
@@ -563,9 +602,9 @@ static void spread_certificate(struct apply *apply, const struct plan_op *op)
 	const char *hosts = op->hosts != NULL ? op->hosts : "";
 	char *host;
 
-	put_marks(apply, CERTIFICATES, op->certificate, rules[op->kind].server_marks);
+	marks_put(&apply->marks, CERTIFICATES, op->certificate, rules[op->kind].server_marks);
 	while ((host = take_host(&hosts)) != NULL) {
-		put_marks(apply, CLIENTS, host, WAITED_FOR);
+		marks_put(&apply->marks, CLIENTS, host, WAITED_FOR);
 		free(host);
 	}
 }
@@ -580,76 +619,13 @@ static void spread(struct apply *apply, const struct plan_op *op)
 	} else if (op->key != NULL) {
 		spread_entry(apply, op);
 	} else if (op->result == PLAN_BUSY) {
-		put_marks(apply, op->backend, "", BUSY);
+		marks_put(&apply->marks, op->backend, "", BUSY);
 	} else {
-		put_marks(apply, op->backend, "", rule->backend_marks);
+		marks_put(&apply->marks, op->backend, "", rule->backend_marks);
 		if (op->server != NULL) {
-			put_marks(apply, op->backend, op->server, rule->server_marks);
+			marks_put(&apply->marks, op->backend, op->server, rule->server_marks);
 		}
 	}
-}
-
-struct mark_key {
-	const char *before;
-	size_t before_len;
-	const char *after; /* "" = no slash either */
-};
-
-static bool mark_has_key(const void *item, const void *key)
-{
-	const char *name = ((const struct mark *)item)->name;
-	const struct mark_key *wanted = key;
-
-	if (strncmp(name, wanted->before, wanted->before_len) != 0) {
-		return false;
-	}
-	name += wanted->before_len;
-	if (wanted->after[0] == '\0') {
-		return name[0] == '\0';
-	}
-	return name[0] == '/' && strcmp(name + 1, wanted->after) == 0;
-}
-
-static uint32_t mark_hash(const char *before, const char *after)
-{
-	return hash_more(hash_str(before), after, strlen(after));
-}
-
-static struct mark *find_mark(const struct apply *apply, const char *before, const char *after)
-{
-	struct mark_key key = {before, strlen(before), after};
-
-	/* The usual case: nothing went wrong. */
-	if (apply->marks.n_items == 0) {
-		return NULL;
-	}
-	return table_find(&apply->marks, mark_hash(before, after), &key, mark_has_key);
-}
-
-static unsigned marks_on(const struct apply *apply, const char *before, const char *after)
-{
-	const struct mark *mark = find_mark(apply, before, after);
-
-	return mark ? mark->bits : 0;
-}
-
-static void put_marks(struct apply *apply, const char *before, const char *after, unsigned bits)
-{
-	struct mark *mark = find_mark(apply, before, after);
-
-	if (mark == NULL) {
-		size_t before_len = strlen(before);
-		size_t after_len = strlen(after);
-
-		mark = xcalloc(1, sizeof(*mark) + before_len + after_len + 2);
-		memcpy(mark->name, before, before_len);
-		if (after_len > 0) {
-			mark->name[before_len] = '/';
-			memcpy(mark->name + before_len + 1, after, after_len);
-		}
-		table_insert(&apply->marks, mark_hash(before, after), mark);
-	}
-	mark->bits |= bits;
 }
 
 static void finish(struct apply *apply)
@@ -660,12 +636,7 @@ static void finish(struct apply *apply)
 
 static void release(struct apply *apply)
 {
-	struct mark *mark;
-
-	TABLE_FOREACH (&apply->marks, mark) {
-		free(mark);
-	}
-	table_fini(&apply->marks);
+	marks_fini(&apply->marks);
 	event_free(apply->start_event);
 	buf_fini(&apply->line);
 	buf_fini(&apply->payload);

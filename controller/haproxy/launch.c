@@ -126,7 +126,7 @@ static void environment_set(struct environment *environment, const char *name, c
 
 static void environment_init(struct environment *environment, const struct process_options *options)
 {
-	static const size_t n_ours = 9;
+	static const size_t n_ours = 10;
 	size_t n = 0;
 
 	while (environ[n] != NULL) {
@@ -139,6 +139,10 @@ static void environment_init(struct environment *environment, const struct proce
 	}
 	environment_set(environment, "HEADGATE_STATE_DIR", options->state_dir);
 	environment_set(environment, "HEADGATE_RUN_DIR", options->run_dir);
+	/* Beside the configuration, as in the repository and where it is installed; else where
+	 * haproxy-cfg says. */
+	CLEANUP(free_ptr) char *lua = xasprintf("%s/../lua", options->config_dir);
+	environment_set(environment, "HEADGATE_LUA_DIR", access(lua, X_OK) == 0 ? lua : NULL);
 	environment_set(environment, "HEADGATE_HTTP_BIND", options->http_bind);
 	environment_set(environment, "HEADGATE_STATS_BIND", options->stats_bind);
 	/* Without the file HAProxy would not start, for the sake of names that few ask for: then

@@ -48,6 +48,9 @@ static const struct script good[] = {
 	{"show map " DIR "/defaults.map", "0x1 * b_svc_2\n"},
 	{"show map " DIR "/external.map", "0x1 a_ext_b_80 x.test:80\n"},
 	{"show map " DIR "/redirect.map", "0x1 a 308\n"},
+	{"show map " DIR "/policy.map", "0x1 a/b T|{\"timeout-server\":1}\n"},
+	{"show map " DIR "/networks.map", "0x1 1:2:3:4:5:6:10.0.0.0/104 1:2:3:4:5:6\n"},
+	{"show map " DIR "/addresses.map", "0x1 1:2:3:4:5:6|fd00::1 1:2:3:4:5:6\n"},
 	{"show ssl crt-list -n " DIR "/certs.list",
 		"# " DIR "/certs.list\n" CERT "default.pem:1 headgate.invalid\n" CERT
 		"a_b_0.pem:2 a.test *.a.test\n/etc/other.pem:3\n" CERT "a_b_0.pem:4 twice.test\n"},
@@ -72,6 +75,9 @@ static const char good_dump[] = "backend a_svc_1\n"
 				"defaults.map * b_svc_2\n"
 				"external.map a_ext_b_80 x.test:80\n"
 				"redirect.map a 308\n"
+				"policy.map a/b T|{\"timeout-server\":1}\n"
+				"networks.map 1:2:3:4:5:6:10.0.0.0/104 1:2:3:4:5:6\n"
+				"addresses.map 1:2:3:4:5:6|fd00::1 1:2:3:4:5:6\n"
 				"certificate a_b_0 a.test *.a.test\n"
 				"certificate c_d_1 (not listed)\n"
 				"certificate default "

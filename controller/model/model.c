@@ -15,6 +15,9 @@ const char *const model_map_files[MODEL_MAP_COUNT] = {
 #include "model/maps.def"
 };
 
+/* Maps in texts of the delta: one character each. */
+#define FIRST_MAP '0'
+
 /* The operator's default backend is shown under this name. */
 #define OPERATOR_DEFAULT_NAME "--default-backend"
 
@@ -195,7 +198,7 @@ void model_touch_entry(struct model *model, enum model_map map, const char *key)
 {
 	struct buf text = BUF_INIT(0);
 
-	buf_printf(&text, "m%d%s", (int)map, key);
+	buf_printf(&text, "m%c%s", FIRST_MAP + (int)map, key);
 	set_add(&model->delta, buf_str(&text));
 	buf_fini(&text);
 }
@@ -257,6 +260,11 @@ const struct model_backend *model_find_backend(const struct model *model, const 
 		table_find(&model->backends, hash_str(name), name, backend_has_name);
 
 	return backend ? &backend->public : NULL;
+}
+
+size_t model_backend_len(const char *value)
+{
+	return (size_t)(strchrnul(value, MODEL_POLICY_MARK) - value);
 }
 
 static bool has_suffix(const char *text, const char *suffix)
@@ -376,7 +384,7 @@ struct model_delta model_take_delta(struct model *model)
 			delta.certificates[delta.n_certificates++] = xstrdup(texts[i] + 1);
 		} else {
 			delta.entries[delta.n_entries++] = (struct model_delta_entry){
-				(enum model_map)(texts[i][1] - '0'), xstrdup(texts[i] + 2)};
+				(enum model_map)(texts[i][1] - FIRST_MAP), xstrdup(texts[i] + 2)};
 		}
 		free(texts[i]);
 	}

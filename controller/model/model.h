@@ -35,6 +35,12 @@ extern const char *const model_map_files[MODEL_MAP_COUNT];
  */
 #define MODEL_BACKEND_UNAVAILABLE "headgate_unavailable"
 
+/* In the value of a route this stands between the backend and the policy, where it has one. */
+#define MODEL_POLICY_MARK '|'
+
+/* The part of a route's value that is the backend: its length. */
+size_t model_backend_len(const char *value) MUST_USE;
+
 /* Names of the backends that the model makes contain this; the constant configuration's own never
  * do. */
 #define MODEL_BACKEND_INFIX "_svc_"

@@ -137,8 +137,8 @@ struct model {
 	struct secret_need *needs; /* in the order in which they came up */
 	size_t n_needs;
 	struct table certificates; /* struct certificate_node, by name */
-	struct table delta;	   /* char *: "m" + map digit + key, "b" + backend name, or "c" +
-				      certificate name */
+	struct table delta; /* char *: "m" + the map's character + key, "b" + backend name, or "c" +
+			       certificate name */
 	struct table
 		unreported;  /* struct ingress_key: Ingresses whose diagnostics may have changed */
 	struct table let_go; /* struct ingress_key: there, once ours, and not yet told of */

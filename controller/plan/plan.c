@@ -166,6 +166,21 @@ static char *host_of_key(struct arena *arena, const char *key)
 	return host;
 }
 
+/* The backend that the value of a route names. */
+static char *backend_of_value(struct arena *arena, const char *value)
+{
+	char *backend = arena_strdup(arena, value);
+
+	backend[model_backend_len(value)] = '\0';
+	return backend;
+}
+
+/* Is this one of the maps whose values lead to backends? */
+static bool is_route(enum model_map map)
+{
+	return map == MODEL_MAP_EXACT || map == MODEL_MAP_PREFIX || map == MODEL_MAP_DEFAULTS;
+}
+
 /* The entry waits for a reload: so does a new host that it is for, and the backend that it leads to
  * now stays. */
 static void hold_entry(struct planner *planner, const char *key, const char *have)
@@ -175,16 +190,19 @@ static void hold_entry(struct planner *planner, const char *key, const char *hav
 	planner->plan->reasons |= 1u << planner->reason;
 	set_add(&planner->held_hosts, host_of_key(arena, key));
 	if (have != NULL) {
-		set_add(&planner->held_backends, arena_strdup(arena, have));
+		set_add(&planner->held_backends, backend_of_value(arena, have));
 	}
 }
 
 /* Would this value lead to a backend that only a reload can bring? */
 static bool needs_reload(const struct planner *planner, enum model_map map, const char *value)
 {
-	return map != MODEL_MAP_HOSTS && !planner->adds_live &&
-	       model_find_backend(planner->model, value) != NULL &&
-	       applied_find_backend(planner->applied, value) == NULL;
+	if (!is_route(map) || planner->adds_live) {
+		return false;
+	}
+	const char *backend = backend_of_value(&planner->plan->arena, value);
+	return model_find_backend(planner->model, backend) != NULL &&
+	       applied_find_backend(planner->applied, backend) == NULL;
 }
 
 static bool is_held(const struct planner *planner, enum model_map map, const char *key)
@@ -197,8 +215,24 @@ static void plan_wanted_entry(struct planner *planner, enum plan_op_kind kind, e
 	const char *key, const char *wanted)
 {
 	op_entry(planner, kind, map, key, wanted);
-	if (map != MODEL_MAP_HOSTS) {
-		set_add(&planner->led_to, arena_strdup(&planner->plan->arena, wanted));
+	if (is_route(map)) {
+		set_add(&planner->led_to, backend_of_value(&planner->plan->arena, wanted));
+	}
+}
+
+/* Entries that wait lead to what they have led to: to an external Service, or to a policy with its
+ * lists. Which policies these are is not worth knowing, as the reload takes away what is left. */
+static bool is_held_by_route(const struct planner *planner, enum model_map map, const char *key)
+{
+	switch (map) {
+	case MODEL_MAP_EXTERNAL:
+		return set_has(&planner->held_backends, key);
+	case MODEL_MAP_POLICY:
+	case MODEL_MAP_NETWORKS:
+	case MODEL_MAP_ADDRESSES:
+		return planner->held_backends.n_items > 0;
+	default:
+		return false;
 	}
 }
 
@@ -208,8 +242,7 @@ static void plan_entry(struct planner *planner, enum model_map map, const char *
 	const char *have = applied_find_entry(planner->applied, map, key);
 
 	if (wanted == NULL) {
-		bool is_led_to = map == MODEL_MAP_EXTERNAL && set_has(&planner->held_backends, key);
-		if (have != NULL && !is_led_to) {
+		if (have != NULL && !is_held_by_route(planner, map, key)) {
 			op_entry(planner, PLAN_OP_MAP_DEL, map, key, NULL);
 		}
 	} else if (needs_reload(planner, map, wanted)) {
@@ -435,12 +468,14 @@ static void plan_map(struct planner *planner, enum model_map map, const struct m
 
 enum {
 	RANK_PREPARE,
-	RANK_EXTERNALS,
+	RANK_ADDRESSES,
+	RANK_TARGETS,
 	RANK_PATHS,
 	RANK_HOSTS,
 	RANK_HOSTS_GO,
 	RANK_PATHS_GO,
-	RANK_EXTERNALS_GO,
+	RANK_TARGETS_GO,
+	RANK_ADDRESSES_GO,
 	RANK_RETIRE,
 	RANK_COUNT
 };
@@ -448,8 +483,9 @@ enum {
 /*
  * Inside SWITCH, a host appears after its paths and goes before them. So a request never finds a
  * host whose paths are not there yet, and meanwhile meets what answered before (a wildcard, the
- * rules without host). Where an external Service is, is known before a path leads to it and as long
- * as one does.
+ * rules without host). Where an external Service is, and what a policy says, is known before a path
+ * leads to it and as long as one does; who is in a list, before a policy names it and as long as
+ * one does. That a virtual host is sent to HTTPS is known before the host appears.
  */
 static unsigned rank(const struct plan_op *op)
 {
@@ -458,13 +494,19 @@ static unsigned rank(const struct plan_op *op)
 	if (phase != PLAN_SWITCH) {
 		return phase == PLAN_PREPARE ? RANK_PREPARE : RANK_RETIRE;
 	}
-	if (op->map == MODEL_MAP_EXTERNAL) {
-		return op->kind == PLAN_OP_MAP_DEL ? RANK_EXTERNALS_GO : RANK_EXTERNALS;
+	bool goes = op->kind == PLAN_OP_MAP_DEL;
+	switch (op->map) {
+	case MODEL_MAP_NETWORKS:
+	case MODEL_MAP_ADDRESSES:
+		return goes ? RANK_ADDRESSES_GO : RANK_ADDRESSES;
+	case MODEL_MAP_EXTERNAL:
+	case MODEL_MAP_POLICY:
+		return goes ? RANK_TARGETS_GO : RANK_TARGETS;
+	case MODEL_MAP_HOSTS:
+		return goes ? RANK_HOSTS_GO : RANK_HOSTS;
+	default:
+		return goes ? RANK_PATHS_GO : RANK_PATHS;
 	}
-	if (op->kind == PLAN_OP_MAP_DEL) {
-		return op->map == MODEL_MAP_HOSTS ? RANK_HOSTS_GO : RANK_PATHS_GO;
-	}
-	return op->map == MODEL_MAP_HOSTS ? RANK_HOSTS : RANK_PATHS;
 }
 
 static void sort_ops(struct plan *plan)
@@ -510,15 +552,17 @@ void plan_make(struct plan *plan, const struct model *model, const struct applie
 	struct keys backends = backend_keys(&planner, delta);
 
 	plan_certificates(&planner, delta);
-	/* Hosts, external Services and backends last: which of them have to wait is known when the
-	 * paths have been decided. */
+	/* Routes first: what else has to wait is known when they have been decided. */
 	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
-		if (map != MODEL_MAP_HOSTS && map != MODEL_MAP_EXTERNAL) {
+		if (is_route((enum model_map)map)) {
 			plan_map(&planner, (enum model_map)map, delta);
 		}
 	}
-	plan_map(&planner, MODEL_MAP_HOSTS, delta);
-	plan_map(&planner, MODEL_MAP_EXTERNAL, delta);
+	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
+		if (!is_route((enum model_map)map)) {
+			plan_map(&planner, (enum model_map)map, delta);
+		}
+	}
 	for (size_t i = 0; i < backends.n; i++) {
 		plan_backend(&planner, backends.items[i]);
 	}
@@ -555,49 +599,4 @@ uint32_t plan_reasons(
 	uint32_t reasons = plan.reasons;
 	plan_fini(&plan);
 	return reasons;
-}
-
-static void dump_op(const struct plan_op *op, struct buf *buf)
-{
-	buf_append_str(buf, plan_ops[op->kind].name);
-	if (op->key != NULL) {
-		buf_printf(buf, " %s %s", model_map_files[op->map], op->key);
-	}
-	if (op->value != NULL) {
-		buf_printf(buf, " %s", op->value);
-	}
-	if (op->backend != NULL) {
-		buf_printf(buf, " %s", op->backend);
-	}
-	if (op->server != NULL) {
-		buf_printf(buf, "/%s", op->server);
-	}
-	if (op->address != NULL) {
-		buf_printf(buf, " %s", op->address);
-	}
-	if (op->certificate != NULL) {
-		buf_printf(buf, " %s", op->certificate);
-	}
-	if (op->hosts != NULL) {
-		buf_printf(buf, " %s", op->hosts);
-	}
-	if (op->fingerprint != NULL) {
-		buf_printf(buf, " %s", op->fingerprint);
-	}
-	buf_append_char(buf, '\n');
-}
-
-void plan_dump(const struct plan *plan, struct buf *buf)
-{
-	if (plan_is_noop(plan)) {
-		buf_append_str(buf, "noop\n");
-	}
-	for (size_t i = 0; i < plan->n_ops; i++) {
-		dump_op(&plan->ops[i], buf);
-	}
-	for (int i = 0; i < PLAN_REASON_COUNT; i++) {
-		if (plan->reasons & (1u << i)) {
-			buf_printf(buf, "reload %s\n", plan_reason_names[i]);
-		}
-	}
 }

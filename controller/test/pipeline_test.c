@@ -413,6 +413,7 @@ static void test_configuration_has_no_warnings(void **test)
 	if (pid == 0) {
 		setenv("HEADGATE_STATE_DIR", options->state_dir, 1);
 		setenv("HEADGATE_RUN_DIR", options->run_dir, 1);
+		setenv("HEADGATE_LUA_DIR", "lua", 1);
 		unsetenv("HEADGATE_HTTP_BIND");
 		unsetenv("HEADGATE_STATS_BIND");
 		unsetenv("HEADGATE_HTTPS_BIND");

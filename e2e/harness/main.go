@@ -34,6 +34,10 @@ func Isolated(run func() int) int {
 		fmt.Fprintf(os.Stderr, "harness: %v\n", err)
 		return 1
 	}
+	// For HAProxy that a test starts by itself.
+	if root, err := findRoot(); err == nil {
+		os.Setenv("HEADGATE_LUA_DIR", root+"/lua")
+	}
 	code := run()
 	atEnd.run()
 	return code

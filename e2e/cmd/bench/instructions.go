@@ -42,7 +42,8 @@ func (w *world) countInstructions(t *tb, report *report, hosts int, o options) {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	for _, line := range strings.Split(string(text), "\n") {
+	routing, _, _ := strings.Cut(string(text), "---- Policies ----")
+	for _, line := range strings.Split(routing, "\n") {
 		if strings.HasPrefix(line, "\thttp-request ") && !isNeeded(line) {
 			without := w.instructions(t, w.headgateArgs(t, line), false)
 			report.add(hosts, "instructions of a line", strings.TrimSpace(line), figure{value: ours - without})
@@ -52,7 +53,7 @@ func (w *world) countInstructions(t *tb, report *report, hosts int, o options) {
 
 // isNeeded says whether nothing would be found without a line.
 func isNeeded(line string) bool {
-	for _, text := range []string{"txn.vhost) \"var(txn.host),map", "txn.host) req", "req.key", "prefix.map"} {
+	for _, text := range []string{"txn.vhost) \"var(txn.host),map", "authority) req", "txn.host) var", "txn.path) path", "prefix.map"} {
 		if strings.Contains(line, text) {
 			return true
 		}

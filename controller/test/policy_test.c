@@ -1,0 +1,323 @@
+/*
+ * What haproxy-cfg does for a route that has a policy, with a real HAProxy: records as the model
+ * writes them (model/policy.h), a virtual host each, requests as they stand, and the answer. The
+ * server sends back what came to it. Requests come over a Unix socket: the client's address is
+ * what the policy's header says.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "plan/applied.h"
+#include "test/running.h"
+#include "test/web.h"
+
+#define BACKEND "t_svc_echo_80"
+#define LIST	"1111:2222:3333:4444:5555:6666"
+#define LIST6	"3333:4444:5555:6666"
+#define SOURCE	"\"src-ip-header\":\"X-Client\""
+#define LIMIT(more)                                                                                \
+	"\"rate-limit-key\":\"aaaa:bbbb:cccc:dddd:eeee:ffff\",\"rate-limit-requests\":\"3\"," more \
+		SOURCE
+
+struct row {
+	const char *record;
+	const char *request; /* line and headers, less Host and Connection */
+	const char *status;
+	const char *has;   /* in the answer, or in the request that the server got; NULL = any */
+	const char *lacks; /* NULL = nothing */
+	int n_before;	   /* the same requests before, whatever their answers are */
+};
+
+#define GET	      "GET /a/b?c=d HTTP/1.1\r\n"
+#define FROM(address) GET "X-Client: " address "\r\n"
+
+static const struct row rows[] = {
+	/* Nothing but the routing. */
+	{"|{}", GET, "200", "GET /a/b?c=d", "X-Client", 0},
+	{"X|{}", GET, "403", NULL, NULL, 0},
+	/* The client's address. */
+	{"I|{" SOURCE "}", FROM("192.0.2.1"), "200", "x-forwarded-for: 192.0.2.1\r\n", NULL, 0},
+	{"I|{" SOURCE "}", FROM("192.0.2.1, 192.0.2.2"), "200", "x-forwarded-for: 192.0.2.2\r\n",
+		NULL, 0},
+	{"I|{" SOURCE "}", FROM("2001:db8::1"), "200", "x-forwarded-for: 2001:db8::1\r\n", NULL, 0},
+	{"I|{" SOURCE "}", FROM("nobody"), "200", NULL, "x-forwarded-for", 0},
+	{"I|{\"src-ip-header\":\"X-Real-IP\"}", GET "X-Real-IP: 192.0.2.7\r\n", "200",
+		"x-forwarded-for: 192.0.2.7\r\n", "x-real-ip", 0},
+	{"IF|{" SOURCE "}", FROM("192.0.2.1"), "200", NULL, "x-forwarded-for", 0},
+	{"I|{" SOURCE "}", GET "X-Forwarded-For: 3.3.3.3\r\nX-Client: 192.0.2.1\r\n", "200",
+		"x-forwarded-for: 192.0.2.1\r\n", "3.3.3.3", 0},
+	/* Who may come in. */
+	{"ID|{" SOURCE ",\"deny-list\":\"" LIST "\"}", FROM("192.0.2.1"), "403", NULL, NULL, 0},
+	{"ID|{" SOURCE ",\"deny-list\":\"" LIST "\"}", FROM("192.0.3.1"), "200", NULL, NULL, 0},
+	{"ID|{" SOURCE ",\"deny-list\":\"" LIST "\"}", FROM("::ffff:192.0.2.1"), "403", NULL, NULL,
+		0},
+	{"ID|{" SOURCE ",\"deny-list\":\"" LIST "\"}", FROM("2001:db8:0:1::5"), "403", NULL, NULL,
+		0},
+	{"ID|{" SOURCE ",\"deny-list\":\"" LIST "\"}", FROM("2001:db8:0:2::5"), "200", NULL, NULL,
+		0},
+	{"ID|{" SOURCE ",\"deny-list\":\"" LIST "\"}", FROM("2001:db8::99"), "403", NULL, NULL, 0},
+	{"ID|{" SOURCE ",\"deny-list\":\"" LIST "\"}", FROM("2001:db8::9a"), "200", NULL, NULL, 0},
+	{"IA|{" SOURCE ",\"allow-list\":\"" LIST "\"}", FROM("192.0.2.1"), "200", NULL, NULL, 0},
+	{"IA|{" SOURCE ",\"allow-list\":\"" LIST "\"}", FROM("192.0.3.1"), "403", NULL, NULL, 0},
+	{"IA|{" SOURCE ",\"allow-list\":\"" LIST "\"}", FROM("::ffff:192.0.2.1"), "200", NULL, NULL,
+		0},
+	{"IA|{" SOURCE ",\"allow-list\":\"" LIST "\"}", FROM("2001:db8:0:1::5"), "200", NULL, NULL,
+		0},
+	{"IA|{" SOURCE ",\"allow-list\":\"" LIST "\"}", FROM("2001:db8:0:2::5"), "403", NULL, NULL,
+		0},
+	{"IA|{" SOURCE ",\"allow-list\":\"" LIST "\"}", FROM("2001:db8::99"), "200", NULL, NULL, 0},
+	/* Not found, not whole, another list's entry, no address: nobody comes in. */
+	{"A|{}", GET, "403", NULL, NULL, 0},
+	{"IA|{" SOURCE "}", FROM("192.0.2.1"), "403", NULL, NULL, 0},
+	{"IA|{" SOURCE ",\"allow-list\":\"9:9:9:9:9:9\"}", FROM("192.0.2.1"), "403", NULL, NULL, 0},
+	{"IA|{" SOURCE ",\"allow-list\":\"7:7:3333:4444:5555:6666\"}", FROM("2001:db8:0:1::5"),
+		"403", NULL, NULL, 0},
+	{"A|{\"allow-list\":\"" LIST "\"}", GET, "403", NULL, NULL, 0},
+	{"IAD|{" SOURCE ",\"allow-list\":\"" LIST "\",\"deny-list\":\"" LIST "\"}",
+		FROM("192.0.2.1"), "403", NULL, NULL, 0},
+	/* To HTTPS. */
+	{"S|{}", GET, "308", "location: https://HOST/a/b?c=d\r\n", NULL, 0},
+	{"S|{\"ssl-redirect-code\":\"301\"}", GET, "301", "location: https://HOST/a/b?c=d\r\n",
+		NULL, 0},
+	{"S|{\"ssl-redirect-code\":\"302\",\"ssl-redirect-port\":\":8443\"}", GET, "302",
+		"location: https://HOST:8443/a/b?c=d\r\n", NULL, 0},
+	{"S|{\"ssl-redirect-code\":\"303\"}", GET, "303", NULL, NULL, 0},
+	{"S|{\"ssl-redirect-code\":\"307\"}", GET, "307", NULL, NULL, 0},
+	{"ISL1|{\"rate-limit-status-code\":\"429\"," LIMIT("") "}", FROM("192.0.2.30"), "308", NULL,
+		NULL, 5},
+	/* To another host. */
+	{"R|{\"request-redirect\":\"http://b.test:81\",\"request-redirect-code\":\"302\"}", GET,
+		"302", "location: http://b.test:81/a/b?c=d\r\n", NULL, 0},
+	{"R|{\"request-redirect\":\"https://b.test\",\"request-redirect-code\":\"308\"}", GET,
+		"308", "location: https://b.test/a/b?c=d\r\n", NULL, 0},
+	{"RS|{\"request-redirect\":\"https://b.test\",\"request-redirect-code\":\"301\"}", GET,
+		"308", "location: https://HOST/a/b?c=d\r\n", NULL, 0},
+	/* How often. */
+	{"IL1|{\"rate-limit-status-code\":\"429\"," LIMIT("") "}", FROM("192.0.2.2"), "200", NULL,
+		NULL, 2},
+	{"IL4|{\"rate-limit-status-code\":\"429\"," LIMIT("") "}", FROM("192.0.2.3"), "429", NULL,
+		NULL, 3},
+	{"IL4|{\"rate-limit-status-code\":\"403\"," LIMIT("") "}", FROM("192.0.2.4"), "403", NULL,
+		NULL, 3},
+	{"IL4|{\"rate-limit-status-code\":\"418\"," LIMIT("") "}", FROM("192.0.2.5"), "418", NULL,
+		NULL, 3},
+	{"IL3|{\"rate-limit-status-code\":\"429\"," LIMIT("") "}", FROM("2001:db8:7::1"), "429",
+		NULL, NULL, 3},
+	/* The same 64 bits. */
+	{"IL3|{\"rate-limit-status-code\":\"429\"," LIMIT("") "}", FROM("2001:db8:7::2"), "429",
+		NULL, NULL, 0},
+	{"IL3|{\"rate-limit-status-code\":\"429\"," LIMIT("") "}", FROM("2001:db8:7:1::2"), "200",
+		NULL, NULL, 0},
+	/* Another policy's client is another one. */
+	{"IL4|{\"rate-limit-status-code\":\"429\",\"rate-limit-key\":\"1:2:3:4:5:6\","
+	 "\"rate-limit-requests\":\"3\"," SOURCE "}",
+		FROM("192.0.2.3"), "200", NULL, NULL, 0},
+	{"IL4W|{\"rate-limit-status-code\":\"429\",\"rate-limit-whitelist\":\"" LIST
+	 "\"," LIMIT("") "}",
+		FROM("192.0.2.8"), "200", NULL, NULL, 5},
+	{"IL4W|{\"rate-limit-status-code\":\"429\",\"rate-limit-whitelist\":\"" LIST
+	 "\"," LIMIT("") "}",
+		FROM("192.0.3.8"), "429", NULL, NULL, 5},
+	/* Pages of other sites. */
+	{"O|{\"cors-allow-methods\":\"GET, "
+	 "PUT\",\"cors-allow-headers\":\"*\",\"cors-max-age\":\"5\"}",
+		GET "Origin: https://o.test\r\n", "200",
+		"access-control-allow-origin: *\r\naccess-control-allow-methods: GET, "
+		"PUT\r\naccess-control-allow-headers: *\r\naccess-control-max-age: 5\r\n",
+		"access-control-allow-credentials", 0},
+	{"Ok|{}", GET "Origin: https://o.test\r\n", "200",
+		"access-control-allow-credentials: true\r\n", "vary", 0},
+	{"O|{}", GET, "200", NULL, "access-control", 0},
+	/* ^https://[a-z]+.test$ */
+	{"Oo|{\"cors-allow-origin\":\"Xmh0dHBzOi8vW2Etel0rLnRlc3Qk\"}",
+		GET "Origin: https://o.test\r\n", "200",
+		"access-control-allow-origin: https://o.test\r\nvary: Origin\r\n", NULL, 0},
+	{"Oo|{\"cors-allow-origin\":\"Xmh0dHBzOi8vW2Etel0rLnRlc3Qk\"}",
+		GET "Origin: https://o.test.evil\r\n", "200", NULL, "access-control", 0},
+	{"Oo|{\"cors-allow-origin\":\"KA==\"}", GET "Origin: (\r\n", "200", NULL, "access-control",
+		0},
+	{"OV|{\"cors-allow-methods\":\"GET\"}", "OPTIONS / HTTP/1.1\r\nOrigin: https://o.test\r\n",
+		"204", "access-control-allow-methods: GET\r\n", NULL, 0},
+	{"O|{}", "OPTIONS / HTTP/1.1\r\nOrigin: https://o.test\r\n", "200", NULL, NULL, 0},
+	/* HAProxy's own answers say it, too. */
+	{"OR|{\"request-redirect\":\"https://b.test\",\"request-redirect-code\":\"301\"}",
+		GET "Origin: https://o.test\r\n", "301", "access-control-allow-origin: *\r\n", NULL,
+		0},
+	/* X-A: 1, and X-B: c %[src] */
+	{"H|{\"request-set-header\":\"A1gtQQExAAA=\"}", GET "X-A: 0\r\nX-A: 2\r\n", "200",
+		"x-a: 1\r\n", "x-a: 0", 0},
+	{"IHE|{\"request-set-header\":\"A1gtQghjICVbc3JjXQAA\"," SOURCE "}", FROM("192.0.2.1"),
+		"200", "x-b: c 192.0.2.1\r\n", NULL, 0},
+	/* X-B: 5%; X-B: 5%%, filled in */
+	{"H|{\"request-set-header\":\"A1gtQgI1JQAA\"}", GET, "200", "x-b: 5%\r\n", NULL, 0},
+	{"HE|{\"request-set-header\":\"A1gtQgM1JSUAAA==\"}", GET, "200", "x-b: 5%\r\n", NULL, 0},
+	{"h|{\"response-set-header\":\"A1gtQQExAAA=\"}", GET, "200", "x-a: 1\r\n", NULL, 0},
+	{"Ihe|{\"response-set-header\":\"A1gtQghjICVbc3JjXQAA\"," SOURCE "}", FROM("192.0.2.1"),
+		"200", "x-b: c 192.0.2.1\r\n", NULL, 0},
+	{"N|{\"set-host\":\"b.test:81\"}", GET, "200", "host: b.test:81\r\n", NULL, 0},
+	/* ^/a/(.*)$ /x/\1; nothing; then .* /fixed */
+	{"P|{\"path-rewrite\":\"Xi9hLyguKikkIC94L1wx\"}", GET, "200", "GET /x/b?c=d HTTP", NULL, 0},
+	{"P|{\"path-rewrite\":\"Xi9hLyguKikkIC94L1wx\"}", "GET /b/a/ HTTP/1.1\r\n", "200",
+		"GET /b/a/ HTTP", NULL, 0},
+	{"P|{\"path-rewrite\":\"Xi9hLyguKikkIC94L1wxCi4qIC9maXhlZA==\"}", GET, "200",
+		"GET /fixed?c=d HTTP", NULL, 0},
+	{"P|{\"path-rewrite\":\"KCAveA==\"}", GET, "200", "GET /a/b?c=d HTTP", NULL, 0},
+	/* A server that takes its time is not waited for. */
+	{"T|{\"timeout-server\":\"5000\",\"timeout-tunnel\":\"5000\"}", GET, "200", NULL, NULL, 0},
+	{"C|{\"request-capture\":\"cGF0aA==\",\"request-capture-len\":\"10\"}", GET, "200", NULL,
+		NULL, 0},
+};
+
+/* Routes that name a policy that isn't there. */
+static const struct row missing = {NULL, GET, "404", NULL, NULL, 0};
+
+struct fixture {
+	struct running running;
+	struct applied *applied;
+	pid_t origin;
+};
+
+/* A new text with every "HOST" replaced. */
+static char *with_host(const char *text, const char *host)
+{
+	struct buf buf = BUF_INIT(0);
+	const char *next;
+
+	while ((next = strstr(text, "HOST")) != NULL) {
+		buf_append(&buf, text, (size_t)(next - text));
+		buf_append_str(&buf, host);
+		text = next + 4;
+	}
+	buf_append_str(&buf, text);
+	return buf_take(&buf);
+}
+
+static char *ask(const struct fixture *f, const struct row *row, const char *host)
+{
+	struct buf request = BUF_INIT(0);
+	char *answer = NULL;
+
+	buf_printf(&request, "%sHost: %s\r\nConnection: close\r\n\r\n", row->request, host);
+	for (int i = 0; i <= row->n_before; i++) {
+		free(answer);
+		answer = web_exchange(f->running.http_socket, &request);
+	}
+	buf_fini(&request);
+	return answer;
+}
+
+static bool check(const struct fixture *f, const struct row *row, const char *host)
+{
+	CLEANUP(free_ptr) char *answer = ask(f, row, host);
+	CLEANUP(free_ptr) char *has = row->has ? with_host(row->has, host) : NULL;
+	unsigned status = 0;
+	char got[16] = "no answer";
+
+	if (sscanf(answer, "HTTP/1.%*c %u", &status) == 1) {
+		snprintf(got, sizeof(got), "%u", status);
+	}
+	bool is_ok = strcmp(got, row->status) == 0 &&
+		     (has == NULL || strcasestr(answer, has) != NULL) &&
+		     (row->lacks == NULL || strcasestr(answer, row->lacks) == NULL);
+	if (!is_ok) {
+		print_error("%s %s\n  is %s instead of %s, with%s %s:\n%s\n",
+			row->record ? row->record : "(none)", row->request, got, row->status,
+			row->lacks ? "out" : "",
+			has	     ? has
+			: row->lacks ? row->lacks
+				     : "(anything)",
+			answer);
+	}
+	return is_ok;
+}
+
+static void test_policies(void **test)
+{
+	int n_wrong = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char host[32];
+		snprintf(host, sizeof(host), "p%zu.test", i);
+		n_wrong += !check(*test, &rows[i], host);
+	}
+	n_wrong += !check(*test, &missing, "missing.test");
+	assert_int_equal(n_wrong, 0);
+}
+
+static void add_route(struct applied *applied, const char *host, const char *policy)
+{
+	CLEANUP(free_ptr) char *key = xasprintf("%s/", host);
+	CLEANUP(free_ptr) char *value = xasprintf("%s|%s", BACKEND, policy);
+
+	applied_set_entry(applied, MODEL_MAP_HOSTS, host, host);
+	applied_set_entry(applied, MODEL_MAP_PREFIX, key, value);
+}
+
+static void add_routes(struct applied *applied)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char host[32];
+		char policy[32];
+		snprintf(host, sizeof(host), "p%zu.test", i);
+		snprintf(policy, sizeof(policy), "t/p%zu", i);
+		add_route(applied, host, policy);
+		applied_set_entry(applied, MODEL_MAP_POLICY, policy, rows[i].record);
+	}
+	add_route(applied, "missing.test", "t/missing");
+	applied_set_entry(applied, MODEL_MAP_NETWORKS, LIST ":192.0.2.0/120", LIST);
+	applied_set_entry(applied, MODEL_MAP_NETWORKS, LIST6 ":2001:db8:0:1/128", LIST);
+	applied_set_entry(applied, MODEL_MAP_ADDRESSES, LIST "|2001:db8::99", LIST);
+}
+
+static int set_up(void **test)
+{
+	static const char *const names[] = {WEB_ECHO};
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	char *address = NULL;
+	struct err err = {0};
+
+	running_init(&f->running);
+	f->applied = applied_new();
+	f->origin = web_start(names, 1, &address);
+	applied_set_server(f->applied, applied_add_backend(f->applied, BACKEND), "pod-1", address,
+		APPLIED_READY);
+	free(address);
+	add_routes(f->applied);
+	if (!state_save(f->running.state, f->applied, &err)) {
+		fail_msg("%s", err.text);
+	}
+	running_start(&f->running, true);
+	running_wait(&f->running, PROCESS_UP, 1);
+	*test = f;
+	return 0;
+}
+
+static int tear_down(void **test)
+{
+	struct fixture *f = *test;
+
+	kill(f->origin, SIGKILL);
+	running_fini(&f->running);
+	applied_free(f->applied);
+	free(f);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_policies),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

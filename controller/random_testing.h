@@ -80,7 +80,7 @@ static inline void put_service(struct dice *dice)
 		"",
 	};
 	static const char *const annotations[] = {"'a':'b'", "'haproxy.org/ssl-redirect':'true'",
-		"'headgate.dev/timeout-server':'never'"};
+		"'headgate.dev/timeout-server':'never'", "'headgate.dev/timeout-server':'5s'"};
 	unsigned i = pick(dice, N_SERVICES);
 
 	if (one_in(dice, 20)) {
@@ -200,7 +200,12 @@ static inline void put_ingress(struct dice *dice)
 		"'kubernetes.io/ingress.class':'c0'", "'kubernetes.io/ingress.class':'c1'",
 		"'headgate.dev/ssl-redirect':'false'",
 		"'haproxy.org/ssl-redirect':'true','kubernetes.io/ingress.class':'c0'",
-		"'haproxy.org/ssl-redirect':'maybe'", "'haproxy.org/allow-list':'10.0.0.0/99'"};
+		"'haproxy.org/ssl-redirect':'maybe'", "'haproxy.org/allow-list':'10.0.0.0/99'",
+		"'haproxy.org/allow-list':'10.0.0.0/8,2001:db8::/32,2001:db8::1'",
+		"'haproxy.org/deny-list':'10.0.0.0/8,2001:db8::/32,2001:db8::1'",
+		"'haproxy.org/deny-list':'','haproxy.org/set-host':'h.test'",
+		("'haproxy.org/rate-limit-requests':'5',"
+		 "'haproxy.org/rate-limit-whitelist':'10.1.0.0/16'")};
 	unsigned i = pick(dice, N_INGRESSES);
 	unsigned namespace = i % N_NAMESPACES;
 	struct buf spec = BUF_INIT(0);
@@ -301,7 +306,8 @@ static inline void put_class(struct dice *dice)
 static inline void put_config_map(struct dice *dice)
 {
 	static const char *const data[] = {"", "'ssl-redirect':'true'", "'ssl-redirect':'false'",
-		"'ssl-redirect':'no'", "'x':'y'"};
+		"'ssl-redirect':'no'", "'x':'y'", "'deny-list':'10.0.0.0/8'",
+		"'timeout-server':'7s','deny-list':'10.9.0.0/16'"};
 
 	testing_put(dice->store, KUBE_CONFIG_MAP,
 		"{'metadata':{'namespace':'n0','name':'m%u'},'data':{%s}}", pick(dice, N_MAPS),

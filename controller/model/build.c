@@ -509,4 +509,5 @@ void model_update(
 		update_class(model, store);
 	}
 	tls_flush(model);
+	policies_flush(model);
 }

@@ -145,6 +145,7 @@ void model_free(struct model *model)
 	struct ingress_node *ingress;
 	struct service_node *service;
 	struct backend_node *backend;
+	struct slot *slot;
 
 	if (model == NULL) {
 		return;
@@ -168,8 +169,13 @@ void model_free(struct model *model)
 	}
 	table_fini(&model->externals);
 	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
-		free_items(&model->slots[map]);
+		TABLE_FOREACH (&model->slots[map], slot) {
+			free(slot->policy);
+			free(slot);
+		}
+		table_fini(&model->slots[map]);
 	}
+	policies_free(model);
 	free_items(&model->hosts);
 	model_free_certificates(model);
 	tls_free(model);
@@ -286,7 +292,15 @@ enum model_transport model_server_transport(const char *server)
 
 static const char *slot_value(const struct slot *slot)
 {
+	if (slot->policy != NULL) {
+		return slot->policy->value;
+	}
 	return slot->backend ? slot->backend->public.name : MODEL_BACKEND_UNAVAILABLE;
+}
+
+static bool is_of_policies(enum model_map map)
+{
+	return map == MODEL_MAP_POLICY || map == MODEL_MAP_NETWORKS || map == MODEL_MAP_ADDRESSES;
 }
 
 const char *model_find_entry(const struct model *model, enum model_map map, const char *key)
@@ -305,6 +319,9 @@ const char *model_find_entry(const struct model *model, enum model_map map, cons
 		const struct host_node *host =
 			table_find(&model->hosts, hash_str(key), key, host_has_key);
 		return host && host->n_redirects > 0 ? MODEL_REDIRECT_VALUE : NULL;
+	}
+	if (is_of_policies(map)) {
+		return policies_find_entry(model, map, key);
 	}
 	const struct slot *slot = table_find(&model->slots[map], hash_str(key), key, slot_has_key);
 	return slot ? slot_value(slot) : NULL;
@@ -353,6 +370,9 @@ bool model_next_entry(const struct model *model, enum model_map map, uint32_t *p
 	}
 	if (map == MODEL_MAP_REDIRECT) {
 		return next_redirect(model, position, ret_key, ret_value);
+	}
+	if (is_of_policies(map)) {
+		return policies_next_entry(model, map, position, ret_key, ret_value);
 	}
 	const struct slot *slot = table_next(&model->slots[map], position);
 	if (slot != NULL) {
@@ -419,7 +439,9 @@ void model_count(const struct model *model, struct model_counts *ret_counts)
 		.n_certificates = model->certificates.n_items,
 	};
 	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
-		ret_counts->n_entries[map] = model->slots[map].n_items;
+		ret_counts->n_entries[map] = is_of_policies((enum model_map)map)
+						     ? policies_count(model, (enum model_map)map)
+						     : model->slots[map].n_items;
 	}
 	ret_counts->n_entries[MODEL_MAP_HOSTS] = model->hosts.n_items;
 	ret_counts->n_entries[MODEL_MAP_EXTERNAL] = model->externals.n_items;

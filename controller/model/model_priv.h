@@ -22,6 +22,7 @@
 #include "model/endpoints.h"
 #include "model/model.h"
 #include "model/parameters.h"
+#include "model/policies.h"
 #include "model/sets.h"
 #include "model/tls.h"
 
@@ -77,12 +78,19 @@ struct class_node {
 	char name[];
 };
 
+/* What a slot has that has a policy. */
+struct slot_policy {
+	struct policy_node *policy;
+	char value[]; /* "backend|policy" */
+};
+
 /* One key of a map. It exists while somebody claims it. */
 struct slot {
 	enum model_map map;
 	struct claim *claims;	      /* in order of precedence */
 	const struct claim *winner;   /* the first one when the others were last told */
 	struct backend_node *backend; /* NULL = MODEL_BACKEND_UNAVAILABLE */
+	struct slot_policy *policy;   /* owned; NULL = none */
 	struct host_node *host;	      /* NULL for MODEL_MAP_DEFAULTS */
 	char key[];
 };
@@ -136,7 +144,12 @@ struct model {
 	struct secret_node *default_secret;
 	struct secret_need *needs; /* in the order in which they came up */
 	size_t n_needs;
-	struct table certificates; /* struct certificate_node, by name */
+	struct table policies;		    /* struct policy_node, by id */
+	struct policy_node *dirty_policies; /* whose records are to be written */
+	struct table lists;		    /* struct list_node, by name */
+	struct table networks;		    /* struct list_entry, by key */
+	struct table addresses;		    /* the same */
+	struct table certificates;	    /* struct certificate_node, by name */
 	struct table delta; /* char *: "m" + the map's character + key, "b" + backend name, or "c" +
 			       certificate name */
 	struct table

@@ -5,6 +5,7 @@
 #include "model/model_priv.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -268,6 +269,27 @@ static enum claim_status resolve(const struct model *model, const struct store *
 		model->options.can_use_external, ret_port)];
 }
 
+/* The policy that a slot has counts it: taken before released, as backends are. */
+static void set_policy(
+	struct model *model, struct slot *slot, struct policy_node *policy, const char *backend)
+{
+	struct slot_policy *old = slot->policy;
+
+	slot->policy = NULL;
+	if (policy != NULL) {
+		const char *id = policies_id(policy);
+		size_t size = strlen(backend) + 1 + strlen(id) + 1;
+		slot->policy = xmalloc(sizeof(*slot->policy) + size);
+		slot->policy->policy = policy;
+		snprintf(slot->policy->value, size, "%s%c%s", backend, MODEL_POLICY_MARK, id);
+	}
+	if (!same_text(old ? old->value : NULL, slot->policy ? slot->policy->value : NULL)) {
+		model_touch_entry(model, slot->map, slot->key);
+	}
+	policies_release(model, old ? old->policy : NULL);
+	free(old);
+}
+
 void slot_decide(struct model *model, const struct store *store, struct slot *slot)
 {
 	struct claim *winner = slot->claims;
@@ -289,6 +311,8 @@ void slot_decide(struct model *model, const struct store *store, struct slot *sl
 		model_touch_entry(model, slot->map, slot->key);
 		model_touch_ingress(model, winner->ingress->namespace, winner->ingress->name);
 	}
+	set_policy(model, slot, policies_take(model, winner),
+		backend ? backend->public.name : MODEL_BACKEND_UNAVAILABLE);
 	/* Taken before released, so that a backend that stays is never dropped in between. */
 	backend_release(model, slot->backend);
 	slot->backend = backend;
@@ -365,6 +389,7 @@ void slot_leave(struct model *model, const struct store *store, struct claim *cl
 	}
 	model_touch_entry(model, slot->map, slot->key);
 	table_remove(&model->slots[slot->map], hash_str(slot->key), slot->key, slot_has_key);
+	set_policy(model, slot, NULL, "");
 	backend_release(model, slot->backend);
 	host_release(model, slot->host);
 	free(slot);

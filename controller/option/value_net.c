@@ -23,7 +23,16 @@ static void clear_host_bits(struct network *network, size_t n_bits)
 	}
 }
 
-/* "10.0.0.0/8", "10.1.2.3", "2001:db8::/32" */
+/* ::ffff:0:0/96 and below */
+static bool is_mapped(const struct network *network)
+{
+	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+
+	return network->length >= 96 && memcmp(network->address, prefix, sizeof(prefix)) == 0;
+}
+
+/* "10.0.0.0/8", "10.1.2.3", "2001:db8::/32". IPv6 networks between /64 and /128 are refused:
+ * HAProxy looks up the first half of an address, or all of it. */
 static bool read_network(const char *text, size_t len, struct network *ret_network)
 {
 	struct network network = {0};
@@ -50,6 +59,17 @@ static bool read_network(const char *text, size_t len, struct network *ret_netwo
 	}
 	network.length = (uint8_t)length;
 	if (inet_pton(network.family == 6 ? AF_INET6 : AF_INET, copy, network.address) != 1) {
+		return false;
+	}
+	if (network.family == 6 && is_mapped(&network)) {
+		/* What comes as such an address is an IPv4 client. */
+		network.family = 4;
+		network.length = (uint8_t)(length - 96);
+		memmove(network.address, network.address + 12, 4);
+		memset(network.address + 4, 0, 12);
+		n_bits = 32;
+	}
+	if (network.family == 6 && network.length > 64 && network.length < 128) {
 		return false;
 	}
 	clear_host_bits(&network, (size_t)n_bits);
@@ -89,7 +109,8 @@ bool value_parse_addresses(
 		if (!read_network(item, len, &networks[n])) {
 			return value_refuse(reason,
 				"with '%.*s', which is no IP address or network: write 10.1.2.3, "
-				"10.0.0.0/8 or 2001:db8::/32",
+				"10.0.0.0/8 or 2001:db8::/32 (of IPv6 up to /64, or one "
+				"address)",
 				(int)len, item);
 		}
 		n++;

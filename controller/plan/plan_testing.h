@@ -48,8 +48,15 @@ static inline bool simulator_is_published(const struct simulator *simulator, con
 }
 
 /* Can a request that is sent to this value of a map be served? */
-static inline bool simulator_can_lead_to(const struct simulator *simulator, const char *value)
+static inline bool simulator_can_lead_to(const struct simulator *simulator, const char *route)
 {
+	size_t len = model_backend_len(route);
+	CLEANUP(free_ptr) char *value = xstrndup(route, len);
+
+	if (route[len] != '\0' &&
+		applied_find_entry(simulator->applied, MODEL_MAP_POLICY, route + len + 1) == NULL) {
+		return false;
+	}
 	return strcmp(value, MODEL_BACKEND_UNAVAILABLE) == 0 ||
 	       applied_find_entry(simulator->applied, MODEL_MAP_EXTERNAL, value) != NULL ||
 	       (simulator_has_backend(simulator, value) &&
@@ -62,8 +69,10 @@ static inline bool simulator_is_led_to(const struct simulator *simulator, const 
 
 	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
 		TABLE_FOREACH (&simulator->applied->entries[map], entry) {
-			if (map != MODEL_MAP_HOSTS &&
-				strcmp(applied_entry_value(entry), backend) == 0) {
+			const char *value = applied_entry_value(entry);
+			size_t len = model_backend_len(value);
+			if (map != MODEL_MAP_HOSTS && strlen(backend) == len &&
+				strncmp(value, backend, len) == 0) {
 				return true;
 			}
 		}
@@ -109,6 +118,80 @@ static inline bool simulator_may_leave(const struct simulator *simulator, const 
 	       applied_find_entry(simulator->applied, MODEL_MAP_HOSTS, host) == NULL;
 }
 
+static inline bool simulator_is_list(enum model_map map)
+{
+	return map == MODEL_MAP_NETWORKS || map == MODEL_MAP_ADDRESSES;
+}
+
+/* Does a policy that is there name this list? */
+static inline bool simulator_is_list_named(const struct simulator *simulator, const char *list)
+{
+	const struct applied_entry *entry;
+
+	TABLE_FOREACH (&simulator->applied->entries[MODEL_MAP_POLICY], entry) {
+		if (strstr(applied_entry_value(entry), list) != NULL) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Is every entry of the lists there that a record names? */
+static inline bool simulator_has_lists(const struct simulator *simulator, const char *record)
+{
+	static const enum model_map maps[] = {MODEL_MAP_NETWORKS, MODEL_MAP_ADDRESSES};
+
+	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
+		uint32_t position = 0;
+		const char *key;
+		const char *list;
+		while (model_next_entry(simulator->model, maps[i], &position, &key, &list)) {
+			if (strstr(record, list) != NULL &&
+				applied_find_entry(simulator->applied, maps[i], key) == NULL) {
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+/* Does a route that is there name this policy? */
+static inline bool simulator_is_policy_named(const struct simulator *simulator, const char *policy)
+{
+	static const enum model_map maps[] = {
+		MODEL_MAP_EXACT, MODEL_MAP_PREFIX, MODEL_MAP_DEFAULTS};
+	const struct applied_entry *entry;
+
+	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
+		TABLE_FOREACH (&simulator->applied->entries[maps[i]], entry) {
+			const char *value = applied_entry_value(entry);
+			value += model_backend_len(value);
+			if (*value != '\0' && strcmp(value + 1, policy) == 0) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* Policies and lists: there before they are named, and until they aren't any more. */
+static inline const char *simulator_judge_policy(
+	const struct simulator *simulator, const struct plan_op *op, const char *have)
+{
+	if (op->map == MODEL_MAP_POLICY) {
+		if (op->value == NULL) {
+			return simulator_is_policy_named(simulator, op->key)
+				       ? "routes have the policy"
+				       : NULL;
+		}
+		return simulator_has_lists(simulator, op->value) ? NULL
+								 : "the policy's list isn't whole";
+	}
+	return op->value == NULL && simulator_is_list_named(simulator, have)
+		       ? "a policy names the list"
+		       : NULL;
+}
+
 /* NULL = done, else why it can't be. */
 static inline const char *simulator_do_entry(struct simulator *simulator, const struct plan_op *op)
 {
@@ -121,8 +204,15 @@ static inline const char *simulator_do_entry(struct simulator *simulator, const 
 		simulator_is_led_to(simulator, op->key)) {
 		return "entries lead to the external Service";
 	}
+	if (op->map == MODEL_MAP_POLICY || simulator_is_list(op->map)) {
+		const char *why = simulator_judge_policy(simulator, op, have);
+		if (why != NULL) {
+			return why;
+		}
+	}
 	if (op->kind == PLAN_OP_MAP_DEL) {
-		if (op->map != MODEL_MAP_EXTERNAL && !simulator_may_leave(simulator, op)) {
+		if (op->map != MODEL_MAP_EXTERNAL && op->map != MODEL_MAP_POLICY &&
+			!simulator_is_list(op->map) && !simulator_may_leave(simulator, op)) {
 			return "the path goes before its host";
 		}
 		applied_remove_entry(simulator->applied, op->map, op->key);
@@ -132,6 +222,7 @@ static inline const char *simulator_do_entry(struct simulator *simulator, const 
 		return "the host appears before its paths";
 	}
 	if (op->map != MODEL_MAP_HOSTS && op->map != MODEL_MAP_EXTERNAL &&
+		op->map != MODEL_MAP_POLICY && !simulator_is_list(op->map) &&
 		op->map != MODEL_MAP_REDIRECT && !simulator_can_lead_to(simulator, op->value)) {
 		return "the entry leads to nothing";
 	}

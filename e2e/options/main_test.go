@@ -2,9 +2,13 @@
 package options
 
 import (
+	"os"
 	"testing"
 
 	"headgate.dev/e2e/harness"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
+func TestMain(m *testing.M) {
+	os.Setenv("HEADGATE_HAPROXY_LOG_LEVEL", "info") // what is captured of requests is in the log
+	harness.Main(m)
+}

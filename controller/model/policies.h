@@ -1,0 +1,44 @@
+/*
+ * The policies that routes have, and the lists of addresses that they name: what is in policy.map,
+ * networks.map and addresses.map. How a policy becomes text is in policy.h.
+ *
+ *   slot ──has──> policy node ──names──> list node ──has──> entries
+ *
+ * A policy belongs to an Ingress, "<namespace>/<ingress>"; to an Ingress and one of its Services,
+ * when that says something about requests, "<namespace>/<ingress>/<service>"; or, for Ingresses
+ * that say nothing themselves, to their class, "*" followed by "/<class>": a class's ConfigMap is
+ * one record however many routes it is about. It is there while a slot has it, and a list while a
+ * policy names it. Called by slot.c, build.c and model.c.
+ */
+#ifndef HG_MODEL_POLICIES_H
+#define HG_MODEL_POLICIES_H
+
+#include "base/attr.h"
+#include "model/model.h"
+
+struct claim;
+struct model;
+struct policy_node;
+
+/* The policy of a claim, to be released once for each time it was taken; NULL = it has none. Its
+ * record is written by the next policies_flush(). */
+struct policy_node *policies_take(struct model *model, const struct claim *claim) MUST_USE;
+/* NULL is allowed. */
+void policies_release(struct model *model, struct policy_node *policy);
+
+const char *policies_id(const struct policy_node *policy) MUST_USE;
+
+/* Writes the records of the policies that were taken or released since the last time. The Ingresses
+ * that they belong to are what they are going to be. */
+void policies_flush(struct model *model);
+
+/* For the three maps; as model_find_entry() and model_next_entry(). */
+const char *policies_find_entry(
+	const struct model *model, enum model_map map, const char *key) MUST_USE;
+bool policies_next_entry(const struct model *model, enum model_map map, uint32_t *position,
+	const char **ret_key, const char **ret_value) MUST_USE;
+size_t policies_count(const struct model *model, enum model_map map) MUST_USE;
+
+void policies_free(struct model *model);
+
+#endif

@@ -1,0 +1,255 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "model/policy.h"
+#include "option/value.h"
+
+#define MAX_PAIRS 8
+
+struct pair {
+	const char *option;
+	const char *value;
+};
+
+static struct option_set *make_set(const struct pair *pairs)
+{
+	struct option_set *set = xcalloc(1, sizeof(*set));
+
+	for (; pairs->option != NULL; pairs++) {
+		enum option_id option = option_find(pairs->option);
+		char *reason = NULL;
+		assert_int_not_equal(option, OPTION_COUNT);
+		set->values[option] = option_parse(option, pairs->value, &reason);
+		if (set->values[option] == NULL) {
+			fail_msg("%s: %s", pairs->option, reason);
+		}
+	}
+	return set;
+}
+
+static const struct {
+	struct pair pairs[MAX_PAIRS]; /* of an Ingress */
+	const char *record;
+} rows[] = {
+	{{{0}}, "|{}"},
+	{{{"deny-list", ""}, {"set-host", ""}}, "|{}"},
+	{{{"src-ip-header", "X-Real-IP"}, {"forwarded-for", "false"}},
+		"IF|{\"src-ip-header\":\"X-Real-IP\"}"},
+	{{{"timeout-server", "5s"}, {"timeout-tunnel", "1h"}},
+		"T|{\"timeout-server\":\"5000\",\"timeout-tunnel\":\"3600000\"}"},
+	{{{"deny-list", "10.0.0.0/8"}, {"allow-list", "10.0.0.0/8"}},
+		"DA|{\"deny-list\":\"c4f1:ba8f:1180:cdb3:f044:2d83\","
+		"\"allow-list\":\"c4f1:ba8f:1180:cdb3:f044:2d83\"}"},
+	{{{"ssl-redirect", "true"}}, "S|{}"},
+	{{{"ssl-redirect", "false"}}, "s|{}"},
+	{{{"ssl-redirect-code", "301"}, {"ssl-redirect-port", "443"}},
+		"|{\"ssl-redirect-code\":\"301\"}"},
+	{{{"ssl-redirect-port", "8443"}}, "|{\"ssl-redirect-port\":\":8443\"}"},
+	{{{"request-redirect", "b.test:81"}},
+		"R|{\"request-redirect\":\"http://b.test:81\",\"request-redirect-code\":\"302\"}"},
+	/* Periods: the next longer window, and as many more requests. */
+	{{{"rate-limit-requests", "10"}},
+		"L1|{\"rate-limit-requests\":\"10\",\"rate-limit-status-code\":\"429\","
+		"\"rate-limit-key\":\"KEY\"}"},
+	{{{"rate-limit-requests", "10"}, {"rate-limit-period", "2s"},
+		 {"rate-limit-status-code", "403"}},
+		"L2|{\"rate-limit-requests\":\"50\",\"rate-limit-status-code\":\"403\","
+		"\"rate-limit-key\":\"KEY\"}"},
+	{{{"rate-limit-requests", "10"}, {"rate-limit-period", "1m"}},
+		"L3|{\"rate-limit-requests\":\"10\",\"rate-limit-status-code\":\"429\","
+		"\"rate-limit-key\":\"KEY\"}"},
+	{{{"rate-limit-requests", "7"}, {"rate-limit-period", "7m"}},
+		"L4|{\"rate-limit-requests\":\"60\",\"rate-limit-status-code\":\"429\","
+		"\"rate-limit-key\":\"KEY\"}"},
+	{{{"rate-limit-requests", "0"}, {"rate-limit-whitelist", "10.0.0.0/8"}}, "|{}"},
+	{{{"rate-limit-requests", "1"}, {"rate-limit-whitelist", "10.0.0.0/8"}},
+		"L1W|{\"rate-limit-requests\":\"1\",\"rate-limit-status-code\":\"429\","
+		"\"rate-limit-whitelist\":\"c4f1:ba8f:1180:cdb3:f044:2d83\","
+		"\"rate-limit-key\":\"KEY\"}"},
+	{{{"request-capture", "path"}}, "C|{\"request-capture\":\"cGF0aA==\","
+					"\"request-capture-len\":\"128\"}"},
+	{{{"cors-allow-methods", "GET"}}, "|{}"},
+	{{{"cors-enable", "true"}}, "O|{\"cors-allow-methods\":\"*\",\"cors-allow-headers\":\"*\","
+				    "\"cors-max-age\":\"5\"}"},
+	{{{"cors-enable", "true"}, {"cors-allow-methods", "put,GET"},
+		 {"cors-allow-headers", "X-A,X-B"}, {"cors-allow-origin", "^https://b$"},
+		 {"cors-allow-credentials", "true"}, {"cors-max-age", "2m"},
+		 {"cors-respond-to-options", "true"}},
+		"VOok|{\"cors-allow-origin\":\"Xmh0dHBzOi8vYiQ=\","
+		"\"cors-allow-methods\":\"GET, PUT\",\"cors-allow-headers\":\"X-A, X-B\","
+		"\"cors-max-age\":\"120\"}"},
+	{{{"request-set-header", "X-A 1"}}, "H|{\"request-set-header\":\"A1gtQQExAAA=\"}"},
+	{{{"request-set-header", "X-B 5%%"}}, "H|{\"request-set-header\":\"A1gtQgI1JQAA\"}"},
+	{{{"response-set-header", "X-B c %[src]"}},
+		"he|{\"response-set-header\":\"A1gtQghjICVbc3JjXQAA\"}"},
+	{{{"set-host", "b.test"}}, "N|{\"set-host\":\"b.test\"}"},
+	{{{"path-rewrite", "/fixed"}}, "P|{\"path-rewrite\":\"Xi4qJCAvZml4ZWQ=\"}"},
+};
+
+/* "KEY" in the place of what clients are counted under. */
+static char *hide_key(const char *record)
+{
+	static const char name[] = "rate-limit-key\":\"";
+	const char *key = strstr(record, name);
+
+	if (key == NULL) {
+		return xstrdup(record);
+	}
+	key += strlen(name);
+	assert_int_equal(strcspn(key, "\""), POLICY_LIST_SIZE - 1);
+	return xasprintf("%.*sKEY%s", (int)(key - record), record, strchr(key, '"'));
+}
+
+static void test_records(void **state)
+{
+	int n_wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct option_set *set = make_set(rows[i].pairs);
+		const struct option_set *const sets[] = {NULL, set, NULL};
+		struct policy policy;
+		policy_write(&policy, "a/b", sets, ARRAY_LEN(sets));
+		CLEANUP(free_ptr) char *record = hide_key(policy.record);
+		if (strcmp(record, rows[i].record) != 0) {
+			print_error("is       %s\nexpected %s\n", record, rows[i].record);
+			n_wrong++;
+		}
+		free(policy.record);
+		option_set_free(set);
+	}
+	assert_int_equal(n_wrong, 0);
+}
+
+static void test_precedence(void **state)
+{
+	static const struct pair service[] = {{"timeout-server", "1s"}, {0}};
+	static const struct pair ingress[] = {
+		{"timeout-server", "2s"}, {"set-host", ""}, {"ssl-redirect", "true"}, {0}};
+	static const struct pair class[] = {{"timeout-server", "3s"}, {"timeout-tunnel", "4s"},
+		{"set-host", "c.test"}, {"ssl-redirect", "false"}, {0}};
+	struct option_set *all[] = {make_set(service), make_set(ingress), make_set(class)};
+	const struct option_set *const sets[] = {all[0], all[1], all[2]};
+	struct policy policy;
+
+	(void)state;
+	policy_write(&policy, "a/b", sets, 3);
+	assert_string_equal(
+		policy.record, "TS|{\"timeout-server\":\"1000\",\"timeout-tunnel\":\"4000\"}");
+	free(policy.record);
+	/* What a class says of HTTPS is in redirect.map. */
+	policy_write(&policy, "*/c", (const struct option_set *const[]){NULL, NULL, all[2]}, 3);
+	assert_string_equal(policy.record,
+		"TN|{\"timeout-server\":\"3000\",\"timeout-tunnel\":\"4000\","
+		"\"set-host\":\"c.test\"}");
+	free(policy.record);
+	assert_true(policy_is_wanted(all[0], false));
+	assert_false(policy_is_wanted(NULL, false));
+	for (int i = 0; i < 3; i++) {
+		option_set_free(all[i]);
+	}
+}
+
+static void test_wanted(void **state)
+{
+	static const struct pair of_requests[] = {{"set-host", ""}, {0}};
+	static const struct pair https[] = {{"ssl-redirect", "true"}, {0}};
+	static const struct pair of_pods[] = {{"load-balance", "leastconn"}, {0}};
+	struct option_set closed = {.is_closed = true};
+	struct option_set *sets[] = {make_set(of_requests), make_set(https), make_set(of_pods)};
+	const struct option_set *const only[] = {NULL, &closed, NULL};
+	struct policy policy;
+
+	(void)state;
+	assert_true(policy_is_wanted(sets[0], true));
+	assert_true(policy_is_wanted(sets[1], false));
+	assert_false(policy_is_wanted(sets[1], true));
+	assert_false(policy_is_wanted(sets[2], false));
+	assert_true(policy_is_wanted(&closed, true));
+	policy_write(&policy, "a/b", only, 3);
+	assert_string_equal(policy.record, "X|{}");
+	free(policy.record);
+	for (int i = 0; i < 3; i++) {
+		option_set_free(sets[i]);
+	}
+}
+
+static void add_entry(void *ctx, enum model_map map, const char *key)
+{
+	buf_printf(ctx, "%s %s\n", model_map_files[map], key);
+}
+
+static void test_lists(void **state)
+{
+	static const struct pair pairs[] = {
+		{"deny-list",
+			"2001:db8::1, 10.1.2.3/8,192.0.2.7 ,2001:db8::/32,::/0,::ffff:1.2.3.4"},
+		{0}};
+	struct option_set *set = make_set(pairs);
+	struct buf entries = BUF_INIT(0);
+	char name[POLICY_LIST_SIZE];
+
+	(void)state;
+	policy_name_list(name, set->values[OPTION_DENY_LIST]);
+	policy_list_entries(set->values[OPTION_DENY_LIST], add_entry, &entries);
+	CLEANUP(free_ptr)
+	char *expected = xasprintf("networks.map %s:1.2.3.4/128\n"
+				   "networks.map %s:10.0.0.0/104\n"
+				   "networks.map %s:192.0.2.7/128\n"
+				   "networks.map %s:0:0:0:0/64\n"
+				   "networks.map %s:2001:db8:0:0/96\n"
+				   "addresses.map %s|2001:db8::1\n",
+		name, name, name, name + 10, name + 10, name);
+	assert_string_equal(buf_str(&entries), expected);
+	buf_fini(&entries);
+	option_set_free(set);
+}
+
+/* The longest that options allow fits. */
+static void test_longest(void **state)
+{
+	char *text = xmalloc(OPTION_MAX_VALUE);
+	struct option_set *set = xcalloc(1, sizeof(*set));
+	const struct option_set *const sets[] = {NULL, set, NULL};
+	struct policy policy;
+
+	(void)state;
+	for (int i = 0; i < OPTION_COUNT; i++) {
+		const struct option_info *info = &option_table[i];
+		if (info->group == 0 || info->max == 0 || info->type == OPTION_TYPE_INT ||
+			info->type == OPTION_TYPE_STATUS || info->type == OPTION_TYPE_DURATION) {
+			continue;
+		}
+		memset(text, 'a', (size_t)info->max);
+		memcpy(text, "a: ", 3);
+		text[info->max] = '\0';
+		set->values[i] = xstrdup(text);
+	}
+	set->values[OPTION_CORS_ENABLE] = xstrdup("true");
+	policy_write(&policy, "a/b", sets, 3);
+	assert_true(strlen(policy.record) > 9000);
+	free(policy.record);
+	free(text);
+	option_set_free(set);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_precedence),
+		cmocka_unit_test(test_wanted),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_longest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

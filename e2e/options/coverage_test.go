@@ -1,0 +1,88 @@
+package options
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"headgate.dev/e2e/harness"
+)
+
+// shown is where the keys are shown that have no row here.
+var shown = map[string]string{}
+
+// verdict is a line of what `headgate options` prints about the dialect.
+var verdict = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (done|not yet|needs nothing|refused) \\| (.*) \\|$")
+
+// TestCoverage compares docs/options-haproxytech.md with the controller's tables
+// and the rows: each key that is done has to be shown.
+func TestCoverage(t *testing.T) {
+	text, err := exec.Command(harness.HeadgateBinary(t), "options").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, dialect, _ := strings.Cut(string(text), "## Annotations of haproxytech")
+	var page strings.Builder
+	page.WriteString("# The keys of haproxytech/kubernetes-ingress, and what shows each\n\n" +
+		"Made by a test from the controller's tables and those of the tests in `e2e/options`; options.md says what becomes of a key. `TestOptions` sets,\n" +
+		"changes and removes them under traffic on HAProxy 2.6 and 3.4, without a reload; `TestVariants` does the same, on 2.6 with reloads.\n\n" +
+		"| key | verdict | shown by |\n|---|---|---|\n")
+	counts := map[string]int{}
+	for _, match := range verdict.FindAllStringSubmatch(dialect, -1) {
+		key, what := match[1], match[2]
+		by := showers(key)
+		if what == "done" && by == "" {
+			t.Errorf("nothing shows %s", key)
+		}
+		if (what == "refused" || what == "not yet") && by != "" {
+			t.Errorf("%s is shown, but %s", key, what)
+		}
+		counts[what]++
+		fmt.Fprintf(&page, "| `%s` | %s | %s |\n", key, what, by)
+	}
+	fmt.Fprintf(&page, "\nDone: %d; need nothing: %d; refused: %d; not yet: %d.\n",
+		counts["done"], counts["needs nothing"], counts["refused"], counts["not yet"])
+	compare(t, "options-haproxytech.md", page.String())
+}
+
+// showers are the places that show a key.
+func showers(key string) string {
+	if place, ok := shown[key]; ok {
+		return place
+	}
+	var places []string
+	for _, r := range rows {
+		if slices.Contains(strings.Fields(r.keys), key) {
+			places = append(places, "TestOptions")
+		}
+	}
+	for _, r := range variantRows {
+		for _, annotation := range slices.Concat(r.set, r.change) {
+			if k, _, _ := strings.Cut(annotation, ":"); k == key {
+				places = append(places, "TestVariants")
+			}
+		}
+	}
+	return strings.Join(slices.Compact(places), ", ")
+}
+
+// compare demands that a page of docs is this; HEADGATE_UPDATE=1 writes it.
+func compare(t *testing.T, name, page string) {
+	t.Helper()
+	path := filepath.Join(harness.Root(t), "docs", name)
+	old, _ := os.ReadFile(path)
+	switch {
+	case string(old) == page:
+	case os.Getenv("HEADGATE_UPDATE") != "":
+		if err := os.WriteFile(path, []byte(page), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("%s is not what the tables say: HEADGATE_UPDATE=1 make e2e RUN=%s", path, t.Name())
+	}
+}

@@ -28,10 +28,7 @@ size_t expiry_look(struct store *store, int64_t now)
 	size_t n = 0;
 
 	while ((object = store_next(store, KUBE_SECRET, &position)) != NULL) {
-		const struct secret *secret = (const struct secret *)object;
-		/* The others wait for another version. */
-		bool is_timely = secret->state == SECRET_GOOD || secret->state == SECRET_EARLY;
-		struct object *judged = is_timely ? secret_judge(secret, now) : NULL;
+		struct object *judged = secret_judge_again((const struct secret *)object, now);
 		if (judged != NULL) {
 			changed[n++] = judged;
 		}

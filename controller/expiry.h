@@ -5,7 +5,9 @@
  *
  * A Secret whose certificate has expired since it was last looked at becomes one with a fault
  * (enum secret_state), as if it had just been read; its certificate stays in use. One whose
- * certificate was not valid yet and now is becomes a good one, with that certificate.
+ * certificate was not valid yet and now is becomes a good one, with that certificate. One whose
+ * newest version can't be used keeps that fault, and is marked when the last good content, which it
+ * has in use, expires (is_untimely).
  */
 #ifndef HG_EXPIRY_H
 #define HG_EXPIRY_H

@@ -46,15 +46,22 @@ static void test_expires(void **unused)
 	store_free(store);
 }
 
-/* Valid from 900 seconds after TESTING_NOW on. */
-static char *make_renewed(void)
+/* Seconds from TESTING_NOW on. */
+static char *make_content(int from_seconds, int to_seconds)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
-	char *data = testing_secret_data(&(struct testing_cert){
-		.common_name = "x", .key = key, .from_seconds = 900, .to_seconds = 5000});
+	char *data = testing_secret_data(&(struct testing_cert){.common_name = "x",
+		.key = key,
+		.from_seconds = from_seconds,
+		.to_seconds = to_seconds});
 
 	EVP_PKEY_free(key);
 	return data;
+}
+
+static char *make_renewed(void)
+{
+	return make_content(900, 5000);
 }
 
 /* Renewed before its time: the old certificate is used until the new one is valid, also when the
@@ -108,14 +115,57 @@ static void test_does_not_become_valid(void **unused)
 		} else if (i == 1) {
 			store_remove(store, KUBE_SECRET, "a", "s");
 		}
-		assert_int_equal(expiry_look(store, TESTING_NOW + 6000), i == 2);
+		assert_int_equal(expiry_look(store, TESTING_NOW + 6000), 1);
 		const struct secret *secret = store_secret(store, "a", "s");
+		assert_true(secret->has_expired);
 		assert_false(obj_has(secret->next.pem));
 		assert_int_equal(secret->not_after, TESTING_NOW + (i == 2 ? 5000 : 1000));
 		assert_int_equal(secret->state, ((const enum secret_state[]){SECRET_INVALID,
 							SECRET_ABSENT, SECRET_EXPIRED})[i]);
 	}
 	store_free(store);
+}
+
+/* What is in use while the newest version can't be has an end, too. */
+static void test_last_good_expires(void **unused)
+{
+	CLEANUP(free_ptr) char *expired = make_content(-1000, -100);
+	CLEANUP(free_ptr) char *early = make_content(3000, 5000);
+	const struct {
+		enum secret_state state;
+		const char *newest; /* NULL = it is gone */
+	} rows[] = {
+		{SECRET_INVALID, secret_content(5)},
+		{SECRET_ABSENT, NULL},
+		{SECRET_EXPIRED, expired},
+		{SECRET_EARLY, early},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct store *store = store_new();
+
+		put(store, "s", 0);
+		if (rows[i].newest != NULL) {
+			testing_put_secret(store, "a", "s", rows[i].newest, TESTING_NOW);
+		} else {
+			store_remove(store, KUBE_SECRET, "a", "s");
+		}
+		const struct secret *secret = store_secret(store, "a", "s");
+		CLEANUP(free_ptr) char *fault = xstrdup(obj_str(secret, secret->fault));
+		CLEANUP(free_ptr) char *digest = xstrdup(obj_str(secret, secret->digest));
+		assert_int_equal(expiry_look(store, TESTING_NOW + 999), 0);
+		assert_false(secret->is_untimely);
+
+		assert_int_equal(expiry_look(store, TESTING_NOW + 1000), 1);
+		secret = store_secret(store, "a", "s");
+		assert_true(secret->is_untimely && secret->has_expired);
+		assert_int_equal(secret->state, rows[i].state);
+		assert_string_equal(obj_str(secret, secret->fault), fault);
+		assert_string_equal(obj_str(secret, secret->digest), digest);
+		assert_int_equal(expiry_look(store, TESTING_NOW + 1000), 0);
+		store_free(store);
+	}
 }
 
 static void test_gauges(void **unused)
@@ -142,6 +192,7 @@ int main(void)
 		cmocka_unit_test(test_expires),
 		cmocka_unit_test(test_becomes_valid),
 		cmocka_unit_test(test_does_not_become_valid),
+		cmocka_unit_test(test_last_good_expires),
 		cmocka_unit_test(test_gauges),
 	};
 

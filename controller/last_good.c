@@ -17,6 +17,7 @@ struct candidate {
 
 struct candidates {
 	const struct last_good *last_good;
+	const struct applied *applied;
 	struct candidate *items;
 	size_t n;
 	size_t n_allocated;
@@ -28,13 +29,23 @@ static bool is_wanting(const struct secret *newest)
 	return newest == NULL || !obj_has(newest->pem) || newest->is_untimely;
 }
 
+/* HAProxy has it, and shows it to somebody. */
+static bool is_in_use(const struct applied *applied, const char *certificate)
+{
+	const struct applied_certificate *have = applied_find_certificate(applied, certificate);
+
+	return have != NULL && have->hosts != NULL;
+}
+
 static void add_candidate(void *ctx, const char *certificate)
 {
 	struct candidates *candidates = ctx;
 	const struct last_good *last_good = candidates->last_good;
 	struct candidate found = {.certificate = certificate};
 
-	if (!model_find_secret_of(last_good->model, certificate, &found.namespace, &found.name) ||
+	if (!is_in_use(candidates->applied, certificate) ||
+		!model_find_secret_of(
+			last_good->model, certificate, &found.namespace, &found.name) ||
 		!is_wanting(store_secret(last_good->store, found.namespace, found.name))) {
 		return;
 	}
@@ -115,11 +126,25 @@ static size_t put_back(const struct last_good *last_good, struct object *older)
 	return kept != NULL && store_put(last_good->store, kept);
 }
 
+/* HAProxy's default is this one, and it is for the same names as the newest version. */
+static bool was_default(
+	const struct applied *applied, const struct object *older, const struct secret *newest)
+{
+	const struct applied_certificate *have =
+		applied_find_certificate(applied, MODEL_CERTIFICATE_DEFAULT);
+	const struct secret *secret = (const struct secret *)older;
+
+	return have != NULL && have->fingerprint != NULL &&
+	       strcmp(have->fingerprint, obj_str(older, secret->fingerprint)) == 0 &&
+	       strcmp(obj_str(older, secret->names), obj_str(newest, newest->names)) == 0;
+}
+
 /*
  * The default certificate's name says nothing of its Secret: it is taken for the one before if it
  * is for the same names. Where the store has no content, what HAProxy has stays without this.
  */
-static size_t recall_default(const struct last_good *last_good, int64_t now)
+static size_t recall_default(
+	const struct last_good *last_good, const struct applied *applied, int64_t now)
 {
 	const struct candidate candidate = {MODEL_CERTIFICATE_DEFAULT,
 		last_good->options->certificate_namespace, last_good->options->certificate_secret};
@@ -129,21 +154,21 @@ static size_t recall_default(const struct last_good *last_good, int64_t now)
 	}
 	const struct secret *newest =
 		store_secret(last_good->store, candidate.namespace, candidate.name);
-	if (!is_wanting(newest) || newest == NULL || !obj_has(newest->pem)) {
+	if (newest == NULL || !obj_has(newest->pem) || !newest->is_untimely) {
 		return 0;
 	}
 	struct object *older = read_candidate(last_good, &candidate, now);
-	if (older != NULL && strcmp(obj_str(older, ((const struct secret *)older)->names),
-				     obj_str(newest, newest->names)) != 0) {
+	if (older != NULL && !was_default(applied, older, newest)) {
 		object_free(older);
 		return 0;
 	}
 	return put_back(last_good, older);
 }
 
-static size_t recall_all(const struct last_good *last_good, int64_t now)
+static size_t recall_all(
+	const struct last_good *last_good, const struct applied *applied, int64_t now)
 {
-	struct candidates candidates = {.last_good = last_good};
+	struct candidates candidates = {.last_good = last_good, .applied = applied};
 	size_t n_recalled = 0;
 
 	state_each_certificate(last_good->state, add_candidate, &candidates);
@@ -165,17 +190,17 @@ static size_t recall_all(const struct last_good *last_good, int64_t now)
 		free((char *)candidates.items[i].certificate);
 	}
 	free(candidates.items);
-	return n_recalled + recall_default(last_good, now);
+	return n_recalled + recall_default(last_good, applied, now);
 }
 
-size_t last_good_recall(struct last_good *last_good, int64_t now)
+size_t last_good_recall(struct last_good *last_good, const struct applied *applied, int64_t now)
 {
-	if (last_good->is_done || !store_is_complete(last_good->store) ||
+	if (last_good->is_done || applied == NULL || !store_is_complete(last_good->store) ||
 		store_is_held(last_good->store)) {
 		return 0;
 	}
 	last_good->is_done = true;
-	size_t n_recalled = recall_all(last_good, now);
+	size_t n_recalled = recall_all(last_good, applied, now);
 	if (n_recalled > 0) {
 		struct store_changes changes = store_take_changes(last_good->store);
 		model_update(last_good->model, last_good->store, &changes);

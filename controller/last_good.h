@@ -34,7 +34,12 @@ struct last_good {
  * several, one that is valid now goes first, then the one that lasts longest. It is put into the
  * store where secret_keep_last_good() says so, and the model follows. Returns how many were; `now`
  * is Unix time.
+ *
+ * `applied` is what HAProxy has, read back; nothing is done while that is not known (NULL). Saves
+ * come behind what HAProxy is told, so the directory may be older than a HAProxy that went on
+ * running: a certificate that HAProxy does not have is not recalled. What it has instead stays
+ * where the Secret has no content (model_keeps_certificate()).
  */
-size_t last_good_recall(struct last_good *last_good, int64_t now);
+size_t last_good_recall(struct last_good *last_good, const struct applied *applied, int64_t now);
 
 #endif

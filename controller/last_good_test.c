@@ -60,6 +60,7 @@ struct world {
 struct fixture {
 	char directory[64];
 	struct state *state;
+	struct applied *applied; /* what HAProxy has; NULL = nothing was saved yet */
 	struct world world;
 };
 
@@ -97,6 +98,7 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 
 	world_fini(&f->world);
+	applied_free(f->applied);
 	state_close(f->state);
 	testing_remove_dir(f->directory);
 	free(f);
@@ -141,7 +143,8 @@ static void save(struct fixture *f, bool is_more)
 	state_use_model(f->state, f->world.model);
 	assert_true(state_save_all(f->state, applied, &err));
 	state_use_model(f->state, NULL);
-	applied_free(applied);
+	applied_free(f->applied);
+	f->applied = applied;
 }
 
 static size_t recall(struct fixture *f)
@@ -149,13 +152,15 @@ static size_t recall(struct fixture *f)
 	struct last_good last_good = {
 		f->world.store, f->world.model, &f->world.options, f->state, false};
 
-	assert_int_equal(last_good_recall(&last_good, TESTING_NOW), 0);
+	assert_int_equal(last_good_recall(&last_good, f->applied, TESTING_NOW), 0);
 	for (int kind = 0; kind < KUBE_KIND_COUNT; kind++) {
 		store_set_known(f->world.store, (enum kube_kind)kind);
 	}
 	take_up(f);
-	size_t n = last_good_recall(&last_good, TESTING_NOW);
-	assert_int_equal(last_good_recall(&last_good, TESTING_NOW), 0);
+	/* Before HAProxy was read back. */
+	assert_int_equal(last_good_recall(&last_good, NULL, TESTING_NOW), 0);
+	size_t n = last_good_recall(&last_good, f->applied, TESTING_NOW);
+	assert_int_equal(last_good_recall(&last_good, f->applied, TESTING_NOW), 0);
 	return n;
 }
 
@@ -213,6 +218,7 @@ static void test_newest_version(void **state)
 {
 	static const char stays[] = "its last good certificate stays";
 	static const char served[] = "it is served where there is no better one";
+	static const char expired[] = "its last good certificate, which has expired, is served";
 	static const struct {
 		enum content saved;
 		enum content newest;
@@ -229,7 +235,9 @@ static void test_newest_version(void **state)
 		/* It has expired meanwhile, too. */
 		{EXPIRED, EXPIRED_LATER, false, DIAG_CERTIFICATE_EXPIRED, served},
 		{EXPIRED_LATER, EXPIRED, true, DIAG_CERTIFICATE_EXPIRED, served},
-		{EXPIRED, EARLY, true, DIAG_CERTIFICATE_NOT_YET_VALID, served},
+		{EXPIRED, EARLY, true, DIAG_CERTIFICATE_NOT_YET_VALID, expired},
+		{EXPIRED, BROKEN, true, DIAG_CERTIFICATE_INVALID, expired},
+		{EARLY, NOTHING, true, DIAG_SECRET_MISSING, "which is not valid yet, is served"},
 		{EXPIRED, EXPIRED, false, DIAG_CERTIFICATE_EXPIRED, served},
 		{NOTHING, EXPIRED, false, DIAG_CERTIFICATE_EXPIRED, served},
 		{NOTHING, NOTHING, false, DIAG_SECRET_MISSING, "create it"},
@@ -292,6 +300,33 @@ static void test_nothing_to_recall(void **state)
 	assert_int_equal(truncate(path, 100), 0);
 	put_ingress(f, "s", "'a.test'");
 	assert_int_equal(recall(f), 0);
+}
+
+/* HAProxy went on after the last save: what it has is newer than what is saved. */
+static void test_saved_is_not_what_haproxy_has(void **state)
+{
+	static const enum content newest[] = {BROKEN, NOTHING, EXPIRED};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(newest); i++) {
+		for (int is_half_made = 0; is_half_made < 2; is_half_made++) {
+			save_version(f, GOOD, false);
+			CLEANUP(free_ptr) char *name = only_name(f);
+			if (is_half_made) {
+				applied_set_certificate(f->applied, name, NULL, NULL);
+			} else {
+				applied_remove_certificate(f->applied, name);
+			}
+			applied_set_certificate(f->applied, OTHER, "a.test", NULL);
+			restart(f);
+			put_ingress(f, "s", "'a.test'");
+			put(f, "s", newest[i]);
+			assert_int_equal(recall(f), 0);
+			assert_null(model_find_certificate(f->world.model, name));
+			assert_int_equal(model_keeps_certificate(f->world.model, OTHER),
+				newest[i] != EXPIRED);
+		}
+	}
 }
 
 /* Of several, as a change was cut off half-way, the one that lasts longest. */
@@ -368,6 +403,11 @@ static void test_default(void **state)
 			model_find_certificate(f->world.model, MODEL_CERTIFICATE_DEFAULT);
 		assert_int_equal(strcmp(one->fingerprint, print) == 0, !is_other);
 		restart(f);
+		put(f, "d", EXPIRED);
+		applied_set_certificate(
+			f->applied, MODEL_CERTIFICATE_DEFAULT, APPLIED_DEFAULT_HOSTS, "00");
+		assert_int_equal(recall(f), 0); /* HAProxy's is newer than what is saved */
+		restart(f);
 		put(f, "d", GOOD);
 		assert_int_equal(recall(f), 0);
 		restart(f);
@@ -383,6 +423,7 @@ int main(void)
 		CASE(test_newest_version),
 		CASE(test_early_takes_over),
 		CASE(test_nothing_to_recall),
+		CASE(test_saved_is_not_what_haproxy_has),
 		CASE(test_best_of_several),
 		CASE(test_long_name),
 		CASE(test_default),

@@ -370,7 +370,7 @@ static void take_changes(struct reconcile *reconcile)
 
 	model_update(reconcile->model, reconcile->store, &changes);
 	needs_follow(&reconcile->needs, reconcile->model, reconcile->store, &changes);
-	last_good_recall(&reconcile->last_good, time(NULL));
+	last_good_recall(&reconcile->last_good, reconcile->applied, time(NULL));
 	if (reconcile->on_settings != NULL && settings_are_among(&changes)) {
 		reconcile->on_settings(reconcile->settings_ctx);
 	}

@@ -220,6 +220,7 @@ struct secret {
 	uint8_t key;	  /* enum cert_key */
 	uint8_t state;	  /* enum secret_state, of the newest version */
 	bool is_untimely; /* what is in use has expired or is not valid yet, when last looked at */
+	bool has_expired; /* the first of these */
 };
 
 /* The text, "" when absent; borrowed from the object. */

@@ -90,6 +90,7 @@ static struct object *put_together(const struct pieces *pieces)
 	secret->next.key = pieces->fixed.next.key;
 	secret->state = pieces->fixed.state;
 	secret->is_untimely = pieces->fixed.is_untimely;
+	secret->has_expired = pieces->fixed.has_expired;
 	size_t offset = sizeof(struct secret);
 	for (size_t i = 0; i < N_TEXTS; i++) {
 		if (pieces->texts[i] != NULL) {
@@ -304,6 +305,12 @@ static bool is_early(int64_t not_before, int64_t now)
 	return now < not_before - EARLY_SECONDS;
 }
 
+static void look_at_content(struct secret *secret, int64_t now)
+{
+	secret->has_expired = now >= secret->not_after;
+	secret->is_untimely = secret->has_expired || is_early(secret->not_before, now);
+}
+
 struct object *secret_judge(const struct secret *secret, int64_t now)
 {
 	struct pieces pieces = take_apart(secret);
@@ -322,11 +329,12 @@ struct object *secret_judge(const struct secret *secret, int64_t now)
 	}
 	pieces.fixed.state = SECRET_GOOD;
 	pieces.texts[TEXT_FAULT] = NULL;
-	if (now >= pieces.fixed.not_after) {
+	look_at_content(&pieces.fixed, now);
+	if (pieces.fixed.has_expired) {
 		write_time(when, sizeof(when), pieces.fixed.not_after);
 		err_set(&fault, ERR_INPUT, "its certificate expired at %s: renew it", when);
 		pieces.fixed.state = SECRET_EXPIRED;
-	} else if (is_early(pieces.fixed.not_before, now)) {
+	} else if (pieces.fixed.is_untimely) {
 		write_time(when, sizeof(when), pieces.fixed.not_before);
 		err_set(&fault, ERR_INPUT,
 			"its certificate is not valid before %s: wait, or store "
@@ -337,10 +345,26 @@ struct object *secret_judge(const struct secret *secret, int64_t now)
 	if (fault.text[0] != '\0') {
 		pieces.texts[TEXT_FAULT] = fault.text;
 	}
-	pieces.fixed.is_untimely = pieces.fixed.state != SECRET_GOOD;
 	if (pieces.fixed.state == secret->state &&
 		pieces.fixed.is_untimely == secret->is_untimely) {
 		return NULL; /* also when the fault is of a version whose content was not kept */
+	}
+	return put_together(&pieces);
+}
+
+struct object *secret_judge_again(const struct secret *secret, int64_t now)
+{
+	bool is_newest_timed = secret->state == SECRET_GOOD || secret->state == SECRET_EARLY;
+	struct object *judged = is_newest_timed ? secret_judge(secret, now) : NULL;
+
+	if (judged != NULL || !obj_has(secret->pem)) {
+		return judged;
+	}
+	struct pieces pieces = take_apart(secret);
+	look_at_content(&pieces.fixed, now);
+	if (pieces.fixed.is_untimely == secret->is_untimely &&
+		pieces.fixed.has_expired == secret->has_expired) {
+		return NULL;
 	}
 	return put_together(&pieces);
 }

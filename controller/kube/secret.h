@@ -41,6 +41,12 @@ struct object *secret_from_pem(
 struct object *secret_judge(const struct secret *secret, int64_t now) MUST_USE;
 
 /*
+ * The same for one that was judged before and may have taken over a last good content: that grows
+ * old, too. What is wrong with the newest version stays as it was, unless the time changes it.
+ */
+struct object *secret_judge_again(const struct secret *secret, int64_t now) MUST_USE;
+
+/*
  * `newer` comes in the place of `older` (neither NULL): NULL = as it is, else the object to put
  * there instead (owned): the last good content with what is wrong with the newest. One that is not
  * valid yet is kept beside it (`next`), until secret_judge() finds that it is.

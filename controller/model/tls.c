@@ -204,6 +204,7 @@ static void load(struct secret_node *node, const struct secret *secret)
 	node->is_known = secret != NULL;
 	node->state = secret ? secret->state : SECRET_ABSENT;
 	node->is_untimely = secret != NULL && secret->is_untimely;
+	node->has_expired = secret != NULL && secret->has_expired;
 	set_text(&node->fault, secret ? obj_str(secret, secret->fault) : NULL);
 	if (strcmp(digest, node->digest ? node->digest : "") == 0) {
 		return;
@@ -445,12 +446,28 @@ void tls_free(struct model *model)
 
 /* ---- diagnostics ---- */
 
+/* What clients get while the newest version is as `state` says. */
+static const char *meanwhile_text(const struct secret_node *secret)
+{
+	if (secret->pem == NULL) {
+		return "clients get another certificate for the name, or the default one";
+	}
+	if (!secret->is_untimely) {
+		return "its last good certificate stays";
+	}
+	/* The fault has said so already, if it is of what is in use. */
+	if (secret->state == (secret->has_expired ? SECRET_EXPIRED : SECRET_EARLY)) {
+		return "it is served where there is no better one";
+	}
+	return secret->has_expired ? "its last good certificate, which has expired, is served "
+				     "where there is no better one"
+				   : "its last certificate, which is not valid yet, is served "
+				     "where there is no better one";
+}
+
 static char *secret_text(const struct secret_node *secret)
 {
-	const char *meanwhile = secret->pem == NULL   ? "clients get another certificate for the "
-							"name, or the default one"
-				: secret->is_untimely ? "it is served where there is no better one"
-						      : "its last good certificate stays";
+	const char *meanwhile = meanwhile_text(secret);
 
 	if (secret->fault == NULL) {
 		return xasprintf("there is no Secret %s/%s of type kubernetes.io/tls: create it; "

@@ -73,6 +73,7 @@ struct secret_node {
 	bool is_known;	  /* the store has it */
 	uint8_t state;	  /* enum secret_state */
 	bool is_untimely; /* as in struct secret */
+	bool has_expired;
 	enum cert_key key;
 	/* Copies of what the store has, NULL = absent: */
 	char *pem; /* wiped when freed */

@@ -30,9 +30,9 @@ func TestTLS(t *testing.T) {
 		{"ALPN", testALPN},
 		{"Redirect", testRedirect},
 		{"Broken", testBroken},
+		{"Restart", testRestart}, // while there are few certificates, and saving them takes no time
 		{"Thousand", testThousand},
 		{"Rotations", testRotations},
-		{"Restart", testRestart},
 		{"WorkerKilled", testWorkerKilled}, // last: it is a new worker
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, r) })

@@ -212,8 +212,10 @@ struct check_result check_objects(struct store *store, const struct model_option
 		}
 	}
 	model_free(model);
-	qsort(checker.result.objects, checker.result.n_objects, sizeof(*checker.result.objects),
-		compare_objects);
+	if (checker.result.n_objects > 0) {
+		qsort(checker.result.objects, checker.result.n_objects,
+			sizeof(*checker.result.objects), compare_objects);
+	}
 	return checker.result;
 }
 

@@ -222,7 +222,12 @@ static void check_payload(const struct plan_op *op, const char *const texts[N_TE
 		free(meant);
 		assert(text[0] != '\n' && strstr(text, "\n\n") == NULL);
 		assert(text[payload.len - 1] == '\n' && strlen(text) == payload.len);
-		assert(strpbrk(text, "\r\t;#<\\\"[]!") == NULL);
+		assert(strpbrk(text, "\r\t;#<\\\"[]") == NULL);
+		/* A name that is kept out begins with it; it stands nowhere else. */
+		for (const char *mark = strchr(text, '!'); mark != NULL;
+			mark = strchr(mark + 1, '!')) {
+			assert(op->kind != PLAN_OP_CERT_SET && mark[-1] == ' ');
+		}
 		assert(line.len + payload.len <= ENCODE_MAX_LINE);
 		assert(op->kind == PLAN_OP_CERT_SET ||
 			strchr(text, '\n') == text + payload.len - 1);

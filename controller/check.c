@@ -10,6 +10,7 @@
 #include "model/diag.h"
 #include "model/sets.h"
 
+/* The default of --controller-name. */
 #define CONTROLLER "headgate.dev/ingress-controller"
 
 const char *const check_verdict_names[CHECK_VERDICT_COUNT] = {

@@ -28,7 +28,7 @@ func TestChurn(t *testing.T) {
 	t.Run("2.6", func(t *testing.T) {
 		c := newChurn(t, "2.6")
 		traffic := harness.StartProber(t, harness.Traffic{
-			Addr: c.g.HTTP, Clients: 4, Pause: 3 * time.Millisecond,
+			Addr: c.g.HTTP, Clients: 4, Pause: 8 * time.Millisecond,
 			Next: func(client, seq int) harness.Route {
 				route := c.routes[(client*churnRoutes/4+seq)%churnRoutes]
 				return harness.Route{Host: route.name + ".example", Path: "/", Allowed: route.allowed.Allowed()}

@@ -11,7 +11,7 @@ import (
 )
 
 // faultOutage is how long the API server is away: many times the first retries.
-const faultOutage = 30 * time.Second
+const faultOutage = 15 * time.Second
 
 // faultPair is a controller on each tested HAProxy, so that they share an outage.
 type faultPair []*faultSite

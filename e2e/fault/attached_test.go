@@ -71,7 +71,7 @@ func (p *faultPod) killHAProxy(what string) {
 
 // Routes, endpoint changes and new Services, with HAProxy in another container.
 func TestFaultTwoContainers(t *testing.T) {
-	faultEachBranch(t, func(t *testing.T, branch string) {
+	faultBranchByBranch(t, func(t *testing.T, branch string) {
 		p := startFaultPod(t, branch, 2)
 		workers := harness.WatchWorkers(t, p.g.Dir+"/")
 		traffic := p.traffic()
@@ -99,7 +99,7 @@ func TestFaultTwoContainers(t *testing.T) {
 
 // A controller that comes back to a HAProxy that has everything only looks.
 func TestFaultControllerKilledWritesNothing(t *testing.T) {
-	faultEachBranch(t, func(t *testing.T, branch string) {
+	faultBranchByBranch(t, func(t *testing.T, branch string) {
 		p := newFaultPod(t, branch, 5)
 		proxy := harness.StartCLIProxy(t, p.haproxy.Runtime)
 		flags := p.attachedFlags("--runtime-socket=" + proxy.Socket)
@@ -160,7 +160,7 @@ func (p *faultPod) settled() {
 // What was saved is served by a new HAProxy while the controller stands still,
 // and what changed meanwhile arrives when it goes on.
 func TestFaultLastGoodWithoutController(t *testing.T) {
-	faultEachBranch(t, func(t *testing.T, branch string) {
+	faultBranchByBranch(t, func(t *testing.T, branch string) {
 		p := startFaultPod(t, branch, 4)
 		for round, what := range []string{"worker", "master", "worker", "master"} {
 			p.change(p.routes[0], 3)
@@ -192,7 +192,7 @@ func TestFaultLastGoodWithoutController(t *testing.T) {
 
 // The controller runs while HAProxy is away: what changes meanwhile arrives.
 func TestFaultChangesWhileHAProxyIsDown(t *testing.T) {
-	faultEachBranch(t, func(t *testing.T, branch string) {
+	faultBranchByBranch(t, func(t *testing.T, branch string) {
 		p := startFaultPod(t, branch, 3)
 		p.saved(p.routes...)
 		for _, what := range []string{"worker", "master"} {

@@ -85,7 +85,7 @@ func (b *faultBurst) same(round int) {
 
 // Whenever the controller is killed, the next one finds the way from there.
 func TestFaultControllerKilledInBursts(t *testing.T) {
-	faultEachBranch(t, func(t *testing.T, branch string) {
+	faultBranchByBranch(t, func(t *testing.T, branch string) {
 		seed := uint64(time.Now().UnixNano())
 		t.Logf("seed %d", seed)
 		b := &faultBurst{faultPod: startFaultPod(t, branch, 2), random: rand.New(rand.NewPCG(seed, 0))}

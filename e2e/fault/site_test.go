@@ -35,15 +35,9 @@ type faultRoute struct {
 	pods       *harness.PodSet // those that may answer meanwhile
 }
 
-// faultPatience covers what is waited for after a fault: by then, what failed may be
-// tried again only twice a minute, and HAProxy 2.6 keeps idle connections to a pod,
-// and with them its server, for longer than any other version.
-const faultPatience = "3m"
-
 // newFaultSite makes n routes and a controller that is not started yet.
 func newFaultSite(t *testing.T, branch string, n int) *faultSite {
 	t.Helper()
-	t.Setenv("HEADGATE_E2E_PATIENCE", faultPatience)
 	c := harness.StartCluster(t)
 	s := &faultSite{t: t, branch: branch, c: c, pods: harness.StartPods(t), ns: c.Namespace(t)}
 	s.class = "fault-" + s.ns
@@ -194,7 +188,7 @@ func (s *faultSite) traffic(routes ...*faultRoute) *harness.Prober {
 		routes = slices.Clone(s.routes)
 	}
 	p := harness.StartProber(s.t, harness.Traffic{
-		Addr: s.g.HTTP, Clients: 3, Pause: 3 * time.Millisecond,
+		Addr: s.g.HTTP, Clients: 3, Pause: 8 * time.Millisecond,
 		Next: func(client, seq int) harness.Route {
 			r := routes[(client+seq)%len(routes)]
 			return harness.Route{Host: r.host, Path: "/", Allowed: r.pods.Allowed()}
@@ -224,8 +218,21 @@ func faultReadAll(patterns ...string) string {
 	return text.String()
 }
 
-// eachBranch runs a test with the oldest and the newest supported HAProxy.
+// faultEachBranch runs a test with the oldest and the newest supported HAProxy at
+// the same time: much of it is waiting.
 func faultEachBranch(t *testing.T, test func(t *testing.T, branch string)) {
+	t.Helper()
+	for _, branch := range []string{"2.6", "3.4"} {
+		t.Run(branch, func(t *testing.T) {
+			t.Parallel()
+			test(t, branch)
+		})
+	}
+}
+
+// faultBranchByBranch is for tests that say something in the environment, which all
+// tests of this process share.
+func faultBranchByBranch(t *testing.T, test func(t *testing.T, branch string)) {
 	t.Helper()
 	for _, branch := range []string{"2.6", "3.4"} {
 		t.Run(branch, func(t *testing.T) { test(t, branch) })

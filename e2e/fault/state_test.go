@@ -88,7 +88,7 @@ func TestFaultStateCannotBeWritten(t *testing.T) {
 		damage func(t *testing.T, dir string) (mend func())
 	}{{"full", faultFill}, {"forbidden", faultForbid}} {
 		t.Run(fault.name, func(t *testing.T) {
-			faultEachBranch(t, func(t *testing.T, branch string) {
+			faultBranchByBranch(t, func(t *testing.T, branch string) {
 				s, dir := startFaultDisk(t, branch)
 				before := slices.Clone(s.routes)
 				traffic := s.traffic(before...)

@@ -26,7 +26,7 @@ type Traffic struct {
 	Addr    string                      // where to connect, "127.0.0.1:80"
 	Clients int                         // goroutines with a connection each; 0 is 4
 	Next    func(client, seq int) Route // chooses each request
-	Pause   time.Duration               // of a client after each request; 0 is 1 ms, < 0 none
+	Pause   time.Duration               // of a client after each request; 0 is 5 ms, < 0 none
 	TLS     *tls.Config                 // if not nil, HTTPS with the route's host as SNI
 	// Rate, if not 0, is requests a second by the clock, however long the answers
 	// take: Clients and Pause mean nothing then, and client is always 0.
@@ -50,7 +50,7 @@ func StartProber(t TB, traffic Traffic) *Prober {
 		traffic.Clients = 4
 	}
 	if traffic.Pause == 0 {
-		traffic.Pause = time.Millisecond
+		traffic.Pause = 5 * time.Millisecond
 	}
 	p := &Prober{traffic: traffic, stop: make(chan struct{}), summary: newSummary()}
 	t.Cleanup(func() { p.Stop() })

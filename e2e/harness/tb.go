@@ -50,11 +50,11 @@ func Wait(what string, check func() error) error {
 // eventually is Eventually for code that has no test at hand.
 func eventually(check func() error) error {
 	deadline := time.Now().Add(patience())
-	for {
+	for pause := 10 * time.Millisecond; ; pause = min(pause*5/4, 100*time.Millisecond) {
 		err := check()
 		if err == nil || time.Now().After(deadline) {
 			return err
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(pause)
 	}
 }

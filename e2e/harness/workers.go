@@ -14,7 +14,7 @@ import (
 
 // workerInterval is well under the life of any worker: even one that is replaced
 // at once lives for the time that its successor takes to start.
-const workerInterval = 5 * time.Millisecond
+const workerInterval = 20 * time.Millisecond
 
 // Workers counts HAProxy's worker processes by looking at the kernel's list of
 // processes, not at what the controller or HAProxy say about themselves. Each

@@ -181,6 +181,19 @@ static const struct row rows[] = {
 /* Routes that name a policy that isn't there. */
 static const struct row missing = {NULL, GET, "404", NULL, NULL, 0};
 
+/* Those of virtual hosts that want HTTPS: whatever else a policy is about. */
+static const struct row secured[] = {
+	{"|{}", GET, "308", "location: https://HOST/a/b?c=d\r\n", NULL, 0},
+	{"T|{\"timeout-server\":\"5000\"}", GET, "308", "location: https://HOST/a/b?c=d\r\n", NULL,
+		0},
+	{"F|{}", GET, "308", NULL, NULL, 0},
+	{"h|{\"response-set-header\":\"A1gtQQExAAA=\"}", GET, "308", NULL, NULL, 0},
+	{"V|{}", GET, "308", NULL, NULL, 0},
+	{"X|{}", GET, "403", NULL, NULL, 0},
+	{"s|{}", GET, "200", NULL, NULL, 0},
+	{"|{\"ssl-redirect-code\":\"301\"}", GET, "301", NULL, NULL, 0},
+};
+
 struct fixture {
 	struct running running;
 	struct applied *applied;
@@ -254,6 +267,18 @@ static void test_policies(void **test)
 	assert_int_equal(n_wrong, 0);
 }
 
+static void test_secured(void **test)
+{
+	int n_wrong = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(secured); i++) {
+		char host[32];
+		snprintf(host, sizeof(host), "s%zu.test", i);
+		n_wrong += !check(*test, &secured[i], host);
+	}
+	assert_int_equal(n_wrong, 0);
+}
+
 static void add_route(struct applied *applied, const char *host, const char *policy)
 {
 	CLEANUP(free_ptr) char *key = xasprintf("%s/", host);
@@ -263,16 +288,26 @@ static void add_route(struct applied *applied, const char *host, const char *pol
 	applied_set_entry(applied, MODEL_MAP_PREFIX, key, value);
 }
 
-static void add_routes(struct applied *applied)
+static void add_rows(
+	struct applied *applied, char letter, const struct row *rows_to_add, size_t n_rows)
 {
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+	for (size_t i = 0; i < n_rows; i++) {
 		char host[32];
 		char policy[32];
-		snprintf(host, sizeof(host), "p%zu.test", i);
-		snprintf(policy, sizeof(policy), "t/p%zu", i);
+		snprintf(host, sizeof(host), "%c%zu.test", letter, i);
+		snprintf(policy, sizeof(policy), "t/%c%zu", letter, i);
 		add_route(applied, host, policy);
-		applied_set_entry(applied, MODEL_MAP_POLICY, policy, rows[i].record);
+		applied_set_entry(applied, MODEL_MAP_POLICY, policy, rows_to_add[i].record);
+		if (letter == 's') {
+			applied_set_entry(applied, MODEL_MAP_REDIRECT, host, "308");
+		}
 	}
+}
+
+static void add_routes(struct applied *applied)
+{
+	add_rows(applied, 'p', rows, ARRAY_LEN(rows));
+	add_rows(applied, 's', secured, ARRAY_LEN(secured));
 	add_route(applied, "missing.test", "t/missing");
 	applied_set_entry(applied, MODEL_MAP_NETWORKS, LIST ":192.0.2.0/120", LIST);
 	applied_set_entry(applied, MODEL_MAP_NETWORKS, LIST6 ":2001:db8:0:1/128", LIST);
@@ -317,6 +352,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_policies),
+		cmocka_unit_test(test_secured),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

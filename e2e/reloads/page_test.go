@@ -12,6 +12,7 @@ it costs. Workers are counted among the kernel's processes; what the controller 
 
 A cell is the number of operations on the Runtime API that HAProxy confirmed (` + "`headgate_runtime_operations_total`" + `), and the reasons of reloads
 (` + "`headgate_reloads_total`" + `) where there was one. Where there was none, the worker is the same process before and after.
+An option's cell has three of that, as it is set on an Ingress, gets another value, and is removed; or one, where they are the same.
 
 | reason | what it means |
 |---|---|
@@ -24,7 +25,7 @@ A removed Service reloads nothing: its backend stays behind, empty, until the ne
 const outro = `
 The remaining options, %s, say where objects come from and who writes their status. HAProxy hears of the objects only.
 
-The weight of a server and options by annotation don't exist yet; they will have their rows here.
+No option gives a server a weight.
 `
 
 // cell is what stands in the table.

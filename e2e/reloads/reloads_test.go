@@ -54,6 +54,7 @@ func TestReloads(t *testing.T) {
 				for _, part := range tenantSections(secrets) {
 					s.runSection(page, part, branch == liveBranch)
 				}
+				s.runOptions(page, branch == liveBranch)
 				for _, part := range operatorSections(secrets) {
 					s.runSection(page, part, false)
 				}
@@ -115,16 +116,21 @@ func (s *scene) runFlags(page *table) {
 	}
 }
 
-// record writes a cell, after the kernel's processes, HAProxy and the controller
-// have been found to say the same about reloads.
+// record writes a cell.
 func (s *scene) record(page *table, section, row string, c cost) {
 	s.t.Helper()
 	s.t.Logf("%s: %s: %s: %d operations, reloads %v, worker %d, then %d", s.branch, section, row, c.operations, c.reasons, c.from, c.to)
-	if c.workers != len(c.reasons) || (c.from != c.to) != (c.workers > 0) {
-		s.t.Errorf("%s: %s: %s: %d new workers, reloads %v, worker %d, then %d",
-			s.branch, section, row, c.workers, c.reasons, c.from, c.to)
-	}
+	s.agrees(section+": "+row, c)
 	page.add(s.t, section, row, s.branch, cell(c))
+}
+
+// agrees demands that the kernel's processes, HAProxy and the controller say the
+// same about reloads.
+func (s *scene) agrees(what string, c cost) {
+	s.t.Helper()
+	if c.workers != len(c.reasons) || (c.from != c.to) != (c.workers > 0) {
+		s.t.Errorf("%s: %s: %d new workers, reloads %v, worker %d, then %d", s.branch, what, c.workers, c.reasons, c.from, c.to)
+	}
 }
 
 func compare(t *testing.T, page string) {

@@ -7,6 +7,7 @@
 void gauges_refresh(const struct store *store, const struct model *model)
 {
 	size_t diag_counts[DIAG_REASON_COUNT];
+	size_t annotation_counts[OPTION_VERDICT_COUNT];
 	struct model_counts counts;
 
 	model_count(model, &counts);
@@ -22,5 +23,10 @@ void gauges_refresh(const struct store *store, const struct model *model)
 	model_count_diags(model, diag_counts);
 	for (int i = 0; i < DIAG_REASON_COUNT; i++) {
 		metrics_set(METRIC_DIAGNOSTICS, diag_reason_names[i], (double)diag_counts[i]);
+	}
+	model_count_annotations(model, annotation_counts);
+	for (int i = 0; i < OPTION_VERDICT_COUNT; i++) {
+		metrics_set(
+			METRIC_ANNOTATIONS, option_verdict_names[i], (double)annotation_counts[i]);
 	}
 }

@@ -68,7 +68,7 @@ static void service_add_claim(
 		node = xcalloc(1, sizeof(*node));
 		node->namespace = xstrpair(namespace, name, &node->name);
 		table_insert(&model->services, model_hash_pair(namespace, name), node);
-		sets_read_service(store, node);
+		sets_read_service(model, store, node);
 	}
 	claim->service = node;
 	claim->next_of_service = node->claims;
@@ -95,6 +95,7 @@ static void service_drop_claim(struct model *model, struct claim *claim)
 		table_remove(&model->services, model_hash_pair(node->namespace, node->name), &key,
 			service_has_key);
 		assert(node->backends == NULL);
+		sets_forget_verdicts(model, node->n_verdicts);
 		option_set_free(node->options);
 		model_free_diags(node->faults, node->n_faults);
 		free(node->namespace);
@@ -306,6 +307,7 @@ static void drop_claims(struct model *model, const struct store *store, struct i
 	model_free_diags(node->faults, node->n_faults);
 	node->faults = NULL;
 	node->n_faults = 0;
+	sets_forget_verdicts(model, node->n_verdicts);
 	option_set_free(node->options);
 	node->options = NULL;
 }
@@ -423,7 +425,7 @@ static void update_service(
 		return;
 	}
 	if (change->kind == KUBE_SERVICE) {
-		if (sets_read_service(store, node)) {
+		if (sets_read_service(model, store, node)) {
 			touch_ingresses_of(model, node);
 		}
 		for (struct claim *claim = node->claims; claim; claim = claim->next_of_service) {

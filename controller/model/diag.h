@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "model/model.h"
+#include "option/read.h"
 
 enum diag_reason {
 #define DIAG(id, reason, is_of_object) DIAG_##id,
@@ -46,5 +47,8 @@ void model_free_diags(struct diag *diags, size_t n);
 
 /* How many of each reason the last reports named, all Ingresses together. */
 void model_count_diags(const struct model *model, size_t ret_counts[DIAG_REASON_COUNT]);
+
+/* How many annotations of each verdict our Ingresses and the Services that they name have. */
+void model_count_annotations(const struct model *model, size_t ret_counts[OPTION_VERDICT_COUNT]);
 
 #endif

@@ -65,9 +65,10 @@ struct ingress_node {
 	struct claim *claims;	    /* array; its address is fixed while the node lives */
 	size_t n_claims;
 	struct tls_claim *tls_claims; /* the same */
-	size_t n_tls_claims;
 	struct diag *faults; /* found while reading the object; the claims' status adds to them */
-	size_t n_faults;
+	uint32_t n_tls_claims;
+	uint32_t n_faults;
+	uint16_t n_verdicts[OPTION_VERDICT_COUNT]; /* its annotations; in the model's, too */
 };
 
 /* A class that Ingresses have, or "" for those without an IngressClass; it stays while the model
@@ -120,9 +121,10 @@ struct service_node {
 	char *name;	 /* in the block of the namespace */
 	struct claim *claims;
 	struct backend_node *backends;
-	struct option_set *options; /* owned: its annotations; NULL = none */
-	struct diag *faults;	    /* owned: what is wrong with them */
-	size_t n_faults;
+	struct option_set *options;		   /* owned: its annotations; NULL = none */
+	struct diag *faults;			   /* owned: what is wrong with them */
+	uint16_t n_faults;			   /* at most one an annotation: far fewer */
+	uint16_t n_verdicts[OPTION_VERDICT_COUNT]; /* of them; in the model's, too */
 };
 
 struct model {
@@ -159,6 +161,8 @@ struct model {
 				  not "nothing" */
 	size_t n_servers;
 	size_t n_redirects;
+	size_t n_verdicts[OPTION_VERDICT_COUNT]; /* of all its Ingresses' and Services' annotations
+						  */
 };
 
 /* Key of an Ingress that may be gone. */

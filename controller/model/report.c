@@ -390,3 +390,8 @@ void model_count_diags(const struct model *model, size_t ret_counts[DIAG_REASON_
 		}
 	}
 }
+
+void model_count_annotations(const struct model *model, size_t ret_counts[OPTION_VERDICT_COUNT])
+{
+	memcpy(ret_counts, model->n_verdicts, sizeof(model->n_verdicts));
+}

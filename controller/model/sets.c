@@ -29,9 +29,26 @@ static void add_ingress_fault(void *ctx, const struct option_report *found)
 {
 	struct ingress_node *node = ctx;
 
+	node->n_verdicts[found->verdict]++;
 	if (found->verdict == OPTION_REFUSED) {
 		model_add_fault(node, DIAG_ANNOTATION_REFUSED,
 			xasprintf("metadata.annotations[%s]", found->key), xstrdup(found->reason));
+	}
+}
+
+/* A list of annotations is bounded by the size of an object, far below what a node can count. */
+static void count_verdicts(struct model *model, const uint16_t n_verdicts[OPTION_VERDICT_COUNT])
+{
+	for (int i = 0; i < OPTION_VERDICT_COUNT; i++) {
+		model->n_verdicts[i] += n_verdicts[i];
+	}
+}
+
+void sets_forget_verdicts(struct model *model, uint16_t n_verdicts[OPTION_VERDICT_COUNT])
+{
+	for (int i = 0; i < OPTION_VERDICT_COUNT; i++) {
+		model->n_verdicts[i] -= n_verdicts[i];
+		n_verdicts[i] = 0;
 	}
 }
 
@@ -119,12 +136,14 @@ void sets_read_ingress(struct model *model, const struct store *store,
 	node->class = take_class(model, store, class_of(&model->options, store, ingress));
 	node->options = sets_read(
 		OPTION_SCOPE_INGRESS, ingress, ingress->annotations, add_ingress_fault, node);
+	count_verdicts(model, node->n_verdicts);
 }
 
 static void add_service_fault(void *ctx, const struct option_report *found)
 {
 	struct service_node *node = ctx;
 
+	node->n_verdicts[found->verdict]++;
 	if (found->verdict == OPTION_REFUSED) {
 		node->faults =
 			xreallocarray(node->faults, node->n_faults + 1, sizeof(*node->faults));
@@ -146,7 +165,7 @@ static bool same_faults(const struct service_node *node, const struct diag *old,
 	return are_same;
 }
 
-bool sets_read_service(const struct store *store, struct service_node *node)
+bool sets_read_service(struct model *model, const struct store *store, struct service_node *node)
 {
 	const struct service *service = store_service(store, node->namespace, node->name);
 	struct option_set *old = node->options;
@@ -156,9 +175,11 @@ bool sets_read_service(const struct store *store, struct service_node *node)
 	node->options = NULL;
 	node->faults = NULL;
 	node->n_faults = 0;
+	sets_forget_verdicts(model, node->n_verdicts);
 	if (service != NULL) {
 		node->options = sets_read(OPTION_SCOPE_SERVICE, service, service->annotations,
 			add_service_fault, node);
+		count_verdicts(model, node->n_verdicts);
 	}
 	bool is_changed = !option_set_equals(old, node->options) ||
 			  !same_faults(node, old_faults, n_old_faults);

@@ -30,7 +30,10 @@ void sets_read_ingress(struct model *model, const struct store *store,
 
 /* The options of a Service as it is in the store now, NULL = there is none. True = they are others
  * than before. */
-bool sets_read_service(const struct store *store, struct service_node *node);
+bool sets_read_service(struct model *model, const struct store *store, struct service_node *node);
+
+/* A node's verdicts no longer count. */
+void sets_forget_verdicts(struct model *model, uint16_t n_verdicts[OPTION_VERDICT_COUNT]);
 
 /* Reads the options of all classes again. From then until sets_forget_changes() sets_is_changed()
  * tells of which Ingress the class says something else than before, or is another one. */

@@ -16,6 +16,9 @@
 const char *const option_prefixes[] = {
 	NATIVE_PREFIX, "haproxy.org/", SHARED_PREFIX, "haproxy.com/", NULL};
 
+const char *const option_verdict_names[OPTION_VERDICT_COUNT] = {
+	[OPTION_APPLIED] = "applied", [OPTION_IGNORED] = "ignored", [OPTION_REFUSED] = "refused"};
+
 const struct dialect_row dialect_haproxytech[] = {
 #define SAME(key, id)	     {(key), DIALECT_SAME, OPTION_##id, NULL},
 #define ALIAS(key, id)	     {(key), DIALECT_ALIAS, OPTION_##id, NULL},

@@ -21,7 +21,11 @@ enum option_verdict {
 	OPTION_APPLIED,
 	OPTION_IGNORED, /* nothing to do: it holds anyway, or another key goes before it */
 	OPTION_REFUSED,
+	OPTION_VERDICT_COUNT,
 };
+
+/* As they stand in metrics and in what commands print. */
+extern const char *const option_verdict_names[OPTION_VERDICT_COUNT];
 
 struct option_report {
 	const char *key; /* as written */

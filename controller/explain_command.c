@@ -11,16 +11,22 @@
 #include "manifest_paths.h"
 #include "model/explain.h"
 
+#define MAX_HEADERS 32
+
 static const char usage[] =
-	"Usage: headgate explain [--ingress-class=NAME] URL FILE|DIRECTORY...\n"
+	"Usage: headgate explain [OPTION]... URL FILE|DIRECTORY...\n"
 	"Say which Ingress, rule, Service, servers and options a request to the URL meets, by the "
 	"objects in YAML\n"
 	"and JSON files ('kubectl get ingress,service,endpointslice,configmap -A -o yaml' writes "
 	"one). "
 	"'-' is the\n"
 	"standard input.\n\n"
-	"  --ingress-class=NAME  look at Ingresses of this class only (default: at all)\n"
-	"  --help                show this text\n\n"
+	"  --header='NAME: VALUE'  the request has this header, too: Host decides about the route, "
+	"and "
+	"the one that\n"
+	"                          src-ip-header names about who may come in (may be repeated)\n"
+	"  --ingress-class=NAME    look at Ingresses of this class only (default: at all)\n"
+	"  --help                  show this text\n\n"
 	"Exit status: 0 a rule or a default backend is for it, 1 none is, 2 a file can't be read "
 	"or "
 	"the command line\n"
@@ -53,13 +59,21 @@ static bool read_url(const char *text, struct url *ret_url)
 	return false;
 }
 
+/* What the command line says. */
+struct command {
+	struct model_options options;
+	struct explain_header headers[MAX_HEADERS]; /* owned texts: the names; values are in them */
+	size_t n_headers;
+};
+
 static enum explain_status explain(
-	struct store *store, const struct model_options *options, const struct url *url)
+	struct store *store, const struct command *command, const struct url *url)
 {
-	struct model *model = check_build_model(store, options);
+	const struct explain_request request = {
+		url->host, url->path, url->is_https, command->headers, command->n_headers};
+	struct model *model = check_build_model(store, &command->options);
 	struct buf text = BUF_INIT(0);
-	bool is_found = model_explain(
-		model, &(struct explain_request){url->host, url->path, url->is_https}, &text);
+	bool is_found = model_explain(model, &request, &text);
 
 	fputs(buf_str(&text), stdout);
 	buf_fini(&text);
@@ -67,8 +81,7 @@ static enum explain_status explain(
 	return is_found ? EXPLAIN_STATUS_FOUND : EXPLAIN_STATUS_NOT_FOUND;
 }
 
-static enum explain_status explain_paths(
-	const struct model_options *options, int n, char **arguments)
+static enum explain_status explain_paths(const struct command *command, int n, char **arguments)
 {
 	struct manifest_paths files = {.store = store_new()};
 	struct url url = {0};
@@ -82,7 +95,7 @@ static enum explain_status explain_paths(
 			"headgate: '%s' is no URL: write http://host/path or https://host/path\n",
 			arguments[0]);
 	} else if (!files.has_bad_file) {
-		status = explain(files.store, options, &url);
+		status = explain(files.store, command, &url);
 	}
 	free(url.host);
 	free(url.path);
@@ -90,16 +103,36 @@ static enum explain_status explain_paths(
 	return status;
 }
 
-enum explain_status explain_command(int argc, char **argv)
+static bool add_header(struct command *command, const char *text)
+{
+	size_t name_len = strcspn(text, ":");
+
+	if (name_len == 0 || text[name_len] == '\0' || command->n_headers == MAX_HEADERS) {
+		fprintf(stderr, "headgate: --header is '%s': write NAME: VALUE, %d times at most\n",
+			text, MAX_HEADERS);
+		return false;
+	}
+	char *name = xstrdup(text);
+	name[name_len] = '\0';
+	const char *value = name + name_len + 1;
+	command->headers[command->n_headers++] =
+		(struct explain_header){name, value + strspn(value, " \t")};
+	return true;
+}
+
+static enum explain_status read_and_explain(struct command *command, int argc, char **argv)
 {
 	static const struct option longs[] = {{"ingress-class", required_argument, NULL, 'i'},
-		{"help", no_argument, NULL, 'h'}, {0}};
-	struct model_options options = check_model_options();
+		{"header", required_argument, NULL, 'H'}, {"help", no_argument, NULL, 'h'}, {0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		if (c == 'i') {
-			options.ingress_class = optarg;
+			command->options.ingress_class = optarg;
+		} else if (c == 'H') {
+			if (!add_header(command, optarg)) {
+				return EXPLAIN_STATUS_INPUT;
+			}
 		} else if (c == 'h') {
 			fputs(usage, stdout);
 			return EXPLAIN_STATUS_FOUND;
@@ -113,5 +146,16 @@ enum explain_status explain_command(int argc, char **argv)
 			stderr);
 		return EXPLAIN_STATUS_INPUT;
 	}
-	return explain_paths(&options, argc - optind, argv + optind);
+	return explain_paths(command, argc - optind, argv + optind);
+}
+
+enum explain_status explain_command(int argc, char **argv)
+{
+	struct command command = {.options = check_model_options()};
+	enum explain_status status = read_and_explain(&command, argc, argv);
+
+	for (size_t i = 0; i < command.n_headers; i++) {
+		free((char *)command.headers[i].name);
+	}
+	return status;
 }

@@ -1,6 +1,7 @@
 /* See explain.h. Called by `headgate explain`. */
 #include "model/explain.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -64,6 +65,52 @@ static char *wildcard_of(const char *host)
 	return dot != NULL && dot > host ? xasprintf("*%s", dot) : xstrdup(ROUTE_ANY_HOST);
 }
 
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Takes the list, not the texts. */
+static void say_some(const char **texts, size_t n, struct buf *text)
+{
+	if (n > 0) {
+		qsort(texts, n, sizeof(*texts), compare_texts);
+	}
+	for (size_t i = 0; i < n && i < MAX_SHOWN; i++) {
+		say(text, "", "%s would be found", texts[i]);
+	}
+	if (n > MAX_SHOWN) {
+		say(text, "", "and %zu more", n - MAX_SHOWN);
+	}
+	free(texts);
+}
+
+/* Some hosts: those of the same domain, or else any. */
+static void say_hosts(const struct model *model, const char *host, struct buf *text)
+{
+	const char *domain = strchr(host, '.');
+	const char **keys = NULL;
+	size_t n = 0;
+
+	while (n == 0) {
+		const struct host_node *node;
+		TABLE_FOREACH (&model->hosts, node) {
+			size_t len = strlen(node->key);
+			size_t domain_len = domain ? strlen(domain) : 0;
+			if (len >= domain_len &&
+				strcmp(node->key + len - domain_len, domain ? domain : "") == 0) {
+				keys = xreallocarray(keys, n + 1, sizeof(*keys));
+				keys[n++] = node->key;
+			}
+		}
+		if (domain == NULL) {
+			break;
+		}
+		domain = strchr(domain + 1, '.');
+	}
+	say_some(keys, n, text);
+}
+
 /* The virtual host of a request, NULL when there is none; says how it is found. Borrowed from the
  * model. */
 static const char *explain_host(const struct model *model, const char *host, struct buf *text)
@@ -88,6 +135,7 @@ static const char *explain_host(const struct model *model, const char *host, str
 		say(text, "host",
 			"%s: no rule has this one or %s, and there are none without a host", host,
 			wildcard);
+		say_hosts(model, host, text);
 	}
 	return found;
 }
@@ -109,11 +157,6 @@ static const struct slot *find_prefix(const struct model *model, const char *key
 	return slot;
 }
 
-static int compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Some paths of a virtual host. */
 static void say_paths(const struct model *model, const char *host, struct buf *text)
 {
@@ -131,16 +174,44 @@ static void say_paths(const struct model *model, const char *host, struct buf *t
 			}
 		}
 	}
-	if (n > 0) {
-		qsort(keys, n, sizeof(*keys), compare_texts);
+	say_some(keys, n, text);
+}
+
+/* Another slot of the virtual host, which a path that is nearly this one meets. */
+static void say_if_other(const struct model *model, const char *host, const char *path,
+	const struct slot *slot, struct buf *text)
+{
+	CLEANUP(free_ptr) char *key = xasprintf("%s%s", host, path);
+	const struct slot *other = find_slot(model, MODEL_MAP_EXACT, key);
+
+	if (other == NULL) {
+		other = find_prefix(model, key);
 	}
-	for (size_t i = 0; i < n && i < MAX_SHOWN; i++) {
-		say(text, "", "%s would be found", keys[i]);
+	if (other != NULL && other != slot) {
+		say(text, "", "%s would be found by a rule for %s", path,
+			other->key + strlen(host));
 	}
-	if (n > MAX_SHOWN) {
-		say(text, "", "and %zu more", n - MAX_SHOWN);
+}
+
+/* What people mistake for the same: the slash at the end, and capitals. */
+static void say_near(const struct model *model, const char *host, const char *path,
+	const struct slot *slot, struct buf *text)
+{
+	size_t len = strlen(path);
+	CLEANUP(free_ptr)
+	char *slash =
+		len > 1 && path[len - 1] == '/' ? xstrndup(path, len - 1) : xasprintf("%s/", path);
+	CLEANUP(free_ptr) char *lower = xstrdup(path);
+
+	for (char *c = lower; *c != '\0'; c++) {
+		*c = (char)tolower((unsigned char)*c);
 	}
-	free(keys);
+	if (len > 1) {
+		say_if_other(model, host, slash, slot, text);
+	}
+	if (strcmp(lower, path) != 0) {
+		say_if_other(model, host, lower, slot, text);
+	}
 }
 
 static const struct slot *explain_path(
@@ -151,12 +222,14 @@ static const struct slot *explain_path(
 
 	if (slot != NULL) {
 		say(text, "path", "%s: a rule has exactly this one", path);
+		say_near(model, host, path, slot, text);
 		return slot;
 	}
 	slot = find_prefix(model, key);
 	if (slot != NULL) {
 		say(text, "path", "%s: begins with %s, the longest prefix that fits", path,
 			slot->key + strlen(host));
+		say_near(model, host, path, slot, text);
 		return slot;
 	}
 	say(text, "path", "%s: no rule of %s has this one or the beginning of it", path, host);
@@ -230,6 +303,99 @@ static void say_options(const struct claim *claim, struct buf *text)
 	}
 }
 
+/* ---- the client ---- */
+
+static const char *find_header(const struct explain_request *request, const char *name)
+{
+	for (size_t i = 0; i < request->n_headers; i++) {
+		if (strcasecmp(request->headers[i].name, name) == 0) {
+			return request->headers[i].value;
+		}
+	}
+	return NULL;
+}
+
+/* An address, as one of IPv6: ::ffff:a.b.c.d for IPv4. */
+static bool read_address(const char *text, struct in6_addr *ret_address)
+{
+	struct in_addr four;
+
+	if (inet_pton(AF_INET, text, &four) == 1) {
+		memset(ret_address, 0, sizeof(*ret_address));
+		memset(ret_address->s6_addr + 10, 0xff, 2);
+		memcpy(ret_address->s6_addr + 12, &four, sizeof(four));
+		return true;
+	}
+	return inet_pton(AF_INET6, text, ret_address) == 1;
+}
+
+/* "192.0.2.0/24" or an address alone. */
+static bool is_in_network(const struct in6_addr *address, const char *text)
+{
+	size_t len = strcspn(text, "/");
+	CLEANUP(free_ptr) char *start = xstrndup(text, len);
+	unsigned n_bits = text[len] == '/' ? (unsigned)strtoul(text + len + 1, NULL, 10) : 128;
+	struct in6_addr network;
+
+	if (!read_address(start, &network)) {
+		return false;
+	}
+	if (strchr(start, ':') == NULL && text[len] == '/') {
+		n_bits += 96;
+	}
+	for (unsigned i = 0; i < n_bits && i < 128; i++) {
+		unsigned mask = 0x80U >> i % 8;
+		if ((address->s6_addr[i / 8] & mask) != (network.s6_addr[i / 8] & mask)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool is_in_list(const struct in6_addr *address, const char *list)
+{
+	CLEANUP(free_ptr) char *entries = xstrdup(list);
+	char *save;
+
+	for (char *entry = strtok_r(entries, ", ", &save); entry != NULL;
+		entry = strtok_r(NULL, ", ", &save)) {
+		if (is_in_network(address, entry)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Who may come in, as far as headers decide. */
+static void say_client(
+	const struct claim *claim, const struct explain_request *request, struct buf *text)
+{
+	const char *header = sets_option(claim, OPTION_SRC_IP_HEADER);
+	const char *allowed = sets_option(claim, OPTION_ALLOW_LIST);
+	const char *denied = sets_option(claim, OPTION_DENY_LIST);
+	const char *value = header && *header != '\0' ? find_header(request, header) : NULL;
+	struct in6_addr address;
+
+	if (header == NULL || *header == '\0') {
+		return;
+	}
+	/* HAProxy takes the last of several. */
+	const char *last = value ? strrchr(value, ',') : NULL;
+	last = last ? last + 1 + strspn(last + 1, " ") : value;
+	if (last == NULL || !read_address(last, &address)) {
+		say(text, "client", "has the address that the header %s would say", header);
+		return;
+	}
+	say(text, "client", "%s, as %s says", last, header);
+	if (denied != NULL && *denied != '\0' && is_in_list(&address, denied)) {
+		say(text, "client", "is in deny-list: 403");
+	} else if (allowed != NULL && *allowed != '\0') {
+		say(text, "client", "is %sin allow-list%s",
+			is_in_list(&address, allowed) ? "" : "not ",
+			is_in_list(&address, allowed) ? "" : ": 403");
+	}
+}
+
 static void explain_slot(
 	const struct slot *slot, const struct explain_request *request, struct buf *text)
 {
@@ -238,6 +404,7 @@ static void explain_slot(
 	say_claim(claim, text, "Ingress");
 	say_backend(claim, slot->backend, text);
 	say_options(claim, text);
+	say_client(claim, request, text);
 	for (claim = claim->next_in_slot; claim != NULL; claim = claim->next_in_slot) {
 		say_claim(claim, text, "behind it");
 	}
@@ -251,7 +418,8 @@ static void explain_slot(
 bool model_explain(
 	const struct model *model, const struct explain_request *request, struct buf *text)
 {
-	CLEANUP(free_ptr) char *host = plain_host(request->host);
+	const char *header = find_header(request, "host");
+	CLEANUP(free_ptr) char *host = plain_host(header ? header : request->host);
 	const char *virtual_host = explain_host(model, host, text);
 	const struct slot *slot = NULL;
 

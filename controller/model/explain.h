@@ -11,11 +11,18 @@
 #include "base/buf.h"
 #include "model/model.h"
 
-/* As a client says it: any case, with a port or without. */
+/* As a client says it: any case, with a port or without. All borrowed. */
 struct explain_request {
-	const char *host;
+	const char *host; /* of the URL; a header Host goes before it */
 	const char *path; /* begins with '/', without a query */
 	bool is_https;
+	const struct explain_header *headers;
+	size_t n_headers;
+};
+
+struct explain_header {
+	const char *name; /* in any case */
+	const char *value;
 };
 
 /*

@@ -10,27 +10,39 @@ import (
 // file is read by people.
 func TestExplain(t *testing.T) {
 	rows := []struct {
-		url    string
-		class  string
-		status int
+		url     string
+		class   string
+		status  int
+		headers []string
 	}{
-		{"https://shop.example.com/cart?item=1", "", 0},
-		{"http://SHOP.example.com.:8080/", "", 0},
-		{"https://shop.example.com/", "other", 0},
-		{"http://shop.example.com/exact", "headgate", 0},
-		{"http://shop.example.com/exact/more", "headgate", 0},
-		{"http://shop.example.com/gone/x", "headgate", 0},
-		{"http://blog.example.com/only/x", "", 0},
-		{"http://blog.example.com/other", "", 1},
-		{"http://a.blog.example.com/only", "", 1},
-		{"http://localhost", "", 1},
-		{"http://[2001:db8::1]:80/", "", 1},
+		{"https://shop.example.com/cart?item=1", "", 0, nil},
+		{"http://SHOP.example.com.:8080/", "", 0, nil},
+		{"https://shop.example.com/", "other", 0, nil},
+		{"http://shop.example.com/exact", "headgate", 0, nil},
+		{"http://shop.example.com/exact/more", "headgate", 0, nil},
+		{"http://shop.example.com/gone/x", "headgate", 0, nil},
+		{"http://blog.example.com/only/x", "", 0, nil},
+		{"http://blog.example.com/other", "", 1, nil},
+		{"http://a.blog.example.com/only", "", 1, nil},
+		{"http://localhost", "", 1, nil},
+		{"http://[2001:db8::1]:80/", "", 1, nil},
+		{"http://shop.example.com/EXACT", "headgate", 0, nil},
+		{"http://127.0.0.1:8080/users/1", "", 0, []string{"host: admin.example.com", "X-Real-IP: 203.0.113.9, 192.0.2.7"}},
+		{"http://admin.example.com/users", "", 0, []string{"x-real-ip: 192.0.2.66"}},
+		{"http://admin.example.com/Users", "", 0, []string{"X-Real-IP: 2001:db8:1::1"}},
+		{"http://admin.example.com/Users/", "", 1, []string{"X-Real-IP: 2001:db9::1"}},
+		{"http://admin.example.com/users/", "", 0, []string{"X-Real-IP: 10.0.0.1"}},
+		{"http://admin.example.com/users/", "", 0, []string{"X-Real-IP: nobody"}},
+		{"http://admim.example.com/", "", 1, nil},
 	}
 	var text strings.Builder
 	for _, row := range rows {
 		arguments := []string{"explain", row.url, "testdata/explain.yaml"}
 		if row.class != "" {
 			arguments = append([]string{"explain", "--ingress-class=" + row.class}, arguments[1:]...)
+		}
+		for _, header := range row.headers {
+			arguments = append([]string{"explain", "--header=" + header}, arguments[1:]...)
 		}
 		out, errs, status := headgate(t, "", arguments...)
 		if status != row.status || errs != "" {
@@ -53,6 +65,8 @@ func TestExplainStatus(t *testing.T) {
 		{[]string{"http:///x", "testdata/explain.yaml"}, 2, "is no URL"},
 		{[]string{"http://a.test/", "testdata/none.yaml"}, 2, "No such file"},
 		{[]string{"--bogus", "http://a.test/", "testdata/explain.yaml"}, 2, "--bogus"},
+		{[]string{"--header=Host", "http://a.test/", "testdata/explain.yaml"}, 2, "write NAME: VALUE"},
+		{[]string{"--header=: x", "http://a.test/", "testdata/explain.yaml"}, 2, "write NAME: VALUE"},
 		{[]string{"--help"}, 0, ""},
 	}
 	for _, row := range rows {

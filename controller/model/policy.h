@@ -14,17 +14,22 @@
  *   D  deny-list: the name of a list
  *   A  allow-list: the same
  *   S  always to HTTPS;  s  never;  neither: where the virtual host is in redirect.map
- *      ssl-redirect-code; ssl-redirect-port: ":8443", none for 443
- *   L  rate-limit-requests in the window of the letter 1 (1 s), 2 (10 s), 3 (1 min) or 4 (1 h),
- * which is the shortest one that holds the period: the number is scaled up with it rate-limit-key:
- * what clients are counted under, like a list's name; rate-limit-status-code W
- * rate-limit-whitelist: the name of a list C  request-capture: base64; request-capture-len R
- * request-redirect: "https://host"; request-redirect-code O  cors-allow-methods,
- * cors-allow-headers, cors-max-age (seconds) o  cors-allow-origin: base64 of a regular expression;
- * without, every origin k  with credentials;  V  OPTIONS is answered H  request-set-header: base64
- * of what set-headers-bin of HAProxy takes (name and value, each with its length in front, and two
- * zeros at the end);  E  with %[...] and %% in values h  response-set-header: the same;  e  the
- * same N  set-host P  path-rewrite: base64 of its lines
+ *   -  ssl-redirect-code; ssl-redirect-port: ":8443", none for 443
+ *   L  rate-limit-requests in the window of the letter 1 (1 s), 2 (10 s), 3 (1 min) or 4 (1 h)
+ *   -  which is the shortest one that holds the period: the number is scaled up with it
+ *   -  rate-limit-key: what clients are counted under, like a list's name
+ *   -  rate-limit-status-code
+ *   W  rate-limit-whitelist: the name of a list
+ *   C  request-capture: base64; request-capture-len
+ *   R  request-redirect: "https://host"; request-redirect-code
+ *   O  cors-allow-methods, cors-allow-headers, cors-max-age (seconds)
+ *   o  cors-allow-origin: base64 of a regular expression; without, every origin
+ *   k  with credentials;  V  OPTIONS is answered
+ *   H  request-set-header: base64 of what set-headers-bin of HAProxy takes (name and value, each
+ *   -  with its length in front, and two zeros at the end);  E  with %[...] and %% in values
+ *   h  response-set-header: the same;  e  the same
+ *   N  set-host
+ *   P  path-rewrite: base64 of its lines
  *
  * The name of a list is 96 bits of the SHA-256 of what is in it, in six groups of four hexadecimal
  * digits: what is in a list never changes, another one is written before the record that names it.

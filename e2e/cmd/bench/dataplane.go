@@ -79,7 +79,7 @@ func (w *world) requestCost(t harness.TB, p *proxy, isTLS bool, n int) float64 {
 
 // drive asks for random sites over one kept connection.
 func (w *world) drive(t harness.TB, p *proxy, isTLS bool, n int) {
-	c := client{addr: p.http}
+	c := client{addr: p.http, headers: w.headers}
 	if isTLS {
 		conn, err := tls.Dial("tcp", p.https, &tls.Config{InsecureSkipVerify: true, ServerName: w.sites[0].host(), NextProtos: []string{"http/1.1"}})
 		if err != nil {
@@ -182,7 +182,7 @@ func (w *world) startProxy(t *tb, wrapper, args []string) *proxy {
 	}
 	p.ended = make(chan error, 1)
 	go func() { p.ended <- p.cmd.Wait() }()
-	c := client{addr: p.http}
+	c := client{addr: p.http, headers: w.headers}
 	defer c.close()
 	c.target(w.sites[0].host())
 	for begun := time.Now(); time.Since(begun) < coldLimit; time.Sleep(10 * time.Millisecond) {

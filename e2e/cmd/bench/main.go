@@ -27,6 +27,7 @@ type options struct {
 	hosts    []int // of the comparison of the data plane
 	requests int
 	lines    bool
+	routes   []int // among which policies are measured
 }
 
 func main() {
@@ -37,10 +38,12 @@ func main() {
 	flag.IntVar(&o.churn, "churn", 1000, "changes of each class whose processor time is taken")
 	bursts := flag.String("bursts", "1000", "numbers of Ingresses that are made at once")
 	hosts := flag.String("hosts", "10", "numbers of hosts to compare the data plane with")
+	routes := flag.String("policies", "", "numbers of routes among which to measure what policies cost a request (10000)")
 	flag.IntVar(&o.requests, "requests", 2000, "requests of each of the turns that are compared")
 	flag.BoolVar(&o.lines, "lines", false, "count what each line of the configuration costs (takes minutes)")
 	flag.Parse()
 	o.bursts = numbers("bursts", *bursts)
+	o.routes = numbers("policies", *routes)
 	o.sizes, o.hosts = numbers("sizes", *sizes), numbers("hosts", *hosts)
 	os.Exit(harness.Isolated(func() int { return run(o) }))
 }
@@ -80,6 +83,10 @@ func run(o options) (code int) {
 	for _, hosts := range o.hosts {
 		fmt.Fprintf(os.Stderr, "bench: %d hosts through the data plane\n", hosts)
 		dataPlane(t, report, pods, hosts, o)
+	}
+	for _, routes := range o.routes {
+		fmt.Fprintf(os.Stderr, "bench: policies among %d routes\n", routes)
+		policyCosts(t, report, pods, routes, o)
 	}
 	report.print(os.Stdout)
 	if o.results != "" {

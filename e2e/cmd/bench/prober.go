@@ -18,6 +18,7 @@ type client struct {
 	conn    net.Conn
 	answers *bufio.Reader
 	request []byte
+	headers string // of requests, each with its end of line
 }
 
 // answer is what a probe wants to know of one.
@@ -29,7 +30,7 @@ type answer struct {
 
 func (c *client) target(host string) {
 	c.sni = ""
-	c.request = fmt.Appendf(nil, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host)
+	c.request = fmt.Appendf(nil, "GET / HTTP/1.1\r\nHost: %s\r\n%s\r\n", host, c.headers)
 }
 
 // ask sends the request and reads the answer. HAProxy may close a connection

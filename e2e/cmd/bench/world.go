@@ -34,6 +34,7 @@ type world struct {
 	listed  time.Duration // what the API server alone takes for the lists
 	execed  time.Time
 	client  client
+	headers string // of requests to the data plane alone
 	tap     *tap
 }
 

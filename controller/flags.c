@@ -423,6 +423,13 @@ static bool read_publish(struct flags *flags, struct err *err)
 						  refuse_form(FLAG_PUBLISH_SERVICE, service, err)));
 }
 
+static bool read_drain(struct flags *flags, struct err *err)
+{
+	return read_seconds(flags, FLAG_DRAIN_DELAY, 0, 3600, &flags->drain_delay_seconds, err) &&
+	       read_seconds(
+		       flags, FLAG_DRAIN_TIMEOUT, 1, 86400, &flags->drain_timeout_seconds, err);
+}
+
 static bool check_conflicts(const struct flags *flags, struct err *err)
 {
 	return flags_get(flags, FLAG_MANIFESTS) == NULL || check_manifests(flags, err);
@@ -491,7 +498,7 @@ static bool interpret(struct flags *flags, struct err *err)
 	       read_switch(flags, FLAG_ACCEPT_PROXY, &flags->is_proxy_accepted, err) &&
 	       read_seconds(flags, FLAG_TICKET_ROTATION, ROTATION_MIN_SECONDS, ROTATION_MAX_SECONDS,
 		       &flags->rotation_seconds, err) &&
-	       check_server_header(flags, err) &&
+	       read_drain(flags, err) && check_server_header(flags, err) &&
 	       read_switch(flags, FLAG_ALLOW_EXTERNAL_NAME, &flags->allows_external_name, err) &&
 	       read_switch(flags, FLAG_LEGACY_CLASS_ANNOTATION, &flags->has_legacy_class, err) &&
 	       read_default_backend(flags, err) && read_config_map(flags, err) &&
@@ -559,9 +566,10 @@ void flags_print_help(FILE *out)
 		print_row(out, i);
 	}
 	fputs("  --help                           show this text\n\n"
-	      "Signals: SIGTERM and SIGINT end the program, after the HAProxy that it supervises "
-	      "(--haproxy) has\n"
-	      "ended in order; SIGHUP reads back HAProxy's maps, backends and servers and repairs "
+	      "Signals: SIGTERM (after --drain-delay) and SIGINT end the program, when the HAProxy "
+	      "that it supervises\n"
+	      "(--haproxy) has ended in order; a second one ends the delay, a third everything "
+	      "at once; SIGHUP reads back HAProxy's maps, backends and servers and repairs "
 	      "what differs;\n"
 	      "SIGUSR1 does the same piece by piece, and says what differs ('headgate audit').\n\n"
 	      "Exit status: 0 ended in order, 1 failed while running, 2 wrong usage, 3 unusable "

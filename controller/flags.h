@@ -37,6 +37,8 @@ struct flags {
 	char **watch_namespaces; /* --watch-namespace, each once; NULL = all */
 	size_t n_watch_namespaces;
 	unsigned rotation_seconds; /* --ticket-rotation */
+	unsigned drain_delay_seconds;
+	unsigned drain_timeout_seconds;
 	bool is_strict_sni;
 	bool is_proxy_accepted;
 	char *default_namespace; /* parts of --default-backend; NULL = not set */

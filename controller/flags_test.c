@@ -50,6 +50,8 @@ static const char *sample(int which)
 	case FLAG_LEASE_DURATION:
 		return "6";
 	case FLAG_TICKET_ROTATION:
+	case FLAG_DRAIN_DELAY:
+	case FLAG_DRAIN_TIMEOUT:
 		return "60";
 	case FLAG_AUDIT_INTERVAL:
 		return "90s";

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "draining.h"
 #include "supervise.h"
 #include "version.h"
 
@@ -24,7 +25,8 @@ struct command {
 	struct process *process; /* NULL = the state directory is waited for */
 	struct event *look;
 	struct event *signals[N_SIGNALS];
-	bool is_waiting; /* and it was said */
+	bool is_waiting;	   /* and it was said */
+	struct draining *draining; /* NULL = was not told to end, or ends without delay */
 	bool is_stopping;
 	bool is_stopped;
 	enum exit_status status;
@@ -42,7 +44,8 @@ void haproxy_print_help(void)
 	      "haproxy), --config-dir,\n"
 	      "--state-dir, --run-dir, --runtime-socket, --master-socket, --http-bind, "
 	      "--https-bind, --stats-bind,\n"
-	      "--strict-sni, --accept-proxy, --server-header, --log-level, --log-format. The "
+	      "--strict-sni, --accept-proxy, --server-header, --drain-delay, --drain-timeout, "
+	      "--log-level, --log-format. The "
 	      "others mean nothing here.\n\n"
 	      "Exit status: 0 ended in order, 2 wrong usage, 3 unusable input, 5 HAProxy is "
 	      "missing or unfit.\n",
@@ -68,11 +71,27 @@ static void stop(struct command *command)
 	process_stop(command->process, on_stopped, command);
 }
 
+static void on_drained(void *ctx)
+{
+	stop(ctx);
+}
+
 static void on_signal(evutil_socket_t number, short what, void *ctx)
 {
+	struct command *command = ctx;
+
 	(void)what;
 	log_line(LOG_INFO, "signal", "name", strsignal((int)number), NULL);
-	stop(ctx);
+	bool is_first = command->draining == NULL && !command->is_stopping;
+	if (number == SIGTERM && is_first && command->process != NULL &&
+		command->flags->drain_delay_seconds > 0) {
+		command->draining =
+			draining_start(command->base, command->flags, on_drained, command);
+	} else {
+		draining_free(command->draining);
+		command->draining = NULL;
+		stop(command);
+	}
 }
 
 static void on_event(void *ctx, enum process_event event, long pid, const char *text)
@@ -148,6 +167,7 @@ static void run_loop(struct command *command)
 	for (int i = 0; i < N_SIGNALS; i++) {
 		event_free(command->signals[i]);
 	}
+	draining_free(command->draining);
 	process_free(command->process);
 }
 

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "class_settings.h"
+#include "draining.h"
 #include "expiry.h"
 #include "haproxy/encode.h"
 #include "haproxy/process.h"
@@ -65,6 +66,7 @@ struct run {
 	struct event *signals[N_SIGNALS];
 	struct event *expiry_timer;
 	unsigned n_refusals;
+	struct draining *draining; /* NULL = was not told to end, or ends without delay */
 	bool is_stopping;
 	unsigned n_stopping; /* parts that are still to end: HAProxy, the Lease */
 	bool is_stopped;     /* all have ended, or were never ours to end */
@@ -108,6 +110,25 @@ static void stop(struct run *run)
 	process_stop(run->process, on_stopped, run);
 }
 
+static void on_drained(void *ctx)
+{
+	stop(ctx);
+}
+
+/* SIGTERM comes when a pod is to end, and requests still come to it. Asked twice: without delay. */
+static void end_signal(struct run *run, int number)
+{
+	bool is_first = run->draining == NULL && !run->is_stopping;
+
+	if (number == SIGTERM && is_first && run->flags->drain_delay_seconds > 0) {
+		run->draining = draining_start(run->base, run->flags, on_drained, run);
+		return;
+	}
+	draining_free(run->draining);
+	run->draining = NULL;
+	stop(run);
+}
+
 static void on_signal(evutil_socket_t number, short what, void *ctx)
 {
 	struct run *run = ctx;
@@ -119,7 +140,7 @@ static void on_signal(evutil_socket_t number, short what, void *ctx)
 	} else if (number == SIGUSR1) {
 		(void)auditor_request(reconcile_auditor(run->reconcile));
 	} else {
-		stop(run);
+		end_signal(run, (int)number);
 	}
 }
 
@@ -250,7 +271,7 @@ static const char *get_missing(void *ctx)
 {
 	const struct run *run = ctx;
 
-	return reconcile_missing(run->reconcile);
+	return run->draining != NULL ? "stopping" : reconcile_missing(run->reconcile);
 }
 
 static void refresh_metrics(void *ctx)
@@ -554,6 +575,7 @@ static void tear_down(struct run *run)
 	}
 	free(run->reflectors);
 	reflector_free(run->config_maps);
+	draining_free(run->draining);
 	status_free(run->publisher);
 	secrets_free(run->secrets);
 	kube_client_free(run->client);

@@ -23,6 +23,7 @@ struct process_options supervise_options(const struct flags *flags, const char *
 		.stats_bind = flags_get(flags, FLAG_STATS_BIND),
 		.https_bind = flags_get(flags, FLAG_HTTPS_BIND),
 		.server_header = flags_get(flags, FLAG_SERVER_HEADER),
+		.grace_ms = flags->drain_timeout_seconds * 1000,
 		.is_strict_sni = flags->is_strict_sni,
 		.is_proxy_accepted = flags->is_proxy_accepted,
 	};

@@ -37,7 +37,7 @@
 #define ADOPT_MS      10000
 #define N_REFUSALS    2	    /* one may be a socket that is being replaced */
 #define STOP_MS	      1000  /* between two signals */
-#define GRACE_MS      60000 /* from the first SIGUSR1 to SIGTERM, ... */
+#define GRACE_MS      60000 /* from the first SIGUSR1 to SIGTERM, where options don't say, ... */
 #define KILL_MS	      10000 /* ... and from there to SIGKILL */
 
 /* The first restart comes soon, as nobody serves meanwhile; a minute of life makes it the first one
@@ -96,6 +96,7 @@ static void copy_options(struct process_options *to, const struct process_option
 	COPY(https_bind);
 	COPY(server_header);
 #undef COPY
+	to->grace_ms = from->grace_ms;
 	to->is_strict_sni = from->is_strict_sni;
 	to->is_proxy_accepted = from->is_proxy_accepted;
 }
@@ -559,8 +560,9 @@ static bool adopt_or_launch(struct process *process, struct err *err)
 static void stop_harder(struct process *process)
 {
 	uint64_t passed_ms = clock_now_ms() - process->stop_ms;
-	int signal = passed_ms < GRACE_MS	      ? SIGUSR1
-		     : passed_ms < GRACE_MS + KILL_MS ? SIGTERM
+	uint64_t grace_ms = process->options.grace_ms != 0 ? process->options.grace_ms : GRACE_MS;
+	int signal = passed_ms < grace_ms	      ? SIGUSR1
+		     : passed_ms < grace_ms + KILL_MS ? SIGTERM
 						      : SIGKILL;
 
 	pidwatch_signal(process->master, signal);

@@ -28,6 +28,7 @@ struct process_options {
 	const char *stats_bind;	   /* exported as HEADGATE_STATS_BIND */
 	const char *https_bind;	   /* exported as HEADGATE_HTTPS_BIND; NULL = as it is in ours */
 	const char *server_header; /* exported as HEADGATE_SERVER_HEADER; NULL = as it is in ours */
+	unsigned grace_ms;	   /* running requests have so long to finish; 0 = a minute */
 	bool is_strict_sni;	   /* exported as HEADGATE_STRICT_SNI */
 	bool is_proxy_accepted;	   /* exported as HEADGATE_ACCEPT_PROXY */
 };
@@ -80,8 +81,8 @@ bool process_reload(struct process *process, struct err *err) MUST_USE;
 void process_expect_worker(struct process *process);
 
 /*
- * Ends HAProxy in order; on_done when it is gone. Running requests have 60 seconds to finish, which
- * is inside what Kubernetes can be asked to wait (terminationGracePeriodSeconds). Not ours, or not
+ * Ends HAProxy in order; on_done when it is gone. Running requests have `grace_ms` to finish; ten
+ * seconds later it is killed. Not ours, or not
  * running: on_done at once, from inside the call. No events follow.
  */
 void process_stop(struct process *process, void (*on_done)(void *ctx), void *ctx);

@@ -388,6 +388,7 @@ static void test_stats(void **test)
 		{"/;csv", "t_svc_root_80,pod-1,"},
 		{"/metrics", "haproxy_backend_status{proxy=\"t_svc_root_80\""},
 		{"/healthz", "200 OK"},
+		{"/readyz", "ok"},
 	};
 	struct fixture *f = *test;
 

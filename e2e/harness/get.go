@@ -45,6 +45,11 @@ func GetTLS(addr, host, path string, config *tls.Config) (Answer, error) {
 // Do sends a request to addr, whatever host its URL names.
 func Do(addr string, request *http.Request) (Answer, error) { return do(addr, request, nil) }
 
+// DoTLS is Do with HTTPS; the URL's host is the server name.
+func DoTLS(addr string, request *http.Request, config *tls.Config) (Answer, error) {
+	return do(addr, request, config)
+}
+
 func do(addr string, request *http.Request, config *tls.Config) (Answer, error) {
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: dialer(addr), TLSClientConfig: config}
 	response, err := (&http.Client{Transport: transport, Timeout: patience(), CheckRedirect: noRedirect}).Do(request)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -48,14 +49,31 @@ func CanRunPods(t TB) error {
 	return err
 }
 
+var image struct {
+	sync.Once
+	root string
+	err  error
+}
+
+// imageRoot makes the root of the image once for all pods of a run: nobody writes to it.
+func imageRoot(headgate string) (string, error) {
+	image.Do(func() {
+		dir, err := runTempDir()
+		if err == nil {
+			image.root, err = askTool(toolRequest{Script: imageScript, Args: []string{headgate, filepath.Join(dir, "image")}})
+		}
+		image.err = err
+	})
+	return image.root, image.err
+}
+
 // StartPod runs the init containers of a pod, and then its containers.
 func (c *Cluster) StartPod(t TB, namespace string, spec corev1.PodSpec) *RunningPod {
 	t.Helper()
 	dir := shortTempDir(t)
 	p := &RunningPod{Spec: spec, c: c, namespace: namespace, dir: dir, containers: map[string]*process{}}
 	var err error
-	p.root, err = askTool(toolRequest{Script: imageScript, Args: []string{HeadgateBinary(t), filepath.Join(dir, "image")}})
-	if err != nil {
+	if p.root, err = imageRoot(HeadgateBinary(t)); err != nil {
 		t.Fatalf("the image's root: %v", err)
 	}
 	// The container's user has to get at what is below.
@@ -115,14 +133,25 @@ func (p *RunningPod) Probe(t TB, name string, probe Probe) ProbeResult {
 // KillContainer ends all processes of a container at once.
 func (p *RunningPod) KillContainer(name string) { p.containers[name].kill() }
 
-// Stop ends all containers as the runtime does, with the signal of the image, and
-// gives their exit statuses.
+// Stop ends all containers and gives their exit statuses.
 func (p *RunningPod) Stop(t TB) map[string]int {
 	t.Helper()
-	statuses := map[string]int{}
+	p.Terminate()
+	return p.Ended(t)
+}
+
+// Terminate tells all containers to end as the runtime does, with the signal of the
+// image.
+func (p *RunningPod) Terminate() {
 	for _, container := range p.Spec.Containers {
 		p.containers[container.Name].signal(syscall.SIGTERM) // deploy/image/config.json names no other
 	}
+}
+
+// Ended waits for the end of all containers, and gives their exit statuses.
+func (p *RunningPod) Ended(t TB) map[string]int {
+	t.Helper()
+	statuses := map[string]int{}
 	for _, container := range p.Spec.Containers {
 		running := p.containers[container.Name]
 		Eventually(t, "the end of container "+container.Name, func() error {

@@ -43,6 +43,15 @@ type podScene struct {
 
 func newPodScene(t *testing.T) *podScene {
 	t.Helper()
+	s, template := newManifestScene(t)
+	s.pod = s.c.StartPod(t, "headgate", template.Spec)
+	s.pod.WaitReady(t)
+	return s
+}
+
+// newManifestScene is the same before there is a pod.
+func newManifestScene(t *testing.T) (*podScene, corev1.PodTemplateSpec) {
+	t.Helper()
 	if err := harness.CanRunPods(t); err != nil {
 		t.Skip(err)
 	}
@@ -59,9 +68,7 @@ func newPodScene(t *testing.T) *podScene {
 	t.Cleanup(func() { s.c.Delete(t, namedClass("headgate")) })
 	s.publish("headgate", "192.0.2.10")
 	_, template := workload(t, objects)
-	s.pod = s.c.StartPod(t, "headgate", template.Spec)
-	s.pod.WaitReady(t)
-	return s
+	return s, template
 }
 
 // namedClass is an IngressClass to delete.

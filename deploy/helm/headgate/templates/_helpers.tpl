@@ -57,6 +57,15 @@ app.kubernetes.io/version: {{ .Values.controller.image.tag | default .Chart.AppV
 {{- end -}}
 {{- end }}
 
+{{- define "headgate.gracePeriod" -}}
+{{- $needed := add .Values.controller.drainDelaySeconds .Values.controller.drainTimeoutSeconds 20 -}}
+{{- $wanted := .Values.controller.terminationGracePeriodSeconds | default $needed | int64 -}}
+{{- if lt $wanted $needed -}}
+{{- fail (printf "controller.terminationGracePeriodSeconds: at least %d, with drainDelaySeconds and drainTimeoutSeconds as they are" $needed) -}}
+{{- end -}}
+{{ $wanted }}
+{{- end }}
+
 {{- define "headgate.security" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true

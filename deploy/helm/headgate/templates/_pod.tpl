@@ -15,8 +15,8 @@ spec:
   automountServiceAccountToken: false
   # Variables that begin with HEADGATE_ are options; a Service called headgate must not make some.
   enableServiceLinks: false
-  # The pause of preStop, a minute for running requests, and some seconds for those that don't end.
-  terminationGracePeriodSeconds: {{ .Values.controller.terminationGracePeriodSeconds }}
+  # The delay, the time that requests have to end, and some seconds for what doesn't.
+  terminationGracePeriodSeconds: {{ include "headgate.gracePeriod" . }}
   securityContext:
     runAsNonRoot: true
     runAsUser: {{ .Values.controller.runAsUser }}
@@ -125,6 +125,8 @@ args:
   - --default-certificate={{ $.Values.controller.defaultTLSSecret.secretNamespace | default $.Release.Namespace }}/{{ . }}
   {{- end }}
   - --admin-bind=:{{ .Values.controller.containerPort.admin }}
+  # As long as requests still come, what changes has to reach HAProxy.
+  - --drain-delay={{ .Values.controller.drainDelaySeconds }}
   - --log-level={{ .Values.controller.logging.level }}
   - --log-format={{ .Values.controller.logging.format }}
   {{- with .Values.controller.extraArgs }}
@@ -152,11 +154,6 @@ readinessProbe:
   periodSeconds: 2
   timeoutSeconds: 5
   failureThreshold: 5
-lifecycle:
-  preStop:
-    # As long as requests still come, what changes has to reach HAProxy.
-    sleep:
-      seconds: {{ .Values.controller.preStopSeconds }}
 securityContext:
   {{- include "headgate.security" . | nindent 2 }}
 resources:
@@ -180,6 +177,9 @@ args:
   - --http-bind=:{{ .Values.controller.containerPort.http }}
   - --https-bind=:{{ .Values.controller.containerPort.https }}
   - --stats-bind=:{{ .Values.controller.containerPort.stat }}
+  # Load balancers go on sending requests for some seconds after they were told not to.
+  - --drain-delay={{ .Values.controller.drainDelaySeconds }}
+  - --drain-timeout={{ .Values.controller.drainTimeoutSeconds }}
   - --log-level={{ .Values.controller.logging.level }}
   - --log-format={{ .Values.controller.logging.format }}
   {{- with .Values.haproxy.extraArgs }}
@@ -208,16 +208,11 @@ livenessProbe:
   failureThreshold: 6
 readinessProbe:
   httpGet:
-    path: /healthz
+    path: /readyz
     port: stat
   periodSeconds: 2
   timeoutSeconds: 5
   failureThreshold: 5
-lifecycle:
-  preStop:
-    # Load balancers go on sending requests for some seconds after they were told not to.
-    sleep:
-      seconds: {{ .Values.controller.preStopSeconds }}
 securityContext:
   {{- include "headgate.security" . | nindent 2 }}
 resources:

@@ -171,6 +171,9 @@ install: $(BUILD)/headgate
 	install -d $(DESTDIR)$(CONFIG_DIR)/../lua
 	install -m 644 lua/*.lua $(DESTDIR)$(CONFIG_DIR)/../lua
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/headgate/LICENSE
+	install -D -m 644 deploy/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/headgate
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	deploy/dev/man $(BUILD)/headgate > $(DESTDIR)$(PREFIX)/share/man/man1/headgate.1
 
 #: make docs            write docs/metrics.md and docs/flags.md from the program's tables
 docs:

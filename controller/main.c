@@ -10,31 +10,20 @@
 #include "haproxy_command.h"
 #include "health_command.h"
 #include "options_command.h"
+#include "plan_command.h"
 #include "run.h"
+#include "status_command.h"
 #include "version.h"
 
+/* What reads the flags of `headgate run` has `print_help` and `run`; the others read their
+ * arguments themselves. */
 struct command {
 	const char *name;
+	const char *summary;
 	void (*print_help)(void);
 	int (*run)(const struct flags *flags);
+	int (*run_arguments)(int argc, char **argv);
 };
-
-static const char usage[] =
-	"Usage: headgate COMMAND [OPTION]...\n"
-	"A Kubernetes ingress controller that drives HAProxy over its Runtime API.\n"
-	"\n"
-	"Commands:\n"
-	"  run        keep HAProxy in step with Ingress objects ('headgate run --help')\n"
-	"  haproxy    run HAProxy in a container of its own, beside the controller's\n"
-	"  init       make an empty state directory, so that HAProxy can be started before the "
-	"controller\n"
-	"  check      say what becomes of the annotations in manifests\n"
-	"  explain    say which Ingress, Service and options a request meets, by manifests\n"
-	"  options    print what annotations and ConfigMap keys there are, as Markdown\n"
-	"  audit      have the running controller compare what HAProxy has with what it confirmed\n"
-	"  health     ask the running controller whether it is ready\n"
-	"  --help     show this text\n"
-	"  --version  show the version\n";
 
 static void print_run_help(void)
 {
@@ -82,13 +71,56 @@ static int command_health(const struct flags *flags)
 	return health_command(flags_get(flags, FLAG_ADMIN_BIND));
 }
 
+static int command_check(int argc, char **argv)
+{
+	return (int)check_command(argc, argv);
+}
+
+static int command_plan(int argc, char **argv)
+{
+	return (int)plan_command(argc, argv);
+}
+
+static int command_explain(int argc, char **argv)
+{
+	return (int)explain_command(argc, argv);
+}
+
 static const struct command commands[] = {
-	{"run", print_run_help, command_run},
-	{"haproxy", haproxy_print_help, command_haproxy},
-	{"init", print_init_help, command_init},
-	{"audit", audit_print_help, command_audit},
-	{"health", health_print_help, command_health},
+	{"run", "keep HAProxy in step with Ingress objects", print_run_help, command_run, NULL},
+	{"haproxy", "run HAProxy in a container of its own, beside the controller's",
+		haproxy_print_help, command_haproxy, NULL},
+	{"init",
+		"make an empty state directory, so that HAProxy can be started before the "
+		"controller",
+		print_init_help, command_init, NULL},
+	{"status", "say how the running controller and its HAProxy stand", status_print_help,
+		status_command, NULL},
+	{"check", "say what becomes of the annotations in manifests", NULL, NULL, command_check},
+	{"plan", "say what manifests would change in HAProxy", NULL, NULL, command_plan},
+	{"explain", "say which Ingress, Service and options a request meets, by manifests", NULL,
+		NULL, command_explain},
+	{"options", "print what annotations and ConfigMap keys there are, as Markdown", NULL, NULL,
+		options_command},
+	{"audit", "have the running controller compare what HAProxy has with what it confirmed",
+		audit_print_help, command_audit, NULL},
+	{"health", "ask the running controller whether it is ready", health_print_help,
+		command_health, NULL},
 };
+
+static void print_usage(FILE *out)
+{
+	fputs("Usage: headgate COMMAND [OPTION]...\n"
+	      "A Kubernetes ingress controller that drives HAProxy over its Runtime API.\n\n"
+	      "Commands; 'headgate COMMAND --help' says more:\n",
+		out);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		fprintf(out, "  %-9s  %s\n", commands[i].name, commands[i].summary);
+	}
+	fputs("  --help     show this text\n"
+	      "  --version  show the version\n",
+		out);
+}
 
 static int carry_out(const struct command *command, int argc, char **argv)
 {
@@ -117,21 +149,15 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "";
 
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-		if (strcmp(name, commands[i].name) == 0) {
-			return carry_out(&commands[i], argc - 1, argv + 1);
+		if (strcmp(name, commands[i].name) != 0) {
+			continue;
 		}
-	}
-	if (strcmp(name, "check") == 0) {
-		return (int)check_command(argc - 1, argv + 1);
-	}
-	if (strcmp(name, "explain") == 0) {
-		return (int)explain_command(argc - 1, argv + 1);
-	}
-	if (strcmp(name, "options") == 0) {
-		return options_command(argc - 1, argv + 1);
+		return commands[i].run_arguments != NULL
+			       ? commands[i].run_arguments(argc - 1, argv + 1)
+			       : carry_out(&commands[i], argc - 1, argv + 1);
 	}
 	if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
-		fputs(usage, stdout);
+		print_usage(stdout);
 		return EXIT_STATUS_OK;
 	}
 	if (strcmp(name, "--version") == 0) {
@@ -139,7 +165,7 @@ int main(int argc, char **argv)
 		return EXIT_STATUS_OK;
 	}
 	if (name[0] == '\0') {
-		fputs(usage, stderr);
+		print_usage(stderr);
 	} else {
 		fprintf(stderr, "headgate: unknown command '%s': see 'headgate --help'\n", name);
 	}

@@ -1,9 +1,11 @@
 /* See pass_log.h. */
 #include "pass_log.h"
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 
-void pass_log(const struct pass_outcome *outcome)
+void pass_log(struct history *history, const struct pass_outcome *outcome)
 {
 	const struct apply_result *applied = outcome->applied;
 	uint32_t wanted = outcome->plan->reasons;
@@ -11,6 +13,14 @@ void pass_log(const struct pass_outcome *outcome)
 	bool is_news = (applied && applied->n_done > 0) || (wanted != 0 && outcome->is_reload_news);
 	struct buf reasons = BUF_INIT(0);
 
+	if (is_news) {
+		history->pass = (struct history_pass){.at_us = clock_wall_us(),
+			.result = outcome->result,
+			.n_changes = outcome->n_changes,
+			.n_done = applied ? applied->n_done : 0,
+			.n_busy = applied ? applied->n_busy : 0,
+			.took_us = outcome->took_us};
+	}
 	pass_name_reasons(wanted, &reasons);
 	log_line(is_news ? LOG_INFO : LOG_DEBUG, "pass", "result", outcome->result, "changes",
 		log_num((int64_t)outcome->n_changes), "operations",
@@ -19,6 +29,19 @@ void pass_log(const struct pass_outcome *outcome)
 		log_ms(outcome->took_us), "reload", reasons.len > 0 ? buf_str(&reasons) : "no",
 		NULL);
 	buf_fini(&reasons);
+}
+
+void pass_log_reload(struct history *history, uint32_t reasons, bool is_refused)
+{
+	for (int i = 0; i < PLAN_REASON_COUNT && !is_refused; i++) {
+		if (reasons & (1u << i)) {
+			metrics_add(METRIC_RELOADS, plan_reason_names[i], 1);
+		}
+	}
+	if (is_refused) {
+		metrics_add(METRIC_RELOAD_ERRORS, NULL, 1);
+	}
+	history_add_reload(history, &(struct history_reload){clock_wall_us(), reasons, is_refused});
 }
 
 void pass_name_reasons(uint32_t reasons, struct buf *buf)

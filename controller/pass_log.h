@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "haproxy/apply.h"
+#include "history.h"
 #include "plan/plan.h"
 
 /* All borrowed. */
@@ -20,8 +21,12 @@ struct pass_outcome {
 	bool is_reload_news; /* nobody knows yet that a reload is needed, if it is */
 };
 
-/* One line: at level info if it says anything new. */
-void pass_log(const struct pass_outcome *outcome);
+/* One line: at level info if it says anything new. What did something is the last pass of
+ * `history`. */
+void pass_log(struct history *history, const struct pass_outcome *outcome);
+
+/* HAProxy was reloaded, or refused to be, for these reasons: counted, and put into `history`. */
+void pass_log_reload(struct history *history, uint32_t reasons, bool is_refused);
 
 /* Appends the names of reasons (bits 1 << PLAN_REASON_x) with commas between them. */
 void pass_name_reasons(uint32_t reasons, struct buf *buf);

@@ -17,6 +17,11 @@ static size_t count_keys(const struct model_delta *delta)
 	return delta->n_entries + delta->n_backends + delta->n_certificates;
 }
 
+size_t pending_count(const struct pending *pending)
+{
+	return count_keys(&pending->delta);
+}
+
 void pending_take(struct pending *pending, struct model_delta *delta)
 {
 	struct model_delta *all = &pending->delta;

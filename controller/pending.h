@@ -22,6 +22,9 @@ struct pending {
 
 void pending_fini(struct pending *pending);
 
+/* So many keys. */
+size_t pending_count(const struct pending *pending) MUST_USE;
+
 /* Adds the keys of `delta` and empties it. */
 void pending_take(struct pending *pending, struct model_delta *delta);
 

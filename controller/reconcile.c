@@ -15,7 +15,6 @@
 #include "haproxy/cli.h"
 #include "haproxy/observe.h"
 #include "auditor.h"
-#include "gauges.h"
 #include "pending.h"
 #include "last_good.h"
 #include "needs.h"
@@ -95,6 +94,7 @@ struct reconcile {
 	unsigned busy_wait_ms;
 	struct backoff retry;
 	struct backoff reload_retry;
+	struct history history;
 };
 
 static void start_pass(struct reconcile *reconcile);
@@ -266,7 +266,7 @@ static void reload_failed(struct reconcile *reconcile, const char *text)
 {
 	uint32_t wait_ms = backoff_fail(&reconcile->reload_retry, clock_now_ms());
 
-	metrics_add(METRIC_RELOAD_ERRORS, NULL, 1);
+	pass_log_reload(&reconcile->history, reconcile->reload_reasons, true);
 	log_line(LOG_ERROR, "HAProxy was not reloaded: the old worker goes on", "error", text,
 		"retry_ms", log_num(wait_ms), NULL);
 	/* What is on disk must be what is served. */
@@ -350,11 +350,7 @@ static void reload_soon(struct reconcile *reconcile, uint32_t reasons)
 
 static void on_reloaded(struct reconcile *reconcile)
 {
-	for (int i = 0; i < PLAN_REASON_COUNT; i++) {
-		if (reconcile->reload_reasons & (1u << i)) {
-			metrics_add(METRIC_RELOADS, plan_reason_names[i], 1);
-		}
-	}
+	pass_log_reload(&reconcile->history, reconcile->reload_reasons, false);
 	reconcile->reload_reasons = 0;
 	reconcile->last_reload_ms = clock_now_ms();
 	backoff_reset(&reconcile->reload_retry);
@@ -413,12 +409,12 @@ static void pass_succeeded(struct reconcile *reconcile, const struct apply_resul
 
 	metrics_add(METRIC_RECONCILES, result, 1);
 	metrics_observe(METRIC_RECONCILE_TIME, (double)took_us / 1e6);
-	pass_log(&(struct pass_outcome){.result = result,
-		.plan = &reconcile->plan,
-		.applied = applied,
-		.n_changes = reconcile->n_changes,
-		.took_us = took_us,
-		.is_reload_news = reconcile->reload_reasons == 0});
+	pass_log(&reconcile->history, &(struct pass_outcome){.result = result,
+					      .plan = &reconcile->plan,
+					      .applied = applied,
+					      .n_changes = reconcile->n_changes,
+					      .took_us = took_us,
+					      .is_reload_news = reconcile->reload_reasons == 0});
 	backoff_reset(&reconcile->retry);
 	if (was_everything && plan_only_retires(&reconcile->plan)) {
 		reconcile->is_converged = true;
@@ -689,7 +685,16 @@ const struct model *reconcile_model(const struct reconcile *reconcile)
 	return reconcile->model;
 }
 
-void reconcile_refresh_metrics(const struct reconcile *reconcile)
+void reconcile_write(const struct reconcile *reconcile, struct buf *json)
 {
-	gauges_refresh(reconcile->store, reconcile->model);
+	const char *missing = reconcile_missing(reconcile);
+
+	buf_printf(json, "\"haproxy\":\"%s\",\"pid\":%ld,\"has_live_backends\":%s,",
+		reconcile->caps.version, reconcile->pid,
+		reconcile->caps.can_add_backend ? "true" : "false");
+	buf_printf(json, "\"missing\":\"%s\",\"pending_keys\":%zu,\"pending_reload\":\"",
+		missing ? missing : "", pending_count(&reconcile->pending));
+	pass_name_reasons(reconcile->reload_reasons, json);
+	buf_append_str(json, "\",");
+	history_write(&reconcile->history, json);
 }

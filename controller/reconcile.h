@@ -71,7 +71,8 @@ const char *reconcile_missing(const struct reconcile *reconcile) MUST_USE;
 /* What is wanted now; borrowed for the life of `reconcile`. */
 const struct model *reconcile_model(const struct reconcile *reconcile) MUST_USE;
 
-/* Brings the gauges of store and model up to date. */
-void reconcile_refresh_metrics(const struct reconcile *reconcile);
+/* Appends members of a JSON object: HAProxy, what is missing and what waits, the last pass and the
+ * last reloads. */
+void reconcile_write(const struct reconcile *reconcile, struct buf *json);
 
 #endif

@@ -20,6 +20,7 @@
 #include "class_settings.h"
 #include "draining.h"
 #include "expiry.h"
+#include "gauges.h"
 #include "haproxy/encode.h"
 #include "haproxy/process.h"
 #include "haproxy/state.h"
@@ -32,6 +33,7 @@
 #include "reconcile.h"
 #include "rotation.h"
 #include "settings.h"
+#include "standing.h"
 #include "status/status.h"
 #include "status/verdict.h"
 #include "store/store.h"
@@ -255,6 +257,13 @@ static void answer_audit(void *ctx, bool is_start, struct buf *json)
 	}
 }
 
+static void write_standing(void *ctx, struct buf *json)
+{
+	const struct run *run = ctx;
+
+	standing_write(json, run->store, run->reconcile);
+}
+
 static bool has_manifests(const struct flags *flags)
 {
 	return flags_get(flags, FLAG_MANIFESTS) != NULL;
@@ -278,7 +287,7 @@ static void refresh_metrics(void *ctx)
 {
 	const struct run *run = ctx;
 
-	reconcile_refresh_metrics(run->reconcile);
+	gauges_refresh(run->store, reconcile_model(run->reconcile));
 	expiry_refresh_metrics(run->store, time(NULL));
 }
 
@@ -373,7 +382,7 @@ static void make_reconcile(struct run *run)
 static bool open_admin(struct run *run)
 {
 	struct admin_callbacks callbacks = {
-		get_missing, refresh_metrics, write_verdict, answer_audit, run};
+		get_missing, refresh_metrics, write_verdict, write_standing, answer_audit, run};
 	struct err err = {0};
 
 	run->admin =

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,6 +38,9 @@ func TestPages(t *testing.T) {
 		}
 		s.wantPage(s.g.Stats, "/", http.StatusOK, names...)
 
+		s.wantStatusCommand("ready", "HAProxy     "+branch, "1 Ingresses of ours, 1 backends", "1 hosts, 1 prefix", "2 up, 0 down",
+			"problems    none", "last pass", "no reload")
+
 		metrics := s.g.Metrics(t)
 		for series, want := range map[string]float64{
 			"headgate_haproxy_up": 1, "headgate_backends": 1, "headgate_servers": 2,
@@ -61,6 +65,24 @@ func (s *routeScene) wantPage(addr, path string, status int, texts ...string) {
 		if !strings.Contains(answer.Body, text) {
 			s.t.Errorf("%s: %s: %q is not in %.500q", s.branch, path, text, answer.Body)
 		}
+	}
+}
+
+// wantStatusCommand: the words are in what `headgate status` says, in this order.
+func (s *routeScene) wantStatusCommand(words ...string) {
+	s.t.Helper()
+	output, err := exec.Command(harness.HeadgateBinary(s.t), "status", "--admin-bind="+s.g.Admin, "--stats-bind="+s.g.Stats).Output()
+	rest := string(output)
+	for _, word := range words {
+		_, after, found := strings.Cut(rest, word)
+		if !found {
+			s.t.Errorf("%s: headgate status (%v): no %q, where it belongs, in\n%s", s.branch, err, word, output)
+			return
+		}
+		rest = after
+	}
+	if err != nil {
+		s.t.Errorf("%s: headgate status: %v", s.branch, err)
 	}
 }
 

@@ -94,6 +94,20 @@ static void on_metrics(struct evhttp_request *request, void *ctx)
 	buf_fini(&text);
 }
 
+static void on_status(struct evhttp_request *request, void *ctx)
+{
+	const struct admin *admin = ctx;
+	struct buf json = BUF_INIT(0);
+
+	if (refuses_post(request)) {
+		return;
+	}
+	admin->callbacks.status(admin->callbacks.ctx, &json);
+	buf_append_char(&json, '\n');
+	reply(request, HTTP_OK, "application/json", buf_str(&json));
+	buf_fini(&json);
+}
+
 /* The two names of a path behind INGRESSES; names of Kubernetes need no percent-encoding. */
 static bool split_names(const char *rest, char **ret_namespace, char **ret_name)
 {
@@ -181,7 +195,7 @@ static void on_other(struct evhttp_request *request, void *ctx)
 		return;
 	}
 	reply(request, HTTP_NOTFOUND, "text/plain; charset=utf-8",
-		"not found; there are /healthz, /readyz, /metrics, /audit and " INGRESSES
+		"not found; there are /healthz, /readyz, /metrics, /status, /audit and " INGRESSES
 		"NAMESPACE/NAME\n");
 }
 
@@ -244,6 +258,7 @@ struct admin *admin_open(struct event_base *base, const char *bind,
 	evhttp_set_cb(admin->http, "/healthz", on_healthz, admin);
 	evhttp_set_cb(admin->http, "/readyz", on_readyz, admin);
 	evhttp_set_cb(admin->http, "/metrics", on_metrics, admin);
+	evhttp_set_cb(admin->http, "/status", on_status, admin);
 	evhttp_set_cb(admin->http, "/audit", on_audit, admin);
 	evhttp_set_gencb(admin->http, on_other, admin);
 	admin->retry = event_new(base, -1, EV_PERSIST, on_retry, admin);

@@ -1,7 +1,8 @@
 /*
  * The operator's HTTP server: /healthz (the loop runs), /readyz (traffic may come), /metrics
  * (Prometheus text format), /ingresses/NAMESPACE/NAME (what we make of one Ingress, as JSON),
- * /audit (the result of the last audit of HAProxy, as JSON).
+ * /status (how everything stands, as JSON), /audit (the result of the last audit of HAProxy, as
+ * JSON).
  *
  * Read-only, but for one thing: POST /audit starts an audit, and is taken from this machine only.
  */
@@ -29,6 +30,9 @@ typedef void (*admin_refresh_fn)(void *ctx);
 typedef bool (*admin_ingress_fn)(
 	void *ctx, const char *namespace, const char *name, struct buf *json);
 
+/* Appends how everything stands as one JSON object. */
+typedef void (*admin_status_fn)(void *ctx, struct buf *json);
+
 /* Starts an audit and appends {"number":N}, or appends the result of the last one. */
 typedef void (*admin_audit_fn)(void *ctx, bool is_start, struct buf *json);
 
@@ -36,6 +40,7 @@ struct admin_callbacks {
 	admin_ready_fn ready;
 	admin_refresh_fn refresh;
 	admin_ingress_fn ingress;
+	admin_status_fn status;
 	admin_audit_fn audit;
 	void *ctx;
 };

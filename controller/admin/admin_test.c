@@ -57,6 +57,12 @@ static bool on_ingress(void *ctx, const char *namespace, const char *name, struc
 	return true;
 }
 
+static void on_status(void *ctx, struct buf *json)
+{
+	(void)ctx;
+	buf_append_str(json, "{\"version\":\"1\"}");
+}
+
 static void on_audit(void *ctx, bool is_start, struct buf *json)
 {
 	((struct bench *)ctx)->n_audits += is_start;
@@ -81,7 +87,7 @@ static int bind_any(uint16_t *ret_port)
 static struct admin *open_at(struct bench *bench, const char *bind_text, struct err *err)
 {
 	const struct admin_callbacks callbacks = {
-		on_ready, on_refresh, on_ingress, on_audit, bench};
+		on_ready, on_refresh, on_ingress, on_status, on_audit, bench};
 
 	*err = (struct err){0};
 	return admin_open(bench->base, bind_text, &callbacks, err);
@@ -201,7 +207,7 @@ static void test_other_paths(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		check(*state, paths[i], "404",
-			"not found; there are /healthz, /readyz, /metrics, /audit and "
+			"not found; there are /healthz, /readyz, /metrics, /status, /audit and "
 			"/ingresses/NAMESPACE/NAME\n");
 	}
 }
@@ -223,6 +229,7 @@ static void test_ingresses(void **state)
 	static const char *const wrong[] = {"/ingresses/", "/ingresses/a", "/ingresses/a/",
 		"/ingresses//i", "/ingresses/a/i/x"};
 
+	check_json(*state, "/status", "200", "{\"version\":\"1\"}\n");
 	check_json(*state, "/ingresses/a/i", "200", "{\"of\":\"a i\"}\n");
 	check_json(*state, "/ingresses/a/i?x=/y", "200", "{\"of\":\"a i\"}\n");
 	check_json(*state, "/ingresses/b/i", "404", "{\"error\":\"none\"}\n");

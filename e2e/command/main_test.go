@@ -13,16 +13,19 @@ import (
 // updates is true when expected texts are to be written and not compared.
 var updates = os.Getenv("HEADGATE_UPDATE") == "1"
 
+func binary() string {
+	if program := os.Getenv("HEADGATE_BIN"); program != "" {
+		return program
+	}
+	return filepath.Join("..", "..", "build", "headgate")
+}
+
 // headgate runs the program and returns what it prints to both outputs, and its
 // exit status.
 func headgate(t *testing.T, stdin string, arguments ...string) (stdout, stderr string, status int) {
 	t.Helper()
-	program := os.Getenv("HEADGATE_BIN")
-	if program == "" {
-		program = filepath.Join("..", "..", "build", "headgate")
-	}
 	var out, errs bytes.Buffer
-	command := exec.Command(program, arguments...)
+	command := exec.Command(binary(), arguments...)
 	command.Stdin = bytes.NewBufferString(stdin)
 	command.Stdout, command.Stderr = &out, &errs
 	err := command.Run()

@@ -22,6 +22,7 @@ struct command {
 	struct event_base *base;
 	const struct flags *flags;
 	char *backends_dir;
+	char *settings_file;
 	struct process *process; /* NULL = the state directory is waited for */
 	struct event *look;
 	struct event *signals[N_SIGNALS];
@@ -115,7 +116,8 @@ static void on_event(void *ctx, enum process_event event, long pid, const char *
 
 static void start(struct command *command)
 {
-	struct process_options options = supervise_options(command->flags, command->backends_dir);
+	struct process_options options =
+		supervise_options(command->flags, command->backends_dir, command->settings_file);
 	struct err err = {0};
 
 	if (options.haproxy == NULL) {
@@ -138,7 +140,8 @@ static void on_look(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	if (access(command->backends_dir, R_OK | X_OK) == 0) {
+	if (access(command->backends_dir, R_OK | X_OK) == 0 &&
+		access(command->settings_file, R_OK) == 0) {
 		start(command);
 		return;
 	}
@@ -179,6 +182,7 @@ enum exit_status haproxy_command(const struct flags *flags)
 	log_set_level(flags->log_level);
 	log_set_format(flags->log_format);
 	command.backends_dir = xasprintf("%s/current/backends", flags_get(flags, FLAG_STATE_DIR));
+	command.settings_file = xasprintf("%s/settings.cfg", flags_get(flags, FLAG_STATE_DIR));
 	int lock_fd = supervise_lock(flags, &err);
 	if (lock_fd < 0) {
 		log_line(LOG_ERROR, err.text, NULL);
@@ -191,5 +195,6 @@ enum exit_status haproxy_command(const struct flags *flags)
 	}
 	event_base_free(command.base);
 	free_ptr(&command.backends_dir);
+	free_ptr(&command.settings_file);
 	return command.status;
 }

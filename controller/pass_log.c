@@ -44,6 +44,20 @@ void pass_log_reload(struct history *history, uint32_t reasons, bool is_refused)
 	history_add_reload(history, &(struct history_reload){clock_wall_us(), reasons, is_refused});
 }
 
+void pass_log_refusal(const struct apply_result *applied)
+{
+	if (applied->first_refused != NULL) {
+		const struct plan_op *op = applied->first_refused;
+		log_line(LOG_ERROR, "HAProxy refused a change: reading back what it has",
+			"operation", plan_ops[op->kind].name, "object",
+			op->certificate ? op->certificate
+			: op->key	? op->key
+					: op->backend,
+			"answer", applied->first_text, "refused",
+			log_num((int64_t)applied->n_refused), NULL);
+	}
+}
+
 void pass_name_reasons(uint32_t reasons, struct buf *buf)
 {
 	for (int i = 0; i < PLAN_REASON_COUNT; i++) {

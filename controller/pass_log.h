@@ -28,6 +28,9 @@ void pass_log(struct history *history, const struct pass_outcome *outcome);
 /* HAProxy was reloaded, or refused to be, for these reasons: counted, and put into `history`. */
 void pass_log_reload(struct history *history, uint32_t reasons, bool is_refused);
 
+/* HAProxy has refused an operation of a pass, perhaps: a line about the first. */
+void pass_log_refusal(const struct apply_result *applied);
+
 /* Appends the names of reasons (bits 1 << PLAN_REASON_x) with commas between them. */
 void pass_name_reasons(uint32_t reasons, struct buf *buf);
 

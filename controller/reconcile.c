@@ -23,6 +23,7 @@
 #include "saver.h"
 #include "self_check.h"
 #include "settings.h"
+#include "trial.h"
 
 /* A new Service below HAProxy 3.4 waits until others have had time to come along, but never longer
  * than a second. */
@@ -86,6 +87,7 @@ struct reconcile {
 	uint64_t read_at_ms;	  /* when that will be */
 	struct event *reload_event;
 	struct saver *saver;
+	struct trial trial;
 	uint64_t reload_wanted_ms; /* when the oldest waiting change asked for the reload; 0 = none
 				      waits */
 	uint64_t last_reload_ms;
@@ -199,6 +201,7 @@ static void on_observed(void *ctx, struct observation *observation, const struct
 		}
 		return;
 	}
+	trial_settle(&reconcile->trial, reconcile->model, observation);
 	reconcile->applied = observation->applied;
 	observation->applied = NULL;
 	reconcile->caps = observation->caps;
@@ -269,6 +272,7 @@ static void reload_failed(struct reconcile *reconcile, const char *text)
 	pass_log_reload(&reconcile->history, reconcile->reload_reasons, true);
 	log_line(LOG_ERROR, "HAProxy was not reloaded: the old worker goes on", "error", text,
 		"retry_ms", log_num(wait_ms), NULL);
+	trial_fail(&reconcile->trial, text, &reconcile->caps);
 	/* What is on disk must be what is served. */
 	if (reconcile->applied != NULL) {
 		struct err err = {0};
@@ -296,7 +300,9 @@ static void reload(struct reconcile *reconcile)
 	log_line(LOG_INFO, "reloading HAProxy", "reason", buf_str(&reasons), NULL);
 	buf_fini(&reasons);
 	reconcile->phase = PHASE_RELOADING;
-	bool is_saved = saver_save_all(reconcile->saver, wanted, &err);
+	bool is_saved =
+		trial_begin(&reconcile->trial, reconcile->model, reconcile->reload_reasons, &err) &&
+		saver_save_all(reconcile->saver, wanted, &err);
 	applied_free(wanted);
 	if (!is_saved || !process_reload(reconcile->process, &err)) {
 		reload_failed(reconcile, err.text);
@@ -463,16 +469,7 @@ static void on_applied(void *ctx, const struct apply_result *result)
 	}
 	metrics_add(METRIC_RECONCILES, "error", 1);
 	metrics_add(METRIC_RECONCILE_ERRORS, NULL, 1);
-	if (result->first_refused != NULL) {
-		const struct plan_op *op = result->first_refused;
-		log_line(LOG_ERROR, "HAProxy refused a change: reading back what it has",
-			"operation", plan_ops[op->kind].name, "object",
-			op->certificate ? op->certificate
-			: op->key	? op->key
-					: op->backend,
-			"answer", result->first_text, "refused",
-			log_num((int64_t)result->n_refused), NULL);
-	}
+	pass_log_refusal(result);
 	if (!result->is_lost) {
 		doubt(reconcile);
 	}
@@ -555,6 +552,7 @@ struct reconcile *reconcile_new(const struct reconcile_options *options)
 	reconcile->model = model_new(&options->model);
 	reconcile->state = options->state;
 	state_use_model(options->state, reconcile->model);
+	reconcile->trial.state = options->state;
 	reconcile->runtime_socket = options->runtime_socket;
 	reconcile->is_self_check = options->is_self_check;
 	reconcile->on_settings = options->on_settings;
@@ -638,6 +636,7 @@ void reconcile_on_process(
 
 void reconcile_resync(struct reconcile *reconcile)
 {
+	trial_forget(&reconcile->trial);
 	if (reconcile->phase == PHASE_IDLE) {
 		read_back(reconcile);
 	} else if (reconcile->phase == PHASE_READING && reconcile->observe == NULL) {

@@ -396,8 +396,8 @@ static bool open_admin(struct run *run)
 
 static bool start_haproxy(struct run *run)
 {
-	const struct process_options options =
-		supervise_options(run->flags, state_backends_dir(run->state));
+	const struct process_options options = supervise_options(
+		run->flags, state_backends_dir(run->state), state_settings_file(run->state));
 	struct err err = {0};
 
 	run->process = process_new(run->base, &options, on_process, run);

@@ -9,12 +9,14 @@
 #include "base/alloc.h"
 #include "base/lockfile.h"
 
-struct process_options supervise_options(const struct flags *flags, const char *backends_dir)
+struct process_options supervise_options(
+	const struct flags *flags, const char *backends_dir, const char *settings_file)
 {
 	return (struct process_options){
 		.haproxy = flags_get(flags, FLAG_HAPROXY),
 		.config_dir = flags_get(flags, FLAG_CONFIG_DIR),
 		.backends_dir = backends_dir,
+		.settings_file = settings_file,
 		.state_dir = flags_get(flags, FLAG_STATE_DIR),
 		.run_dir = flags_get(flags, FLAG_RUN_DIR),
 		.runtime_socket = flags_get(flags, FLAG_RUNTIME_SOCKET),

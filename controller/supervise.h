@@ -10,8 +10,10 @@
 #include "flags.h"
 #include "haproxy/process.h"
 
-/* Strings are borrowed from `flags` and `backends_dir` (STATE/current/backends). */
-struct process_options supervise_options(const struct flags *flags, const char *backends_dir);
+/* Strings are borrowed from `flags`, `backends_dir` (STATE/current/backends) and `settings_file`
+ * (STATE/settings.cfg). */
+struct process_options supervise_options(
+	const struct flags *flags, const char *backends_dir, const char *settings_file);
 
 /*
  * Makes the run directory and locks it (RUN-DIR/lock) until the descriptor that is returned is

@@ -418,6 +418,7 @@ static bool take(struct audit *audit, const struct fact *fact)
 	case FACT_VERSION:
 	case FACT_COMMAND:
 	case FACT_TRANSACTION: /* ours, perhaps */
+	case FACT_SETTINGS:    /* not asked for */
 		break;
 	}
 	return true;

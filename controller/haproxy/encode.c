@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "haproxy/keywords.h"
 #include "haproxy/tickets.h"
 
@@ -298,6 +299,48 @@ bool encode_backend_section(struct buf *buf, const struct applied_backend *backe
 		buf_truncate(buf, start);
 	}
 	return is_ok;
+}
+
+/* "NAME value\n" */
+static bool put_setting(struct buf *buf, const char *line, size_t len)
+{
+	static const char prefix[] = "HEADGATE_";
+	size_t name_len = strcspn(line, " \n");
+	bool is_ok = name_len < len && strncmp(line, prefix, strlen(prefix)) == 0 &&
+		     strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == name_len;
+
+	buf_append_str(buf, "\tsetenv ");
+	buf_append(buf, line, name_len);
+	buf_append_str(buf, " '");
+	for (size_t i = name_len + 1; i < len && is_ok; i++) {
+		is_ok = line[i] >= 0x20 && line[i] <= 0x7e && line[i] != '\'';
+		buf_append_char(buf, line[i]);
+	}
+	buf_append_str(buf, "'\n");
+	return is_ok;
+}
+
+bool encode_settings(struct buf *buf, const char *settings, const char *digest)
+{
+	size_t start = buf->len;
+	CLEANUP(free_ptr)
+	char *all = xasprintf("%s" ENCODE_SETTINGS_MARK " %s\n", settings, digest);
+	size_t len = strlen(settings);
+	bool is_ok = len == 0 || settings[len - 1] == '\n';
+
+	buf_append_str(buf,
+		"# What the controller's ConfigMap says about the whole of HAProxy. Written "
+		"by the controller.\nglobal\n");
+	for (const char *line = all; *line != '\0' && is_ok;) {
+		len = strcspn(line, "\n");
+		is_ok = len <= ENCODE_MAX_LINE && line[len] == '\n' && put_setting(buf, line, len);
+		line += len + 1;
+	}
+	if (!is_ok || !buf_is_ok(buf)) {
+		buf_truncate(buf, start);
+		return false;
+	}
+	return true;
 }
 
 static bool put_part(struct buf *buf, char part, const struct plan_op *op, const char *map_dir)

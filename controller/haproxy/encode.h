@@ -10,6 +10,9 @@
  * it is written or read (command, map file, `show map`), so its key has no blank and no leading
  * '#', and its value neither begins nor ends with a blank.
  *
+ * Of settings, names are variables of ours and values stand in single quotes, where nothing means
+ * anything but the next one: they have none.
+ *
  * A certificate's content is refused unless every line is base64 or the first or last of a PEM
  * block; a name of a client unless it is letters, digits and "-._" after an optional "*." or "!".
  * The folder of the certificates must be a path without blanks and quotes, as a list of
@@ -35,6 +38,9 @@
 #define ENCODE_CERTS_DIR   "certs"
 #define ENCODE_CERTS_LIST  "certs.list"
 #define ENCODE_CERT_SUFFIX ".pem"
+
+/* The variable that says which settings a HAProxy was started with. */
+#define ENCODE_SETTINGS_MARK "HEADGATE_SETTINGS"
 
 /* tune.bufsize is 16384 by default; longer lines are cut off or hang on some versions. */
 #define ENCODE_MAX_LINE 15000
@@ -78,6 +84,9 @@ bool encode_cli_word(struct buf *buf, const char *word) MUST_USE;
 
 /* Appends "key value\n" of a map file. */
 bool encode_map_line(struct buf *buf, const char *key, const char *value) MUST_USE;
+
+/* Appends the file of settings: the lines of model_settings(), and their digest as one more. */
+bool encode_settings(struct buf *buf, const char *settings, const char *digest) MUST_USE;
 
 /* Appends a backend section with its servers; those in maintenance and those that drain are left
  * out: who reads it (a worker that is started) shall send them nothing. */

@@ -61,8 +61,8 @@ static bool check_version(const struct process_options *options, struct err *err
 
 static bool check_config(const struct process_options *options, struct err *err)
 {
-	const char *const args[] = {options->haproxy, "-c", "-f", options->config_dir, "-f",
-		options->backends_dir, NULL};
+	const char *const args[] = {options->haproxy, "-c", "-f", options->settings_file, "-f",
+		options->config_dir, "-f", options->backends_dir, NULL};
 	struct buf output = BUF_INIT(MAX_OUTPUT);
 	char alert[MASTER_TEXT_SIZE];
 	int status = 0;
@@ -91,8 +91,9 @@ bool launch_check(const struct process_options *options, struct err *err)
 pid_t launch_start(const struct process_options *options, struct err *err)
 {
 	CLEANUP(free_ptr) char *master = xasprintf("%s,mode,600", options->master_socket);
-	const char *const args[] = {options->haproxy, "-W", "-S", master, "-f", options->config_dir,
-		"-f", options->backends_dir, NULL};
+	const char *const args[] = {options->haproxy, "-W", "-S", master, "-f",
+		options->settings_file, "-f", options->config_dir, "-f", options->backends_dir,
+		NULL};
 
 	return spawn(args, options, -1, err);
 }

@@ -38,6 +38,7 @@ static const struct readout_question queries[] = {
 	{.kind = READOUT_LIST},
 	{.kind = READOUT_CERTIFICATES},
 	{.kind = READOUT_DEFAULT},
+	{.kind = READOUT_SETTINGS},
 };
 
 /* What `help` lists when backends can be made and unmade at run time. */
@@ -196,6 +197,9 @@ static bool take(struct observe *observe, const struct fact *fact)
 		return true;
 	case FACT_TRANSACTION:
 		abort_transaction(observe, fact->name);
+		return true;
+	case FACT_SETTINGS:
+		snprintf(applied->settings, sizeof(applied->settings), "%s", fact->value);
 		return true;
 	case FACT_FINGERPRINT:
 		if (applied_find_certificate(applied, MODEL_CERTIFICATE_DEFAULT) != NULL) {

@@ -87,6 +87,7 @@ static void copy_options(struct process_options *to, const struct process_option
 	COPY(haproxy);
 	COPY(config_dir);
 	COPY(backends_dir);
+	COPY(settings_file);
 	COPY(state_dir);
 	COPY(run_dir);
 	COPY(runtime_socket);
@@ -104,9 +105,9 @@ static void copy_options(struct process_options *to, const struct process_option
 static void free_options(struct process_options *options)
 {
 	const char *const strings[] = {options->haproxy, options->config_dir, options->backends_dir,
-		options->state_dir, options->run_dir, options->runtime_socket,
-		options->master_socket, options->http_bind, options->stats_bind,
-		options->https_bind, options->server_header};
+		options->settings_file, options->state_dir, options->run_dir,
+		options->runtime_socket, options->master_socket, options->http_bind,
+		options->stats_bind, options->https_bind, options->server_header};
 
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++) {
 		free((void *)(uintptr_t)strings[i]);

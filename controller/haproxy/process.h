@@ -17,11 +17,12 @@
 struct process;
 
 struct process_options {
-	const char *haproxy;	  /* program; NULL = not ours to start */
-	const char *config_dir;	  /* haproxy-cfg */
-	const char *backends_dir; /* STATE/current/backends */
-	const char *state_dir;	  /* exported as HEADGATE_STATE_DIR */
-	const char *run_dir;	  /* exported as HEADGATE_RUN_DIR; holds the sockets by default */
+	const char *haproxy;	   /* program; NULL = not ours to start */
+	const char *config_dir;	   /* haproxy-cfg */
+	const char *backends_dir;  /* STATE/current/backends */
+	const char *settings_file; /* STATE/settings.cfg, read before the configuration */
+	const char *state_dir;	   /* exported as HEADGATE_STATE_DIR */
+	const char *run_dir;	   /* exported as HEADGATE_RUN_DIR; holds the sockets by default */
 	const char *runtime_socket;
 	const char *master_socket; /* may be NULL when not ours: then reloads are impossible */
 	const char *http_bind;	   /* exported as HEADGATE_HTTP_BIND */

@@ -38,6 +38,7 @@ static bool parse_entry(struct readout *readout, char *line, struct fact *fact);
 static bool parse_list(struct readout *readout, char *line, struct fact *fact);
 static bool parse_certificate(struct readout *readout, char *line, struct fact *fact);
 static bool parse_default(struct readout *readout, char *line, struct fact *fact);
+static bool parse_settings(struct readout *readout, char *line, struct fact *fact);
 static bool has_lines(const struct readout *readout);
 static bool has_columns(const struct readout *readout);
 
@@ -52,6 +53,7 @@ static const struct kind kinds[] = {
 	[READOUT_LIST] = {"show ssl crt-list -n ", parse_list, has_lines},
 	[READOUT_CERTIFICATES] = {"show ssl cert", parse_certificate, NULL},
 	[READOUT_DEFAULT] = {"show ssl cert ", parse_default, has_lines},
+	[READOUT_SETTINGS] = {"show env " ENCODE_SETTINGS_MARK, parse_settings, has_lines},
 };
 
 void readout_init(struct readout *readout, const char *map_dir)
@@ -412,6 +414,24 @@ static bool parse_default(struct readout *readout, char *line, struct fact *fact
 	if (strncmp(line, label, strlen(label)) == 0) {
 		fact->kind = FACT_FINGERPRINT;
 		fact->value = line + strlen(label);
+	}
+	return true;
+}
+
+/* "HEADGATE_SETTINGS=0123456789abcdef", or one line of apology when it was started without. */
+static bool parse_settings(struct readout *readout, char *line, struct fact *fact)
+{
+	static const char label[] = ENCODE_SETTINGS_MARK "=";
+	const char *value = line + strlen(label);
+
+	(void)readout;
+	if (strncmp(line, label, strlen(label)) != 0) {
+		return line[0] == '\0' || strcmp(line, "Variable not found") == 0;
+	}
+	if (strlen(value) == MODEL_DIGEST_SIZE - 1 &&
+		strspn(value, "0123456789abcdef") == MODEL_DIGEST_SIZE - 1) {
+		fact->kind = FACT_SETTINGS;
+		fact->value = value;
 	}
 	return true;
 }

@@ -26,6 +26,8 @@ enum readout_kind {
 	READOUT_LIST,	      /* show ssl crt-list -n LIST */
 	READOUT_CERTIFICATES, /* show ssl cert */
 	READOUT_DEFAULT,      /* show ssl cert of the default certificate */
+	READOUT_SETTINGS, /* show env of the variable that says which settings it was started with
+			   */
 };
 
 struct readout_question {
@@ -48,6 +50,7 @@ enum fact_kind {
 	FACT_CERTIFICATE, /* name of a certificate in memory */
 	FACT_TRANSACTION, /* name, as HAProxy has it, of the one whose transaction is open */
 	FACT_FINGERPRINT, /* value: of the certificate that was asked for */
+	FACT_SETTINGS,	  /* value: their digest */
 };
 
 /* Texts are borrowed until the next line. */

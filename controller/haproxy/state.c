@@ -55,6 +55,7 @@ struct state *state_open(const char *directory, struct err *err)
 	state->map_dir = xasprintf("%s/" CURRENT, state->directory);
 	state->backends_dir = xasprintf("%s/" CURRENT "/" BACKENDS, state->directory);
 	state->tickets_file = xasprintf("%s/" STATE_TICKETS, state->directory);
+	state->settings_file = xasprintf("%s/" STATE_SETTINGS, state->directory);
 	if (open_directory(state, err) && take_lock(state, err) && recover(state, err)) {
 		return state;
 	}
@@ -77,6 +78,8 @@ void state_close(struct state *state)
 	free(state->map_dir);
 	free(state->backends_dir);
 	free(state->tickets_file);
+	free(state->settings_file);
+	free(state->settings);
 	free(state);
 }
 
@@ -130,7 +133,8 @@ bool state_save(struct state *state, struct applied *applied, struct err *err)
 
 bool state_save_all(struct state *state, struct applied *applied, struct err *err)
 {
-	return state_check_tickets(state, err) && save_applied(state, applied, true, err);
+	return state_check_tickets(state, err) && state_check_settings(state, err) &&
+	       save_applied(state, applied, true, err);
 }
 
 void state_use_model(struct state *state, const struct model *model)
@@ -282,7 +286,7 @@ static bool is_complete(const struct state *state)
 static bool recover(struct state *state, struct err *err)
 {
 	state->gen = read_current(state);
-	if (!state_check_tickets(state, err)) {
+	if (!state_check_tickets(state, err) || !state_check_settings(state, err)) {
 		return false;
 	}
 	if (state->gen != 0 && is_complete(state)) {
@@ -464,6 +468,26 @@ bool state_write_file(struct draft *draft, int fd, const char *name,
 		close(file);
 	}
 	draft->size += content->size;
+	return is_ok;
+}
+
+bool state_replace_file(
+	struct state *state, const char *name, const struct state_content *content, struct err *err)
+{
+	struct draft draft = {.state = state};
+	char name_new[NAME_SIZE];
+
+	snprintf(name_new, sizeof(name_new), "%s.new", name);
+	unlinkat(state->fd, name_new, 0);
+	bool is_ok = state_write_file(&draft, state->fd, name_new, content, err);
+	if (is_ok && renameat(state->fd, name_new, state->fd, name) != 0) {
+		is_ok = state_fail(state, name, err);
+	}
+	if (!is_ok) {
+		unlinkat(state->fd, name_new, 0);
+	}
+	/* Without it, a power failure brings back the content before this one: old, but good. */
+	(void)fsync(state->fd);
 	return is_ok;
 }
 

@@ -15,9 +15,11 @@
  *
  *   STATE/tickets.keys               the keys of TLS tickets (haproxy/tickets; file 600)
  *
- * HAProxy is started with `-f <config-dir> -f STATE/current/backends`, and knows the maps as
- * STATE/current/<file>. Files that did not change are hard links into the generation before, so
- * saving costs what changed. The newest two generations are kept.
+ *   STATE/settings.cfg               what holds for the whole of HAProxy (model_settings())
+ *
+ * HAProxy is started with `-f STATE/settings.cfg -f <config-dir> -f STATE/current/backends`, and
+ * knows the maps as STATE/current/<file>. Files that did not change are hard links into the
+ * generation before, so saving costs what changed. The newest two generations are kept.
  */
 #ifndef HG_HAPROXY_STATE_H
 #define HG_HAPROXY_STATE_H
@@ -108,6 +110,28 @@ bool state_rotate_tickets(
 
 /* STATE/tickets.keys, as HAProxy knows it. */
 const char *state_tickets_file(const struct state *state) MUST_USE;
+
+/*
+ * Settings on trial: what HAProxy reads at its next start or reload. Those before stay beside them
+ * until it is known whether it takes them. Equal ones change nothing. Errors as above, and
+ * ERR_INPUT when haproxy/encode refuses them: then the file is what it was.
+ */
+bool state_try_settings(struct state *state, const char *settings, struct err *err) MUST_USE;
+
+/* HAProxy has not taken them: those before are on disk again. Nothing happens when none are on
+ * trial. */
+void state_undo_settings(struct state *state);
+
+/* HAProxy runs with the settings of this digest ("" = not known: nothing happens): they are what is
+ * on disk from now on, if they are there, on trial or before, or are `settings`. */
+void state_settle_settings(struct state *state, const char *digest, const char *settings);
+
+/* Sees to it that there is a file, of the standard settings when nobody knows better: HAProxy
+ * doesn't start without it. state_open(), state_reopen() and state_save_all() do so, too. */
+bool state_check_settings(struct state *state, struct err *err) MUST_USE;
+
+/* STATE/settings.cfg */
+const char *state_settings_file(const struct state *state) MUST_USE;
 
 /* How many bytes the last save wrote. */
 size_t state_last_size(const struct state *state) MUST_USE;

@@ -1,4 +1,4 @@
-/* Shared by state.c and state_certs.c only: a generation that is being written. */
+/* Shared by the files state*.c only: a generation that is being written. */
 #ifndef HG_HAPROXY_STATE_PRIV_H
 #define HG_HAPROXY_STATE_PRIV_H
 
@@ -17,7 +17,8 @@
 #define STATE_CERTS_SUFFIX ENCODE_CERT_SUFFIX
 
 /* Beside the generations. */
-#define STATE_TICKETS "tickets.keys"
+#define STATE_TICKETS  "tickets.keys"
+#define STATE_SETTINGS "settings.cfg"
 
 #define NAME_SIZE 64
 
@@ -27,9 +28,11 @@ struct state {
 	char *map_dir;
 	char *backends_dir;
 	char *tickets_file;
-	int fd;	      /* the directory */
-	int lock_fd;  /* holds the lock as long as it is open */
-	uint64_t gen; /* number of the generation that `current` points to; 0 = none */
+	char *settings_file;
+	char *settings; /* what this process has written last; NULL = it has not */
+	int fd;		/* the directory */
+	int lock_fd;	/* holds the lock as long as it is open */
+	uint64_t gen;	/* number of the generation that `current` points to; 0 = none */
 	size_t last_size;
 	const struct model *model; /* has the certificates' content; NULL = nobody has */
 };
@@ -73,6 +76,10 @@ enum link_result state_link_file(
 /* Writes a new file into a folder of the draft, and waits until it is on the disk. */
 bool state_write_file(struct draft *draft, int fd, const char *name,
 	const struct state_content *content, struct err *err) MUST_USE;
+
+/* Replaces a file beside the generations as a whole, or not at all; waits for the disk. */
+bool state_replace_file(struct state *state, const char *name, const struct state_content *content,
+	struct err *err) MUST_USE;
 
 /* The folder of certificates and their list. */
 bool state_write_certs(struct draft *draft, struct err *err) MUST_USE;

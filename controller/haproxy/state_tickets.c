@@ -14,8 +14,6 @@
 #include "haproxy/state_priv.h"
 #include "haproxy/tickets.h"
 
-#define FILE_NEW STATE_TICKETS ".new"
-
 enum verdict { GOOD, MISSING, DAMAGED };
 
 static bool read_whole(int fd, char *data, size_t size, size_t *ret_len)
@@ -61,21 +59,11 @@ static enum verdict look(const struct state *state, struct ticket_keys *ret_keys
 static bool write_keys(struct state *state, const struct ticket_keys *keys, struct err *err)
 {
 	struct buf text = {.max = TICKETS_TEXT_LEN, .is_secret = true};
-	struct draft draft = {.state = state};
 
 	tickets_format(&text, keys);
-	unlinkat(state->fd, FILE_NEW, 0);
 	const struct state_content content = {buf_str(&text), text.len, 0600};
-	bool is_ok = state_write_file(&draft, state->fd, FILE_NEW, &content, err);
+	bool is_ok = state_replace_file(state, STATE_TICKETS, &content, err);
 	buf_fini(&text);
-	if (is_ok && renameat(state->fd, FILE_NEW, state->fd, STATE_TICKETS) != 0) {
-		is_ok = state_fail(state, "can't replace " STATE_TICKETS, err);
-	}
-	if (!is_ok) {
-		unlinkat(state->fd, FILE_NEW, 0);
-	}
-	/* Without it, a power failure brings back the keys before these: old, but good. */
-	(void)fsync(state->fd);
 	return is_ok;
 }
 

@@ -508,6 +508,7 @@ void model_update(
 		}
 	}
 	if (must_ask_again) {
+		sets_read_settings(model, store);
 		update_class(model, store);
 	}
 	tls_flush(model);

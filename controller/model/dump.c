@@ -111,6 +111,10 @@ void model_dump(const struct model *model, struct buf *buf)
 		dump_map(model, (enum model_map)map, buf);
 	}
 	dump_certificates(model, buf);
+	/* Nobody sets anything: nothing to say. */
+	if (!model_is_standard(model->settings_digest)) {
+		buf_printf(buf, "settings %s\n", model->settings_digest);
+	}
 	struct ingress_node **sorted =
 		(struct ingress_node **)table_sorted(&model->ingresses, compare_ingresses);
 	for (uint32_t i = 0; i < model->ingresses.n_items; i++) {

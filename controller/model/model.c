@@ -81,7 +81,40 @@ struct model *model_new(const struct model_options *options)
 		node->created_seconds = INT64_MAX;
 		model->operator_default = node;
 	}
+	sets_read_settings(model, NULL);
 	return model;
+}
+
+const char *model_settings(const struct model *model)
+{
+	return model->settings;
+}
+
+const char *model_settings_digest(const struct model *model)
+{
+	return model->settings_digest;
+}
+
+char *model_standard_settings(void)
+{
+	struct buf settings = BUF_INIT(0);
+
+	globals_write(&settings, NULL);
+	return buf_take(&settings);
+}
+
+void model_digest_settings(char ret_digest[MODEL_DIGEST_SIZE], const char *settings)
+{
+	globals_digest(ret_digest, settings);
+}
+
+bool model_is_standard(const char *digest)
+{
+	CLEANUP(free_ptr) char *settings = model_standard_settings();
+	char standard[MODEL_DIGEST_SIZE];
+
+	globals_digest(standard, settings);
+	return strcmp(standard, digest) == 0;
 }
 
 static void free_ingress(struct ingress_node *node)
@@ -160,6 +193,7 @@ void model_free(struct model *model)
 	}
 	table_fini(&model->services);
 	sets_free(model);
+	free(model->settings);
 	TABLE_FOREACH (&model->backends, backend) {
 		free_backend(backend);
 	}

@@ -115,6 +115,9 @@ struct model_certificate {
 /* And 2,048 words a line of a list of certificates. */
 #define MODEL_CERTIFICATE_MAX_NAMES 1900
 
+/* Of settings: 16 hexadecimal digits and NUL. */
+#define MODEL_DIGEST_SIZE 17
+
 struct model_options {
 	const char *ingress_class;	  /* NULL = every class whose controller is ours */
 	const char *controller_name;	  /* IngressClass spec.controller */
@@ -196,6 +199,18 @@ bool model_find_secret_of(const struct model *model, const char *certificate,
  */
 typedef void (*model_need_fn)(void *ctx, const char *namespace, const char *name, bool is_needed);
 void model_report_needs(struct model *model, model_need_fn report, void *ctx);
+
+/* What HAProxy as a whole is asked for, in lines of model/globals.h, and their digest. Borrowed
+ * until the next model_update(). */
+const char *model_settings(const struct model *model) MUST_USE;
+const char *model_settings_digest(const struct model *model) MUST_USE;
+
+/* The settings that hold when nobody sets anything; the caller frees them. */
+char *model_standard_settings(void) MUST_USE;
+
+/* The digest of settings; and is it that of the standard? */
+void model_digest_settings(char ret_digest[MODEL_DIGEST_SIZE], const char *settings);
+bool model_is_standard(const char *digest) MUST_USE;
 
 /* What may have changed since the last model_take_delta(): keys, each once. A key need not exist
  * any more. */

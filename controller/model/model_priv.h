@@ -20,6 +20,7 @@
 #include "base/table.h"
 #include "model/diag.h"
 #include "model/endpoints.h"
+#include "model/globals.h"
 #include "model/model.h"
 #include "model/parameters.h"
 #include "model/policies.h"
@@ -163,6 +164,8 @@ struct model {
 	size_t n_redirects;
 	size_t n_verdicts[OPTION_VERDICT_COUNT]; /* of all its Ingresses' and Services' annotations
 						  */
+	char *settings;				 /* as model_settings() says them */
+	char settings_digest[MODEL_DIGEST_SIZE];
 };
 
 /* Key of an Ingress that may be gone. */

@@ -59,21 +59,49 @@ static bool class_has_name(const void *item, const void *name)
 	return strcmp(((const struct class_node *)item)->name, name) == 0;
 }
 
-/* The ConfigMap of the class goes before the controller's. */
-static struct option_set *read_class(
-	const struct model *model, const struct store *store, const struct ingress_class *class)
+/* NULL = there is none, or it says nothing. */
+static struct option_set *read_controller(const struct model *model, const struct store *store)
 {
 	const struct model_options *options = &model->options;
-	struct option_set *near = parameters_read(options, store, class, NULL, NULL);
-	struct option_set *far = NULL;
 	const struct config_map *map =
 		options->config_map_name ? store_config_map(store, options->config_map_namespace,
 						   options->config_map_name)
 					 : NULL;
 
-	if (map != NULL) {
-		far = sets_read(OPTION_SCOPE_CONTROLLER, map, map->data, NULL, NULL);
+	return map ? sets_read(OPTION_SCOPE_CONTROLLER, map, map->data, NULL, NULL) : NULL;
+}
+
+void sets_read_settings(struct model *model, const struct store *store)
+{
+	struct option_set *set = store ? read_controller(model, store) : NULL;
+	struct buf settings = BUF_INIT(0);
+
+	globals_write(&settings, set);
+	option_set_free(set);
+	free(model->settings);
+	model->settings = buf_take(&settings);
+	globals_digest(model->settings_digest, model->settings);
+}
+
+/* What it says about the whole of HAProxy is no class's, whose Ingresses need not hear of it. */
+static void drop_settings(struct option_set *set)
+{
+	for (int i = 0; set != NULL && i < OPTION_COUNT; i++) {
+		if ((option_table[i].scopes & OPTION_SCOPE_CLASS) == 0) {
+			free(set->values[i]);
+			set->values[i] = NULL;
+		}
 	}
+}
+
+/* The ConfigMap of the class goes before the controller's. */
+static struct option_set *read_class(
+	const struct model *model, const struct store *store, const struct ingress_class *class)
+{
+	struct option_set *near = parameters_read(&model->options, store, class, NULL, NULL);
+	struct option_set *far = read_controller(model, store);
+
+	drop_settings(far);
 	struct option_set *merged = option_set_merge(near, far);
 	option_set_free(near);
 	option_set_free(far);

@@ -35,6 +35,10 @@ bool sets_read_service(struct model *model, const struct store *store, struct se
 /* A node's verdicts no longer count. */
 void sets_forget_verdicts(struct model *model, uint16_t n_verdicts[OPTION_VERDICT_COUNT]);
 
+/* Reads what the controller's own ConfigMap says about the whole of HAProxy; `store` NULL: nothing.
+ */
+void sets_read_settings(struct model *model, const struct store *store);
+
 /* Reads the options of all classes again. From then until sets_forget_changes() sets_is_changed()
  * tells of which Ingress the class says something else than before, or is another one. */
 void sets_read_classes(struct model *model, const struct store *store);

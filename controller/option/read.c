@@ -110,11 +110,11 @@ static void refuse(
 /* Where this option may be set. */
 static char *wrong_scope(const struct option_info *info)
 {
-	return xasprintf("can't be set here: set it on %s",
+	return xasprintf("can't be set here: set it %s",
 		(info->scopes & OPTION_SCOPE_SERVICE) != 0
-			? "a Service, an Ingress or in a ConfigMap"
-		: (info->scopes & OPTION_SCOPE_INGRESS) != 0 ? "an Ingress or in a ConfigMap"
-							     : "the controller's ConfigMap");
+			? "on a Service, an Ingress or in a ConfigMap"
+		: (info->scopes & OPTION_SCOPE_INGRESS) != 0 ? "on an Ingress or in a ConfigMap"
+							     : "in the controller's ConfigMap");
 }
 
 static void take_option(struct reading *reading, size_t pair, const struct request *request)

@@ -98,13 +98,13 @@ bool value_parse_addresses(
 	const char *item;
 	size_t len;
 
-	(void)info;
+	size_t max = info->max > 0 ? (size_t)info->max : OPTION_MAX_ITEMS;
+
 	static_assert(sizeof(struct network) == 18, "no padding: networks are compared as bytes");
 	while (value_next_item(&text, ',', &item, &len)) {
-		if (n == OPTION_MAX_ITEMS) {
-			return value_refuse(reason,
-				"a list of more than %d networks: join some of them",
-				OPTION_MAX_ITEMS);
+		if (n == max) {
+			return value_refuse(
+				reason, "a list of more than %zu networks: join some of them", max);
 		}
 		if (!read_network(item, len, &networks[n])) {
 			return value_refuse(reason,

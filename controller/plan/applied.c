@@ -2,6 +2,7 @@
 #include "plan/applied.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +141,7 @@ struct applied *applied_from_model(const struct model *model, const struct appli
 			applied_set_entry(applied, (enum model_map)map, key, value);
 		}
 	}
+	snprintf(applied->settings, sizeof(applied->settings), "%s", model_settings_digest(model));
 	return applied;
 }
 
@@ -441,4 +443,7 @@ void applied_dump(const struct applied *applied, struct buf *buf)
 		free(sorted);
 	}
 	dump_certificates(applied, buf);
+	if (applied->settings[0] != '\0' && !model_is_standard(applied->settings)) {
+		buf_printf(buf, "settings %s\n", applied->settings);
+	}
 }

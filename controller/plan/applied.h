@@ -73,6 +73,9 @@ struct applied {
 	bool is_map_unsaved[MODEL_MAP_COUNT];
 	struct table certificates; /* struct applied_certificate */
 	bool are_certificates_unsaved;
+	/* Digest of the settings that it was started with (model_settings()); "" = not known:
+	 * started without our file. They are saved by themselves (haproxy/state.h). */
+	char settings[MODEL_DIGEST_SIZE];
 };
 
 struct applied *applied_new(void) MUST_USE;

@@ -7,12 +7,16 @@
 
 #include <stdbool.h>
 
+#include "model/model.h"
+
 #define CAPS_VERSION_SIZE 64
 
 struct caps {
 	char version[CAPS_VERSION_SIZE]; /* "3.4.7-1", for people */
 	bool has_tls;			 /* it listens for TLS, with our list of certificates */
 	bool can_add_backend;		 /* `add backend`, `del backend`, `publish backend` (3.4) */
+	/* Digest of the settings that it did not start with; "" = none. */
+	char refused_settings[MODEL_DIGEST_SIZE];
 	/* A run-time server has no cookie until its address is changed (2.6). */
 	bool has_late_cookies;
 };

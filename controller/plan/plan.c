@@ -542,6 +542,17 @@ static bool is_cold(const struct model *model, const struct applied *applied)
 	return wanted.n_backends >= PLAN_COLD_BACKENDS;
 }
 
+/* A HAProxy of which it is not known what it was started with would not be told more by a reload.
+ */
+static bool needs_settings(const struct planner *planner)
+{
+	const char *wanted = model_settings_digest(planner->model);
+	const char *have = planner->applied->settings;
+
+	return have[0] != '\0' && strcmp(have, wanted) != 0 &&
+	       strcmp(planner->caps->refused_settings, wanted) != 0;
+}
+
 void plan_make(struct plan *plan, const struct model *model, const struct applied *applied,
 	const struct caps *caps, const struct model_delta *delta)
 {
@@ -567,6 +578,9 @@ void plan_make(struct plan *plan, const struct model *model, const struct applie
 		plan_backend(&planner, backends.items[i]);
 	}
 	free(backends.items);
+	if (needs_settings(&planner)) {
+		plan->reasons |= 1u << PLAN_REASON_SETTINGS;
+	}
 	table_fini(&planner.held_hosts);
 	table_fini(&planner.held_backends);
 	table_fini(&planner.led_to);

@@ -55,6 +55,7 @@ void running_init(struct running *running)
 		(struct process_options){.haproxy = program != NULL ? program : "haproxy",
 			.config_dir = running->config_dir,
 			.backends_dir = state_backends_dir(running->state),
+			.settings_file = state_settings_file(running->state),
 			.state_dir = running->state_dir,
 			.run_dir = running->run_dir,
 			.runtime_socket = running->runtime_socket,

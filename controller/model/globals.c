@@ -1,0 +1,96 @@
+/* See globals.h. Called by the model (sets.c), and by haproxy/state for the settings of nobody. */
+#include "model/globals.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "option/value.h"
+
+struct global {
+	const char *variable;
+	enum option_id option;
+	const char *unit;
+	const char *(*choose)(const struct option_set *set); /* NULL = the option says it */
+};
+
+static const char *connection_mode(const struct option_set *set);
+
+static const struct global globals[] = {
+#define GLOBAL(id, variable, unit) {(variable), OPTION_##id, (unit), NULL},
+#define CHOICE(variable, function) {(variable), OPTION_COUNT, "", function},
+#include "model/globals.def"
+};
+
+static const char *value_of(const struct option_set *set, enum option_id option)
+{
+	const char *value = set != NULL ? set->values[option] : NULL;
+
+	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+static bool is_true(const struct option_set *set, enum option_id option)
+{
+	const char *value = value_of(set, option);
+
+	return value != NULL && strcmp(value, "true") == 0;
+}
+
+/* The two older keys say something only where the newer one says nothing. */
+static const char *connection_mode(const struct option_set *set)
+{
+	const char *mode = value_of(set, OPTION_HTTP_CONNECTION_MODE);
+
+	if (mode != NULL) {
+		return mode;
+	}
+	return is_true(set, OPTION_HTTP_SERVER_CLOSE) && !is_true(set, OPTION_HTTP_KEEP_ALIVE)
+		       ? "http-server-close"
+		       : "http-keep-alive";
+}
+
+static void write_option(struct buf *buf, const struct global *global, const struct option_set *set)
+{
+	const char *value = value_of(set, global->option);
+	const char *standard = option_table[global->option].default_value;
+	char *reason = NULL;
+
+	if (value != NULL) {
+		buf_printf(buf, "%s%s", value, global->unit);
+		return;
+	}
+	/* In the same form, so that saying what holds anyway changes nothing. */
+	CLEANUP(free_ptr)
+	char *canonical =
+		standard[0] != '\0' ? option_parse(global->option, standard, &reason) : NULL;
+	free(reason);
+	buf_printf(
+		buf, "%s%s", canonical ? canonical : GLOBALS_NONE, canonical ? global->unit : "");
+}
+
+void globals_write(struct buf *buf, const struct option_set *set)
+{
+	for (size_t i = 0; i < ARRAY_LEN(globals); i++) {
+		const struct global *global = &globals[i];
+
+		buf_printf(buf, "%s ", global->variable);
+		if (global->choose != NULL) {
+			buf_append_str(buf, global->choose(set));
+		} else {
+			write_option(buf, global, set);
+		}
+		buf_append_char(buf, '\n');
+	}
+}
+
+void globals_digest(char ret_digest[MODEL_DIGEST_SIZE], const char *text)
+{
+	unsigned char bytes[SHA256_DIGEST_LENGTH];
+
+	SHA256((const unsigned char *)text, strlen(text), bytes);
+	for (size_t i = 0; i < (MODEL_DIGEST_SIZE - 1) / 2; i++) {
+		snprintf(ret_digest + 2 * i, 3, "%02x", bytes[i]);
+	}
+}

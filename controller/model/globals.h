@@ -1,0 +1,27 @@
+/*
+ * Settings: what the controller's ConfigMap says about the whole of HAProxy, as the variables that
+ * haproxy-cfg takes it from (globals.def). Pure.
+ *
+ *   NAME value\n      a line each, always all of them, in the order of the table
+ *
+ * So equal settings are equal texts, and their digest says which settings a HAProxy runs with.
+ * Values are printable ASCII, have no single quote, and come from canonical texts of options.
+ */
+#ifndef HG_MODEL_GLOBALS_H
+#define HG_MODEL_GLOBALS_H
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "model/model.h"
+#include "option/option.h"
+
+/* Of a variable that says that nothing is set. */
+#define GLOBALS_NONE "none"
+
+/* Appends the settings that a set of options asks for; NULL = nobody sets anything. */
+void globals_write(struct buf *buf, const struct option_set *set);
+
+/* The first digits of the text's SHA-256. */
+void globals_digest(char ret_digest[MODEL_DIGEST_SIZE], const char *text);
+
+#endif

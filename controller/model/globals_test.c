@@ -1,0 +1,171 @@
+/* Settings of the whole HAProxy: their texts, which options make them, and that the constant
+ * configuration has the same defaults. Also what all of its profiles have to have. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "model/globals.h"
+#include "option/read.h"
+
+#define MAX_TEXT (64 * 1024)
+
+static char *settings_of(const struct option_pair *pairs, size_t n)
+{
+	struct option_set *set = option_read(OPTION_SCOPE_CONTROLLER, pairs, n, NULL, NULL);
+	struct buf buf = BUF_INIT(0);
+
+	globals_write(&buf, set);
+	option_set_free(set);
+	return buf_take(&buf);
+}
+
+static char *settings_with(const char *key, const char *value)
+{
+	return settings_of(&(struct option_pair){key, value}, 1);
+}
+
+static void test_values(void **state)
+{
+	static const struct {
+		const char *key, *value, *line;
+	} rows[] = {
+		{"timeout-client", "5s", "HEADGATE_TIMEOUT_CLIENT 5000ms\n"},
+		{"timeout-check", "700", "HEADGATE_TIMEOUT_CHECK 700ms\n"},
+		{"timeout-check", "never", "HEADGATE_TIMEOUT_CHECK none\n"},
+		{"maxconn", "2000", "HEADGATE_MAXCONN 2000\n"},
+		{"nbthread", "100", "HEADGATE_NBTHREAD none\n"},
+		{"http-connection-mode", "HTTPCLOSE", "HEADGATE_CONNECTION_MODE httpclose\n"},
+		{"http-server-close", "true", "HEADGATE_CONNECTION_MODE http-server-close\n"},
+		{"http-keep-alive", "false", "HEADGATE_CONNECTION_MODE http-keep-alive\n"},
+		{"tls-alpn", "http/1.1", "HEADGATE_TLS_ALPN http/1.1\n"},
+		{"tls-alpn", "", "HEADGATE_TLS_ALPN h2,http/1.1\n"},
+		{"proxy-protocol", "10.1.2.3/8,192.0.2.1",
+			"HEADGATE_PROXY_PROTOCOL 10.0.0.0/8 192.0.2.1/32\n"},
+		{"client-strict-sni", "false", "HEADGATE_CLIENT_STRICT_SNI false\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CLEANUP(free_ptr) char *text = settings_with(rows[i].key, rows[i].value);
+		if (strstr(text, rows[i].line) == NULL) {
+			fail_msg("%s: %s: no %s in\n%s", rows[i].key, rows[i].value, rows[i].line,
+				text);
+		}
+	}
+}
+
+static void test_older_keys(void **state)
+{
+	const struct option_pair pairs[] = {
+		{"http-server-close", "true"}, {"http-keep-alive", "true"}};
+	CLEANUP(free_ptr) char *text = settings_of(pairs, ARRAY_LEN(pairs));
+
+	(void)state;
+	assert_non_null(strstr(text, "HEADGATE_CONNECTION_MODE http-keep-alive\n"));
+}
+
+/* Who writes down what holds anyway changes nothing. */
+static void test_defaults_are_equal(void **state)
+{
+	CLEANUP(free_ptr) char *nobody = settings_of(NULL, 0);
+
+	(void)state;
+	for (int i = 0; i < OPTION_COUNT; i++) {
+		const struct option_info *info = &option_table[i];
+		if (info->apply != OPTION_APPLY_RELOAD || info->default_value[0] == '\0') {
+			continue;
+		}
+		CLEANUP(free_ptr) char *text = settings_with(info->name, info->default_value);
+		assert_string_equal(text, nobody);
+	}
+}
+
+static char *read_config(const char *path)
+{
+	FILE *stream = fopen(path, "re");
+	char *text = xcalloc(1, MAX_TEXT);
+
+	assert_non_null(stream);
+	assert_true(fread(text, 1, MAX_TEXT - 1, stream) < MAX_TEXT - 1);
+	fclose(stream);
+	return text;
+}
+
+/* HAProxy without the file of settings has what it would have with that of nobody. */
+static void test_constant_has_the_same(void **state)
+{
+	CLEANUP(free_ptr) char *config = read_config("haproxy-cfg/05-settings.cfg");
+	CLEANUP(free_ptr) char *settings = settings_of(NULL, 0);
+	struct buf wanted = BUF_INIT(0);
+	char *save;
+
+	(void)state;
+	for (char *line = strtok_r(settings, "\n", &save); line != NULL;
+		line = strtok_r(NULL, "\n", &save)) {
+		char *value = strchr(line, ' ');
+		*value++ = '\0';
+		buf_printf(&wanted, "\tpresetenv %s \"%s\"\n", line, value);
+	}
+	const char *found = strstr(config, "\tpresetenv");
+	assert_non_null(found);
+	assert_string_equal(found, buf_str(&wanted));
+	buf_fini(&wanted);
+}
+
+/* Sections can't take http-request rules over from each other: each profile has to have those of
+ * http_profile. */
+static void test_profiles_have_all_rules(void **state)
+{
+	static const char *const first = "defaults http_profile from base\n";
+	CLEANUP(free_ptr) char *base = read_config("haproxy-cfg/20-profiles.cfg");
+	CLEANUP(free_ptr) char *variants = read_config("haproxy-cfg/25-variants.cfg");
+	char *save;
+	size_t n_rules = 0;
+
+	(void)state;
+	char *rules = strstr(base, first);
+	assert_non_null(rules);
+	rules += strlen(first);
+	char *end = strstr(rules, "\ndefaults ");
+	assert_non_null(end);
+	*end = '\0';
+	for (char *rule = strtok_r(rules, "\n", &save); rule != NULL;
+		rule = strtok_r(NULL, "\n", &save)) {
+		if (rule[0] != '\t' || rule[1] == '#') {
+			continue;
+		}
+		n_rules++;
+		CLEANUP(free_ptr) char *whole = xasprintf("%s\n", rule);
+		for (char *section = strstr(variants, "\ndefaults "); section != NULL;) {
+			char *next = strstr(section + 1, "\ndefaults ");
+			CLEANUP(free_ptr)
+			char *text = next ? xstrndup(section, (size_t)(next - section + 1))
+					  : xstrdup(section);
+			if (strstr(text, whole) == NULL) {
+				fail_msg("haproxy-cfg/25-variants.cfg: no\n%s in%s", whole, text);
+			}
+			section = next;
+		}
+	}
+	assert_true(n_rules > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_older_keys),
+		cmocka_unit_test(test_defaults_are_equal),
+		cmocka_unit_test(test_constant_has_the_same),
+		cmocka_unit_test(test_profiles_have_all_rules),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -13,11 +13,11 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || sed '/Fo
 SANITIZE ?= 0
 FUZZ     ?= 0
 BUILD    ?= build$(if $(filter 1,$(SANITIZE)),-sanitize)$(if $(filter 1,$(FUZZ)),-fuzz)
-DIRS     ?= base cert option kube manifest store model plan haproxy status admin
+DIRS     ?= base auth cert option kube manifest store model plan haproxy status admin
 HAPROXY  ?= haproxy
 Q        := $(if $(V),,@)
 
-PKGS     := libcurl json-c yaml-0.1 libcrypto libevent
+PKGS     := libcurl json-c yaml-0.1 libcrypto libcrypt libevent
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
             -Wformat=2 -Wpointer-arith -Wvla -Wundef
 HARDEN   := -fstack-protector-strong -fPIE -fcf-protection=full -fno-strict-overflow
@@ -38,7 +38,7 @@ CFLAGS   += -std=gnu11 $(WARN) $(HARDEN) $(OPTIM)
 CPPFLAGS += -D_GNU_SOURCE -Icontroller -I$(BUILD) -MMD -MP \
             $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDFLAGS  += $(LDHARDEN) $(LDOPTIM)
-LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -pthread
 
 LIB_SRC  := $(filter-out %_test.c,$(foreach d,$(DIRS),$(wildcard controller/$(d)/*.c)))
 TOP_SRC  := $(filter-out %_test.c,$(wildcard controller/*.c))

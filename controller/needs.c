@@ -18,12 +18,12 @@ static void forget_unneeded(
 	}
 }
 
-static void on_need(void *ctx, const char *namespace, const char *name, bool is_needed)
+static void on_need(void *ctx, const char *namespace, const char *name, enum model_need need)
 {
 	const struct follower *follower = ctx;
 
 	if (follower->needs->on_need != NULL) {
-		follower->needs->on_need(follower->needs->ctx, namespace, name, is_needed);
+		follower->needs->on_need(follower->needs->ctx, namespace, name, need);
 	}
 	forget_unneeded(follower, namespace, name);
 }
@@ -32,6 +32,11 @@ void needs_are_known(struct needs *needs)
 {
 	needs->on_known(needs->ctx);
 	needs->on_known = NULL;
+}
+
+bool needs_are_waiting(const struct needs *needs)
+{
+	return needs->is_waiting != NULL && needs->is_waiting(needs->ctx);
 }
 
 void needs_follow(const struct needs *needs, struct model *model, struct store *store,

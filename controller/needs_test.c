@@ -13,16 +13,17 @@ struct fixture {
 	struct store *store;
 	struct model *model;
 	struct needs needs;
-	struct buf told; /* "+ns/a -ns/a " */
+	struct buf told; /* "+ns/a -ns/a ", with "*" for one of any type */
 	unsigned n_known;
 	char *data;
 };
 
-static void on_need(void *ctx, const char *namespace, const char *name, bool is_needed)
+static void on_need(void *ctx, const char *namespace, const char *name, enum model_need need)
 {
+	static const char *const signs[] = {"-", "+", "*"};
 	struct fixture *f = ctx;
 
-	buf_printf(&f->told, "%s%s/%s ", is_needed ? "+" : "-", namespace, name);
+	buf_printf(&f->told, "%s%s/%s ", signs[need], namespace, name);
 }
 
 static void on_known(void *ctx)
@@ -71,7 +72,7 @@ static int set_up(void **state)
 
 	f->store = store_new();
 	f->model = model_new(&(struct model_options){.controller_name = "ours"});
-	f->needs = (struct needs){on_need, on_known, f};
+	f->needs = (struct needs){on_need, on_known, NULL, f};
 	buf_init(&f->told, 0);
 	f->data = testing_secret_data(&(struct testing_cert){.common_name = "a.test", .key = key});
 	EVP_PKEY_free(key);

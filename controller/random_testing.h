@@ -205,7 +205,10 @@ static inline void put_ingress(struct dice *dice)
 		"'haproxy.org/deny-list':'10.0.0.0/8,2001:db8::/32,2001:db8::1'",
 		"'haproxy.org/deny-list':'','haproxy.org/set-host':'h.test'",
 		("'haproxy.org/rate-limit-requests':'5',"
-		 "'haproxy.org/rate-limit-whitelist':'10.1.0.0/16'")};
+		 "'haproxy.org/rate-limit-whitelist':'10.1.0.0/16'"),
+		"'haproxy.org/auth-type':'basic-auth','haproxy.org/auth-secret':'t0'",
+		"'haproxy.org/auth-type':'basic-auth','haproxy.org/auth-secret':'t1'",
+		"'haproxy.org/auth-secret':'n1/t1'", "'haproxy.org/auth-type':'basic-auth'"};
 	unsigned i = pick(dice, N_INGRESSES);
 	unsigned namespace = i % N_NAMESPACES;
 	struct buf spec = BUF_INIT(0);
@@ -271,12 +274,16 @@ static inline int64_t pick_time(struct dice *dice)
 static inline void put_secret(struct dice *dice)
 {
 	unsigned i = pick(dice, N_SECRETS);
+	/* Users are joe, and joe with another hash; or none that can be used. */
+	static const char *const users[] = {"'joe':'e1NIQX01ZW42RzZNZXpScm9UM1hLcWtkUE9tWS9CZlE9'",
+		"'joe':'e1NIQX0zT3B0bk0wOUlMb1ZTZmJadGQzbUIwSVZpSUk9','x':'eA=='", "'x':'eA=='"};
+	bool has_users = i < 3 && one_in(dice, 2);
 	CLEANUP(free_ptr)
-	char *text =
-		xasprintf("{'metadata':{'namespace':'n%u','name':'t%u'},'type':'%s','data':{%s}"
-			  "}",
-			i % N_NAMESPACES, i, one_in(dice, 12) ? "Opaque" : SECRET_TYPE_TLS,
-			secret_content(pick(dice, N_CONTENTS)));
+	char *text = xasprintf(
+		"{'metadata':{'namespace':'n%u','name':'t%u'},'type':'%s','data':{%s}"
+		"}",
+		i % N_NAMESPACES, i, has_users || one_in(dice, 12) ? "Opaque" : SECRET_TYPE_TLS,
+		has_users ? PICK_TEXT(dice, users) : secret_content(pick(dice, N_CONTENTS)));
 	struct object *object = testing_object(KUBE_SECRET, text);
 	struct object *judged = secret_judge((const struct secret *)object, pick_time(dice));
 
@@ -307,7 +314,8 @@ static inline void put_config_map(struct dice *dice)
 {
 	static const char *const data[] = {"", "'ssl-redirect':'true'", "'ssl-redirect':'false'",
 		"'ssl-redirect':'no'", "'x':'y'", "'deny-list':'10.0.0.0/8'",
-		"'timeout-server':'7s','deny-list':'10.9.0.0/16'"};
+		"'timeout-server':'7s','deny-list':'10.9.0.0/16'",
+		"'auth-type':'basic-auth','auth-secret':'n1/t1'", "'auth-secret':'t0'"};
 
 	testing_put(dice->store, KUBE_CONFIG_MAP,
 		"{'metadata':{'namespace':'n0','name':'m%u'},'data':{%s}}", pick(dice, N_MAPS),

@@ -25,18 +25,14 @@
 #include "settings.h"
 #include "trial.h"
 
-/* A new Service below HAProxy 3.4 waits until others have had time to come along, but never longer
- * than a second. */
+/* A new Service below HAProxy 3.4 waits until others have come along, but never for long. */
 #define RELOAD_QUIET_MS	   200
 #define RELOAD_LONGEST_MS  1000
 #define RELOAD_INTERVAL_MS 1000
 
-/* Something still drains: look again, at first soon. */
-#define BUSY_FIRST_MS 20
-#define BUSY_MAX_MS   1000
-
-/* HAProxy refused something, or can't be reached. */
-#define RETRY_FIRST_MS 500
+#define BUSY_FIRST_MS  20 /* something still drains: look again, at first soon */
+#define BUSY_MAX_MS    1000
+#define RETRY_FIRST_MS 500 /* HAProxy refused something, or can't be reached */
 #define RETRY_MAX_MS   30000
 
 enum reconcile_phase {
@@ -315,10 +311,10 @@ static void on_reload_event(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	if (reconcile->phase != PHASE_IDLE || reconcile->reload_reasons == 0) {
-		/* A running pass comes back here when it ends; reading back ends in a plan for
-		 * everything. */
-		reconcile->is_reload_due = reconcile->phase == PHASE_APPLYING;
+	bool is_waiting = needs_are_waiting(&reconcile->needs);
+	if (reconcile->phase != PHASE_IDLE || reconcile->reload_reasons == 0 || is_waiting) {
+		/* A pass, running or waiting, comes back here; so does reading back. */
+		reconcile->is_reload_due = reconcile->phase == PHASE_APPLYING || is_waiting;
 		return;
 	}
 	reconcile->is_reload_due = false;
@@ -365,8 +361,9 @@ static void on_reloaded(struct reconcile *reconcile)
 
 /* ---- passes ---- */
 
-/* Takes up what was touched: store to model to keys that the plan looks at. */
-static void take_changes(struct reconcile *reconcile)
+/* Takes up what was touched: store to model to keys that the plan looks at. False = there is more
+ * to come, and nothing to be acted on before. */
+static bool take_changes(struct reconcile *reconcile)
 {
 	struct store_changes changes = store_take_changes(reconcile->store);
 
@@ -378,11 +375,12 @@ static void take_changes(struct reconcile *reconcile)
 	}
 	reconcile->n_changes = changes.n;
 	/* What has not been listed is not wrong. */
-	bool is_complete = store_is_complete(reconcile->store);
+	bool is_complete =
+		store_is_complete(reconcile->store) && !needs_are_waiting(&reconcile->needs);
 	listener_tell(&reconcile->listener, reconcile->model, &changes, is_complete);
 	store_changes_fini(&changes);
 	if (!is_complete) {
-		return;
+		return false;
 	}
 	if (reconcile->is_self_check && !store_is_held(reconcile->store) &&
 		!self_check(reconcile->model, &reconcile->model_options, reconcile->store)) {
@@ -395,6 +393,7 @@ static void take_changes(struct reconcile *reconcile)
 	pending_take(&reconcile->pending, &reconcile->repairs.delta);
 	reconcile->pending.is_everything |= reconcile->repairs.is_everything;
 	reconcile->repairs.is_everything = false;
+	return true;
 }
 
 static void retry_busy(struct reconcile *reconcile)
@@ -479,9 +478,11 @@ static void start_pass(struct reconcile *reconcile)
 {
 	reconcile->pass_start_us = clock_now_us();
 	reconcile->is_woken = false;
-	take_changes(reconcile);
-	const struct model_delta *delta =
-		reconcile->pending.is_everything ? NULL : &reconcile->pending.delta;
+	if (!take_changes(reconcile)) {
+		return;
+	}
+	struct pending *pending = &reconcile->pending;
+	const struct model_delta *delta = pending->is_everything ? NULL : &pending->delta;
 	plan_make(&reconcile->plan, reconcile->model, reconcile->applied, &reconcile->caps, delta);
 	if (reconcile->plan.n_ops == 0) {
 		pass_succeeded(reconcile, NULL);
@@ -510,7 +511,7 @@ static void on_pass_event(evutil_socket_t fd, short what, void *ctx)
 		start_pass(reconcile);
 	} else if (reconcile->needs.on_known != NULL &&
 		   store_lacks_only(reconcile->store, KUBE_SECRET)) {
-		take_changes(reconcile);
+		(void)take_changes(reconcile);
 		needs_are_known(&reconcile->needs);
 	}
 }
@@ -522,7 +523,7 @@ static bool get_audit_target(void *ctx, struct audit_target *ret_target)
 	const struct reconcile *reconcile = ctx;
 
 	if (reconcile->phase != PHASE_IDLE || reconcile->applied == NULL ||
-		!cli_is_connected(reconcile->cli)) {
+		!cli_is_connected(reconcile->cli) || needs_are_waiting(&reconcile->needs)) {
 		return false;
 	}
 	*ret_target = (struct audit_target){reconcile->cli, reconcile->runtime_socket,

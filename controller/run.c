@@ -19,6 +19,7 @@
 #include "base/metrics.h"
 #include "class_settings.h"
 #include "draining.h"
+#include "entrance.h"
 #include "expiry.h"
 #include "gauges.h"
 #include "haproxy/encode.h"
@@ -56,6 +57,7 @@ struct run {
 	struct secrets *secrets; /* NULL with manifests */
 	struct reflector **reflectors;
 	size_t n_reflectors;
+	bool is_watching_others;
 	struct reflector *config_maps;	    /* lists anew when a class refers to another one */
 	struct model_options model_options; /* borrows from the flags */
 	struct class_settings *class_settings;
@@ -65,6 +67,7 @@ struct run {
 	struct rotation *rotation; /* NULL = stopping */
 	struct process *process;
 	struct admin *admin;
+	struct entrance *entrance;
 	struct event *signals[N_SIGNALS];
 	struct event *expiry_timer;
 	unsigned n_refusals;
@@ -269,11 +272,26 @@ static bool has_manifests(const struct flags *flags)
 	return flags_get(flags, FLAG_MANIFESTS) != NULL;
 }
 
-static void on_need(void *ctx, const char *namespace, const char *name, bool is_needed)
+static void watch_others(struct run *run);
+
+static void on_need(void *ctx, const char *namespace, const char *name, enum model_need need)
+{
+	static const enum secrets_need needs[] = {[MODEL_NEED_NONE] = SECRETS_NEED_NONE,
+		[MODEL_NEED_TLS] = SECRETS_NEED_LISTED,
+		[MODEL_NEED_ANY] = SECRETS_NEED_ANY};
+	struct run *run = ctx;
+
+	secrets_need(run->secrets, namespace, name, needs[need]);
+	if (need == MODEL_NEED_ANY) {
+		watch_others(run);
+	}
+}
+
+static bool is_waiting(void *ctx)
 {
 	const struct run *run = ctx;
 
-	secrets_need(run->secrets, namespace, name, is_needed);
+	return secrets_are_waiting(run->secrets);
 }
 
 static const char *get_missing(void *ctx)
@@ -359,7 +377,7 @@ static void make_reconcile(struct run *run)
 	run->store = store_new();
 	run->class_settings =
 		class_settings_new(&run->model_options, run->store, flags->config_map_name);
-	struct needs needs = {on_need, on_needs_known, run};
+	struct needs needs = {on_need, on_needs_known, is_waiting, run};
 	if (has_manifests(flags)) {
 		needs = (struct needs){0};
 	}
@@ -413,17 +431,44 @@ static struct reflector *make_reflector(struct run *run, const struct reflector_
 	return reflector;
 }
 
-static void start_reflector(struct run *run, const struct reflector_target *target)
+static struct reflector *keep_reflector(struct run *run, const struct reflector_target *target)
 {
 	struct reflector *reflector = make_reflector(run, target);
 
 	run->reflectors =
 		xreallocarray(run->reflectors, run->n_reflectors + 1, sizeof(struct reflector *));
 	run->reflectors[run->n_reflectors++] = reflector;
+	return reflector;
+}
+
+static void start_reflector(struct run *run, const struct reflector_target *target)
+{
+	struct reflector *reflector = keep_reflector(run, target);
+
 	if (target->kind == KUBE_SECRET) {
 		reflector_set_need(reflector, secrets_wants, run->secrets);
 	}
 	reflector_start(reflector);
+}
+
+/* Secrets that are no certificates: which of them change, once somebody refers to one. */
+static void watch_others(struct run *run)
+{
+	const struct flags *flags = run->flags;
+	size_t n = flags->n_watch_namespaces;
+	struct reflector_target target = {
+		.kind = KUBE_SECRET, .field_selector = SECRETS_OTHER_TYPES};
+
+	if (run->is_watching_others) {
+		return;
+	}
+	run->is_watching_others = true;
+	for (size_t i = 0; i < (n > 0 ? n : 1); i++) {
+		target.namespace = n > 0 ? flags->watch_namespaces[i] : NULL;
+		struct reflector *reflector = keep_reflector(run, &target);
+		reflector_set_news(reflector, secrets_on_news, run->secrets);
+		reflector_start(reflector);
+	}
 }
 
 /* The controller's own one and those that classes refer to, all in one namespace. */
@@ -591,6 +636,7 @@ static void tear_down(struct run *run)
 	kube_config_free(run->kube_config);
 	manifests_close(run->manifests);
 	admin_close(run->admin);
+	entrance_close(run->entrance);
 	rotation_free(run->rotation);
 	reconcile_free(run->reconcile);
 	process_free(run->process);
@@ -627,6 +673,8 @@ enum exit_status run(const struct flags *flags)
 		make_reconcile(&run);
 		catch_signals(&run);
 		watch_expiry(&run);
+		run.entrance = entrance_open(run.base, flags_get(flags, FLAG_RUNTIME_SOCKET),
+			run.store, reconcile_model(run.reconcile));
 		is_ready = open_admin(&run) && start_haproxy(&run);
 	}
 	if (is_ready && !start_source(&run)) {

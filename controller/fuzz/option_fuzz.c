@@ -56,7 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_again(option, value);
 	}
 	const struct option_pair pair = {option_table[option].name, text};
-	option_set_free(option_read(OPTION_SCOPE_CONTROLLER, &pair, 1, NULL, NULL));
+	option_set_free(option_read(
+		&(struct option_source){OPTION_SCOPE_CONTROLLER, "default"}, &pair, 1, NULL, NULL));
 	free(value);
 	free(reason);
 	free(text);

@@ -93,6 +93,7 @@ struct kube_request {
 	kube_done_fn on_done;
 	kube_reply_fn on_reply; /* NULL = of kube_client_get() */
 	void *ctx;
+	const char *accept; /* NULL = JSON */
 	enum kube_method method;
 	char *content_type;
 	char *body;	   /* NULL = none */
@@ -162,6 +163,7 @@ struct kube_request *kube_client_get(struct kube_client *client, const struct ku
 	struct kube_request *request = xcalloc(1, sizeof(*request));
 
 	request->path_and_query = xstrdup(get->path_and_query);
+	request->accept = get->accept;
 	request->idle_seconds = get->idle_seconds;
 	request->on_answer = get->on_answer;
 	request->on_data = get->on_data;
@@ -384,7 +386,10 @@ static bool add_headers(struct kube_request *request)
 {
 	const char *token = credentials_token(request->client->credentials);
 
-	if (!add_header(request, "Accept: application/json") || !add_content_type(request)) {
+	CLEANUP(free_ptr)
+	char *accept =
+		xasprintf("Accept: %s", request->accept ? request->accept : "application/json");
+	if (!add_header(request, accept) || !add_content_type(request)) {
 		return false;
 	}
 	if (token == NULL) {

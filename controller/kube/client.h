@@ -61,6 +61,7 @@ void kube_client_free(struct kube_client *client);
 /* What to ask for and who wants to hear of it. */
 struct kube_get {
 	const char *path_and_query; /* "/api/v1/services?limit=500", already encoded; copied */
+	const char *accept;	    /* media types; a constant, not copied; NULL = JSON */
 	unsigned idle_seconds;	  /* end it when no byte has arrived for so long (a dead peer); 0 =
 				     never */
 	kube_answer_fn on_answer; /* may be NULL */

@@ -138,7 +138,7 @@ static void get(struct fixture *fixture, struct call *call, const char *path, un
 {
 	call->fixture = fixture;
 	call->request = kube_client_get(fixture->client,
-		&(struct kube_get){path, idle_seconds, NULL, on_data, on_done, call});
+		&(struct kube_get){path, NULL, idle_seconds, NULL, on_data, on_done, call});
 	assert_non_null(call->request);
 	assert_int_equal(call->n_done, 0);
 }

@@ -202,8 +202,8 @@ struct secret_next {
 	uint8_t key;
 };
 
-/* Made by kube/secret.c. `pem` holds a key, and so does that of `next`: freed with object_free(),
- * which wipes. */
+/* Made by kube/secret.c. `pem` holds a key, and so does that of `next`, and hashes are in `users`:
+ * freed with object_free(), which wipes. */
 struct secret {
 	struct object head;
 	struct obj_text type;
@@ -213,7 +213,13 @@ struct secret {
 	struct obj_text names;
 	struct obj_text fingerprint;
 	struct obj_text digest;
-	struct obj_text fault;	 /* what is wrong with the newest version; absent when it is good */
+	struct obj_text fault; /* what is wrong with the newest version; absent when it is good */
+	/* Of the newest version, when it is of another type: users and hashes of their passwords
+	 * as in auth/users.h, absent = none; which version of them it is, in 32 hexadecimal
+	 * digits that tell nothing; and what is wrong. */
+	struct obj_text users;
+	struct obj_text users_version;
+	struct obj_text users_fault;
 	struct secret_next next; /* only with SECRET_EARLY, its `pem` absent = what is in use */
 	int64_t not_before;	 /* of what is in use */
 	int64_t not_after;

@@ -24,6 +24,9 @@
 #define WARN_INTERVAL_MS 30000
 #define PATH_MAX_SIZE	 (64u * 1024)
 
+#define METADATA	  "PartialObjectMetadata"
+#define METADATA_OF(kind) "application/json;as=" kind ";g=meta.k8s.io;v=v1"
+
 struct reflector {
 	struct kube_client *client; /* borrowed */
 	struct store *store;	    /* borrowed */
@@ -34,6 +37,8 @@ struct reflector {
 	void *denied_ctx;
 	reflector_need_fn need; /* NULL = all */
 	void *need_ctx;
+	reflector_news_fn news; /* instead of the store; NULL = the store */
+	void *news_ctx;
 
 	struct reflect_state state;
 	struct turn turn; /* at listing */
@@ -119,6 +124,12 @@ void reflector_set_need(struct reflector *reflector, reflector_need_fn need, voi
 	reflector->need_ctx = ctx;
 }
 
+void reflector_set_news(struct reflector *reflector, reflector_news_fn news, void *ctx)
+{
+	reflector->news = news;
+	reflector->news_ctx = ctx;
+}
+
 void reflector_set_backoff(struct reflector *reflector, uint32_t first_ms, uint32_t max_ms)
 {
 	reflector->state.backoff.first_ms = first_ms;
@@ -179,11 +190,23 @@ static void note_start(struct reflector *reflector)
 	if (reflector->state.step == REFLECT_WATCH) {
 		metrics_add(METRIC_WATCHES, reflector->info->name, 1);
 	} else if (reflect_state_is_first_page(&reflector->state)) {
-		store_begin_list_in(
-			reflector->store, reflector->target.kind, reflector->target.namespace);
+		if (reflector->news != NULL) {
+			reflector->news(reflector->news_ctx, REFLECTOR_BEGIN, "", "", "");
+		} else {
+			store_begin_list_in(reflector->store, reflector->target.kind,
+				reflector->target.namespace);
+		}
 		reflector->n_pages = 0;
 		reflector->n_objects = 0;
 	}
+}
+
+static const char *accepted(const struct reflector *reflector, bool is_watch)
+{
+	if (reflector->news == NULL) {
+		return NULL;
+	}
+	return is_watch ? METADATA_OF(METADATA) : METADATA_OF(METADATA "List");
 }
 
 static void start_request(struct reflector *reflector)
@@ -201,6 +224,7 @@ static void start_request(struct reflector *reflector)
 	reflector->request = kube_client_get(reflector->client,
 		&(struct kube_get){
 			.path_and_query = buf_str(&path),
+			.accept = accepted(reflector, is_watch),
 			.idle_seconds = is_watch ? WATCH_IDLE_SECONDS : LIST_IDLE_SECONDS,
 			.on_answer = on_answer,
 			.on_data = on_data,
@@ -338,6 +362,18 @@ static bool is_needed(const struct reflector *reflector, struct json_object *jso
 		       or_empty(member_text(metadata, "name")));
 }
 
+static void tell(struct reflector *reflector, enum reflector_news news, struct json_object *json)
+{
+	struct json_object *metadata = member(json, "metadata");
+	const char *name = member_text(metadata, "name");
+
+	if (name != NULL && !is_foreign(reflector, json)) {
+		reflector->news(reflector->news_ctx, news,
+			or_empty(member_text(metadata, "namespace")), name,
+			or_empty(member_text(metadata, "resourceVersion")));
+	}
+}
+
 static void remove_object(struct reflector *reflector, struct json_object *json)
 {
 	struct json_object *metadata = member(json, "metadata");
@@ -395,6 +431,18 @@ static void put_object(struct reflector *reflector, struct json_object *json)
 	store_put(reflector->store, object);
 }
 
+static void take_object(
+	struct reflector *reflector, enum reflector_news news, struct json_object *json)
+{
+	if (reflector->news != NULL) {
+		tell(reflector, news, json);
+	} else if (news == REFLECTOR_GONE) {
+		remove_object(reflector, json);
+	} else {
+		put_object(reflector, json);
+	}
+}
+
 /* An ERROR event carries a Status:
  * https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/ */
 static void take_error(struct reflector *reflector, struct json_object *status)
@@ -430,9 +478,9 @@ static bool on_event(struct reflector *reflector, struct json_object *event)
 		return false;
 	}
 	if (strcmp(type, "ADDED") == 0 || strcmp(type, "MODIFIED") == 0) {
-		put_object(reflector, object);
+		take_object(reflector, REFLECTOR_CHANGED, object);
 	} else if (strcmp(type, "DELETED") == 0) {
-		remove_object(reflector, object);
+		take_object(reflector, REFLECTOR_GONE, object);
 	} else if (strcmp(type, "BOOKMARK") != 0) {
 		return err_set(&reflector->err, ERR_PROTO, "a watch event has an unknown type");
 	}
@@ -450,7 +498,7 @@ static bool on_document(void *ctx, struct json_object *document)
 		return on_event(reflector, document);
 	}
 	reflector->n_objects++;
-	put_object(reflector, document);
+	take_object(reflector, REFLECTOR_LISTED, document);
 	return true;
 }
 
@@ -458,8 +506,14 @@ static bool on_document(void *ctx, struct json_object *document)
 
 static void note_listed(struct reflector *reflector)
 {
-	size_t n_removed = store_end_list_in(
-		reflector->store, reflector->target.kind, reflector->target.namespace);
+	size_t n_removed = 0;
+
+	if (reflector->news != NULL) {
+		reflector->news(reflector->news_ctx, REFLECTOR_END, "", "", "");
+	} else {
+		n_removed = store_end_list_in(
+			reflector->store, reflector->target.kind, reflector->target.namespace);
+	}
 
 	metrics_add(METRIC_LISTS, reflector->info->name, 1);
 	log_line(LOG_INFO, "listed", "kind", reflector->info->name, "namespace",
@@ -473,9 +527,10 @@ static void note_listed(struct reflector *reflector)
 static bool is_list_of_kind(const struct reflector *reflector, struct json_object *envelope)
 {
 	const char *kind = or_empty(member_text(envelope, "kind"));
-	size_t len = strlen(reflector->info->name);
+	const char *name = reflector->news ? METADATA : reflector->info->name;
+	size_t len = strlen(name);
 
-	return strncmp(kind, reflector->info->name, len) == 0 && strcmp(kind + len, "List") == 0 &&
+	return strncmp(kind, name, len) == 0 && strcmp(kind + len, "List") == 0 &&
 	       json_object_object_get_ex(envelope, "items", NULL);
 }
 

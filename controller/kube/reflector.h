@@ -64,6 +64,27 @@ void reflector_on_denied(struct reflector *reflector, reflector_denied_fn denied
 /* Before the start; without it every object of the target is wanted. */
 void reflector_set_need(struct reflector *reflector, reflector_need_fn need, void *ctx);
 
+/* What a reflector that keeps nothing tells. */
+enum reflector_news {
+	REFLECTOR_BEGIN,   /* of a list */
+	REFLECTOR_LISTED,  /* this object is in it */
+	REFLECTOR_END,	   /* that was the whole list */
+	REFLECTOR_CHANGED, /* an object is new or another */
+	REFLECTOR_GONE,
+};
+
+/* `version` is the object's resourceVersion; texts are borrowed, "" for BEGIN and END. It must not
+ * free the reflector. */
+typedef void (*reflector_news_fn)(void *ctx, enum reflector_news news, const char *namespace,
+	const char *name, const char *version);
+
+/*
+ * Before the start: the store is left alone, and what is there and what changes is told instead.
+ * Only metadata is asked for, so that what the objects hold stays where it is
+ * (https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches).
+ */
+void reflector_set_news(struct reflector *reflector, reflector_news_fn news, void *ctx);
+
 /* Other waits than base/backoff.h's for the API server, before the start: tests haven't the time.
  */
 void reflector_set_backoff(struct reflector *reflector, uint32_t first_ms, uint32_t max_ms);

@@ -35,6 +35,8 @@ struct fixture {
 	struct store *store;
 	struct reflector *reflector;
 	reflector_need_fn need;
+	reflector_news_fn news;
+	struct buf told; /* what news were told */
 	const struct row *rows;
 	size_t n_rows;
 	size_t position;
@@ -122,6 +124,13 @@ static void handle(struct evhttp_request *request, void *ctx)
 
 	assert_true(fixture->position < fixture->n_rows);
 	const struct row *row = &fixture->rows[fixture->position++];
+	const char *accept =
+		evhttp_find_header(evhttp_request_get_input_headers(request), "Accept");
+	bool is_watch = strstr(uri, "watch=1") != NULL;
+	assert_string_equal(accept,
+		fixture->news == NULL ? "application/json"
+		: is_watch ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+			   : "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1");
 	for (size_t i = 0; i < ARRAY_LEN(row->asked); i++) {
 		if (row->asked[i] != NULL && strstr(uri, row->asked[i]) == NULL) {
 			fail_msg("row %zu: asked for %s instead of %s", fixture->position - 1, uri,
@@ -170,6 +179,7 @@ static int tear_down(void **state)
 	kube_client_free(fixture->client);
 	store_free(fixture->store);
 	stub_server_fini(&fixture->server);
+	buf_fini(&fixture->told);
 	metrics_reset();
 	free(fixture);
 	return 0;
@@ -185,6 +195,7 @@ static void play_target(struct fixture *fixture, const struct reflector_target *
 	reflector_set_backoff(fixture->reflector, 10, 20);
 	reflector_on_denied(fixture->reflector, on_denied, fixture);
 	reflector_set_need(fixture->reflector, fixture->need, NULL);
+	reflector_set_news(fixture->reflector, fixture->news, fixture);
 	reflector_start(fixture->reflector);
 	stub_server_run_until(&fixture->server, &fixture->is_done);
 }
@@ -214,6 +225,45 @@ static void test_pages_then_events(void **state)
 	assert_true(metrics_get(METRIC_LISTS, "Service") == 1);
 	assert_true(metrics_get(METRIC_WATCHES, "Service") == 2);
 	assert_true(metrics_get(METRIC_WATCH_EVENTS, "Service") == 4);
+}
+
+static void on_news(void *ctx, enum reflector_news news, const char *namespace, const char *name,
+	const char *version)
+{
+	static const char *const words[] = {[REFLECTOR_BEGIN] = "begin",
+		[REFLECTOR_LISTED] = "listed",
+		[REFLECTOR_END] = "end",
+		[REFLECTOR_CHANGED] = "changed",
+		[REFLECTOR_GONE] = "gone"};
+	struct fixture *fixture = ctx;
+
+	buf_printf(&fixture->told, "%s %s/%s %s\n", words[news], namespace, name, version);
+}
+
+/* Metadata only, of which nothing is kept. */
+static void test_news(void **state)
+{
+	static const char list[] =
+		"{\"kind\":\"PartialObjectMetadataList\",\"metadata\":{\"resourceVersion\":\"10\"},"
+		"\"items\":[" SERVICE("a", "3") "]}";
+	static const struct row rows[] = {
+		/* What is no list of metadata is none. */
+		{{LIST_ANY}, NULL, 200, LIST("10", "", SERVICE("x", "3")), REPLY, ""},
+		{{LIST_ANY}, NULL, 200, list, REPLY, ""},
+		{{WATCH("10")}, NULL, 200,
+			EVENT("ADDED", SERVICE("b", "11")) EVENT("DELETED", SERVICE("a", "12"))
+				EVENT("DELETED", "{}") BOOKMARK("20"),
+			REPLY, ""},
+		SILENT("20", ""),
+	};
+	struct fixture *fixture = *state;
+
+	fixture->news = on_news;
+	play(fixture, rows, ARRAY_LEN(rows));
+	assert_false(store_is_known(fixture->store, KUBE_SERVICE));
+	assert_string_equal(buf_str(&fixture->told),
+		"begin / \nlisted ns/x 3\nbegin / \nlisted ns/a 3\nend / \nchanged ns/b "
+		"11\ngone ns/a 12\n");
 }
 
 /* Events may repeat, delete what isn't there, add what is; the last word counts. */
@@ -544,6 +594,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_pages_then_events),
+		CASE(test_news),
 		CASE(test_odd_events),
 		CASE(test_gone_and_partial_list),
 		CASE(test_nonsense_is_no_empty_list),

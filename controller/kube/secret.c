@@ -3,15 +3,18 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "auth/users.h"
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "cert/cert.h"
 
-#define N_TEXTS 12
+#define N_TEXTS 15
 
 /* A clock may run a little behind the one of who issued the certificate. */
 #define EARLY_SECONDS 300
@@ -28,7 +31,7 @@ static struct obj_text *text_of(struct secret *secret, size_t i)
 	struct obj_text *const texts[N_TEXTS] = {&secret->head.namespace, &secret->head.name,
 		&secret->type, &secret->pem, &secret->names, &secret->fingerprint, &secret->digest,
 		&secret->fault, &secret->next.pem, &secret->next.names, &secret->next.fingerprint,
-		&secret->next.digest};
+		&secret->next.digest, &secret->users, &secret->users_version, &secret->users_fault};
 
 	return texts[i];
 }
@@ -45,7 +48,10 @@ enum {
 	TEXT_NEXT_PEM,
 	TEXT_NEXT_NAMES,
 	TEXT_NEXT_PRINT,
-	TEXT_NEXT_DIGEST
+	TEXT_NEXT_DIGEST,
+	TEXT_USERS,
+	TEXT_USERS_VERSION,
+	TEXT_USERS_FAULT
 };
 
 /* The content, and where it is while it waits. */
@@ -145,14 +151,23 @@ static void value_fini(struct value *value)
 	free(value->bytes);
 }
 
-static struct json_object *find(struct json_object *json, const char *map, const char *key)
+/* NULL = absent. */
+static struct json_object *find_map(struct json_object *json, const char *map)
 {
 	struct json_object *values = NULL;
+
+	return json_object_object_get_ex(json, map, &values) &&
+			       json_object_is_type(values, json_type_object)
+		       ? values
+		       : NULL;
+}
+
+static struct json_object *find(struct json_object *json, const char *map, const char *key)
+{
+	struct json_object *values = find_map(json, map);
 	struct json_object *value = NULL;
 
-	if (json_object_object_get_ex(json, map, &values) &&
-		json_object_is_type(values, json_type_object) &&
-		json_object_object_get_ex(values, key, &value) &&
+	if (values != NULL && json_object_object_get_ex(values, key, &value) &&
 		json_object_is_type(value, json_type_string)) {
 		return value;
 	}
@@ -202,16 +217,23 @@ static bool read_value(
 	       err_set(err, ERR_INPUT, "data[%s] is not base64: let kubectl encode it", key);
 }
 
-/* Keys must not lie about in freed memory. */
+/* Keys and hashes must not lie about in freed memory. */
 static void wipe(struct json_object *json)
 {
 	static const char *const maps[] = {"data", "stringData"};
 
 	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
-		struct json_object *key = find(json, maps[i], "tls.key");
-		if (key != NULL) {
-			OPENSSL_cleanse((char *)json_object_get_string(key),
-				(size_t)json_object_get_string_len(key));
+		struct json_object *values = find_map(json, maps[i]);
+		if (values == NULL) {
+			continue;
+		}
+		json_object_object_foreach(values, key, value)
+		{
+			(void)key;
+			if (json_object_is_type(value, json_type_string)) {
+				OPENSSL_cleanse((char *)json_object_get_string(value),
+					(size_t)json_object_get_string_len(value));
+			}
 		}
 	}
 }
@@ -227,6 +249,81 @@ static bool read_cert(struct json_object *json, struct cert *ret_cert, struct er
 	value_fini(&crt);
 	value_fini(&key);
 	return is_ok;
+}
+
+/* The values of a Secret of another type. */
+struct values {
+	struct users_pair *pairs;
+	struct value *values; /* behind each of them */
+	size_t n;
+	size_t n_bad; /* not base64 */
+};
+
+static void collect_values(struct json_object *json, const char *map, struct values *values)
+{
+	struct json_object *members = find_map(json, map);
+
+	if (members == NULL) {
+		return;
+	}
+	size_t n = values->n + (size_t)json_object_object_length(members);
+	values->pairs = xreallocarray(values->pairs, n + 1, sizeof(*values->pairs));
+	values->values = xreallocarray(values->values, n + 1, sizeof(*values->values));
+	json_object_object_foreach(members, key, member)
+	{
+		struct err err = {0};
+		bool is_behind = strcmp(map, "data") == 0 && find(json, "stringData", key) != NULL;
+		struct value value = {0};
+		if (is_behind || !json_object_is_type(member, json_type_string)) {
+			continue;
+		}
+		if (!read_value(json, key, &value, &err)) {
+			values->n_bad++;
+			continue;
+		}
+		values->values[values->n] = value;
+		values->pairs[values->n++] = (struct users_pair){key, value.bytes, value.len};
+	}
+}
+
+/* The identity of the object is in it, so that nobody can tell from it what a password is. */
+static char *make_version(const struct pieces *pieces, struct json_object *json, const char *users)
+{
+	struct json_object *metadata = NULL;
+	struct json_object *uid = NULL;
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	struct buf text = BUF_INIT(0);
+	char *version = xmalloc(33);
+
+	text.is_secret = true;
+	if (json_object_object_get_ex(json, "metadata", &metadata)) {
+		json_object_object_get_ex(metadata, "uid", &uid);
+	}
+	buf_printf(&text, "%s/%s %s\n%s", pieces->texts[TEXT_NAMESPACE], pieces->texts[TEXT_NAME],
+		uid ? json_object_get_string(uid) : "", users);
+	SHA256((const unsigned char *)text.data, text.len, digest);
+	buf_fini(&text);
+	for (size_t i = 0; i < 16; i++) {
+		snprintf(version + 2 * i, 3, "%02x", digest[i]);
+	}
+	return version;
+}
+
+static void read_users(struct json_object *json, struct users *ret_users)
+{
+	struct values values = {0};
+
+	collect_values(json, "data", &values);
+	collect_values(json, "stringData", &values);
+	users_read(ret_users, values.pairs, values.n);
+	if (values.n_bad > 0 && ret_users->fault == NULL) {
+		ret_users->fault = xstrdup("a value is not base64: let kubectl encode it");
+	}
+	for (size_t i = 0; i < values.n; i++) {
+		value_fini(&values.values[i]);
+	}
+	free(values.pairs);
+	free(values.values);
 }
 
 /* Borrows the texts. */
@@ -246,6 +343,8 @@ struct object *secret_read(struct object *head, struct json_object *json)
 	struct pieces pieces = take_apart((const struct secret *)head);
 	const char *type = pieces.texts[TEXT_TYPE];
 	struct cert cert = {0};
+	struct users users = {0};
+	CLEANUP(free_ptr) char *version = NULL;
 	struct err err = {0};
 	bool is_ok;
 
@@ -253,6 +352,11 @@ struct object *secret_read(struct object *head, struct json_object *json)
 		is_ok = err_set(&err, ERR_INPUT,
 			"it is of type '%.100s': create it anew with type " SECRET_TYPE_TLS,
 			type ? type : "Opaque");
+		read_users(json, &users);
+		version = users.text ? make_version(&pieces, json, users.text) : NULL;
+		pieces.texts[TEXT_USERS] = users.text;
+		pieces.texts[TEXT_USERS_VERSION] = version;
+		pieces.texts[TEXT_USERS_FAULT] = users.fault;
 	} else {
 		is_ok = read_cert(json, &cert, &err);
 	}
@@ -265,6 +369,7 @@ struct object *secret_read(struct object *head, struct json_object *json)
 	}
 	struct object *object = put_together(&pieces);
 	cert_fini(&cert);
+	users_fini(&users);
 	free(head);
 	return object;
 }
@@ -402,6 +507,10 @@ struct object *secret_keep_last_good(const struct secret *newer, const struct se
 	pieces.fixed.head.created_seconds = newer->head.created_seconds;
 	pieces.texts[TEXT_TYPE] = news.texts[TEXT_TYPE];
 	pieces.texts[TEXT_FAULT] = news.texts[TEXT_FAULT];
+	/* Of users nothing but the newest is good: who was taken out must not come in. */
+	for (size_t i = TEXT_USERS; i <= TEXT_USERS_FAULT; i++) {
+		pieces.texts[i] = news.texts[i];
+	}
 	return put_together(&pieces);
 }
 
@@ -413,6 +522,9 @@ struct object *secret_without_object(const struct secret *secret)
 		return NULL;
 	}
 	set_next(&pieces, NULL);
+	for (size_t i = TEXT_USERS; i <= TEXT_USERS_FAULT; i++) {
+		pieces.texts[i] = NULL;
+	}
 	pieces.fixed.state = SECRET_ABSENT;
 	pieces.texts[TEXT_FAULT] = "it is gone: create it again";
 	return put_together(&pieces);

@@ -114,7 +114,7 @@ static void run_until_asked(struct fixture *fixture)
 /* Ends when the answer to a request that is made behind all others has come: of a Secret "last". */
 static void run_until_quiet(struct fixture *fixture)
 {
-	secrets_need(fixture->secrets, "ns", "last", true);
+	secrets_need(fixture->secrets, "ns", "last", SECRETS_NEED_LISTED);
 	run_until_asked(fixture);
 	while (store_secret(fixture->store, "ns", "last") == NULL) {
 		event_base_loop(fixture->server.base, EVLOOP_ONCE);
@@ -158,9 +158,9 @@ static void test_nothing_before_the_start(void **state)
 	static const struct row rows[] = {{"last", 200, NULL}};
 	struct fixture *fixture = *state;
 
-	secrets_need(fixture->secrets, "ns", "early", true);
+	secrets_need(fixture->secrets, "ns", "early", SECRETS_NEED_LISTED);
 	secrets_start(fixture->secrets);
-	secrets_need(fixture->secrets, "ns", "early", true);
+	secrets_need(fixture->secrets, "ns", "early", SECRETS_NEED_LISTED);
 	EXPECT(fixture, rows);
 	run_until_quiet(fixture);
 	assert_null(store_secret(fixture->store, "ns", "early"));
@@ -175,12 +175,12 @@ static void test_one_at_a_time_in_order(void **state)
 
 	secrets_start(fixture->secrets);
 	EXPECT(fixture, rows);
-	secrets_need(fixture->secrets, "ns", "a", true);
-	secrets_need(fixture->secrets, "ns", "never", true);
-	secrets_need(fixture->secrets, "ns", "c", true);
-	secrets_need(fixture->secrets, "ns", "c", true);
-	secrets_need(fixture->secrets, "ns", "b", true);
-	secrets_need(fixture->secrets, "ns", "never", false);
+	secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_LISTED);
+	secrets_need(fixture->secrets, "ns", "never", SECRETS_NEED_LISTED);
+	secrets_need(fixture->secrets, "ns", "c", SECRETS_NEED_LISTED);
+	secrets_need(fixture->secrets, "ns", "c", SECRETS_NEED_LISTED);
+	secrets_need(fixture->secrets, "ns", "b", SECRETS_NEED_LISTED);
+	secrets_need(fixture->secrets, "ns", "never", SECRETS_NEED_NONE);
 	run_until_quiet(fixture);
 	assert_int_equal(store_secret(fixture->store, "ns", "a")->state, SECRET_GOOD);
 	assert_non_null(store_secret(fixture->store, "ns", "b"));
@@ -193,12 +193,12 @@ static void test_who_wants(void **state)
 	struct fixture *fixture = *state;
 
 	assert_false(secrets_wants(fixture->secrets, "ns", "a"));
-	secrets_need(fixture->secrets, "ns", "a", true);
+	secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_LISTED);
 	assert_true(secrets_wants(fixture->secrets, "ns", "a"));
 	assert_false(secrets_wants(fixture->secrets, "ns", "b"));
 	assert_false(secrets_wants(fixture->secrets, "n", "sa"));
-	secrets_need(fixture->secrets, "ns", "a", false);
-	secrets_need(fixture->secrets, "ns", "a", false);
+	secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_NONE);
+	secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_NONE);
 	assert_false(secrets_wants(fixture->secrets, "ns", "a"));
 }
 
@@ -219,11 +219,11 @@ static void test_useless_answers(void **state)
 			{"a", is_missing ? 404 : 200, is_missing ? "{}" : bodies[i]},
 			{"last", 200, NULL}};
 		EXPECT(fixture, rows);
-		secrets_need(fixture->secrets, "ns", "a", true);
+		secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_LISTED);
 		run_until_quiet(fixture);
 		assert_int_equal(store_count(fixture->store, KUBE_SECRET), 1);
-		secrets_need(fixture->secrets, "ns", "a", false);
-		secrets_need(fixture->secrets, "ns", "last", false);
+		secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_NONE);
+		secrets_need(fixture->secrets, "ns", "last", SECRETS_NEED_NONE);
 		store_forget(fixture->store, KUBE_SECRET, "ns", "last");
 	}
 }
@@ -239,7 +239,7 @@ static void test_wrong_type(void **state)
 
 	secrets_start(fixture->secrets);
 	EXPECT(fixture, rows);
-	secrets_need(fixture->secrets, "ns", "a", true);
+	secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_LISTED);
 	run_until_quiet(fixture);
 	const struct secret *secret = store_secret(fixture->store, "ns", "a");
 	assert_int_equal(secret->state, SECRET_INVALID);
@@ -256,11 +256,11 @@ static void test_asks_again(void **state)
 		const struct row rows[] = {
 			{"a", statuses[i], "{}"}, {"a", 200, NULL}, {"last", 200, NULL}};
 		EXPECT(fixture, rows);
-		secrets_need(fixture->secrets, "ns", "a", true);
+		secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_LISTED);
 		run_until_quiet(fixture);
 		assert_non_null(store_secret(fixture->store, "ns", "a"));
-		secrets_need(fixture->secrets, "ns", "a", false);
-		secrets_need(fixture->secrets, "ns", "last", false);
+		secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_NONE);
+		secrets_need(fixture->secrets, "ns", "last", SECRETS_NEED_NONE);
 		store_forget(fixture->store, KUBE_SECRET, "ns", "a");
 		store_forget(fixture->store, KUBE_SECRET, "ns", "last");
 	}
@@ -276,12 +276,160 @@ static void test_too_long(void **state)
 	secrets_start(fixture->secrets);
 	fixture->long_len = (size_t)4 * 1024 * 1024;
 	EXPECT(fixture, rows);
-	secrets_need(fixture->secrets, "ns", "a", true);
+	secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_LISTED);
 	run_until_asked(fixture);
 	fixture->long_len = 0;
 	EXPECT(fixture, others);
 	run_until_quiet(fixture);
 	assert_null(store_secret(fixture->store, "ns", "a"));
+}
+
+/* ---- of whatever type ---- */
+
+#define USERS(version, value)                                                                      \
+	"{\"metadata\":{\"namespace\":\"ns\",\"name\":\"a\",\"resourceVersion\":\"" version        \
+	"\"},\"type\":\"Opaque\",\"data\":{\"joe\":\"" value "\"}}"
+/* {SHA} of two passwords. */
+#define ONE "e1NIQX01ZW42RzZNZXpScm9UM1hLcWtkUE9tWS9CZlE9"
+#define TWO "e1NIQX0zT3B0bk0wOUlMb1ZTZmJadGQzbUIwSVZpSUk9"
+
+static void need_any(struct fixture *fixture)
+{
+	secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_ANY);
+}
+
+static void tell(struct fixture *fixture, enum reflector_news news, const char *version)
+{
+	secrets_on_news(fixture->secrets, news, "ns", "a", version);
+}
+
+static const char *users_of(const struct fixture *fixture)
+{
+	const struct secret *secret = store_secret(fixture->store, "ns", "a");
+
+	return secret ? obj_str(secret, secret->users) : "";
+}
+
+/* One request behind all others, for a Secret that is let go of at once. */
+static void run_until_quiet_again(struct fixture *fixture)
+{
+	run_until_quiet(fixture);
+	secrets_need(fixture->secrets, "ns", "last", SECRETS_NEED_NONE);
+	store_forget(fixture->store, KUBE_SECRET, "ns", "last");
+}
+
+/* Also what was needed before the start, as no list has it; and nobody goes on before it is known.
+ */
+static void test_any_is_fetched_and_followed(void **state)
+{
+	static const struct row first[] = {{"a", 200, USERS("5", ONE)}, {"last", 200, NULL}};
+	static const struct row nothing[] = {{"last", 200, NULL}};
+	static const struct row changed[] = {{"a", 200, USERS("6", TWO)}, {"last", 200, NULL}};
+	static const struct row gone[] = {{"a", 404, "{}"}, {"last", 200, NULL}};
+	static const struct row back[] = {{"a", 200, USERS("9", ONE)}, {"last", 200, NULL}};
+	struct fixture *fixture = *state;
+
+	need_any(fixture);
+	assert_true(secrets_are_waiting(fixture->secrets));
+	secrets_start(fixture->secrets);
+	assert_true(secrets_are_waiting(fixture->secrets));
+	EXPECT(fixture, first);
+	run_until_quiet_again(fixture);
+	assert_false(secrets_are_waiting(fixture->secrets));
+	assert_string_equal(users_of(fixture), "joe:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
+	/* The same version; another Secret; one that is only listed. */
+	EXPECT(fixture, nothing);
+	tell(fixture, REFLECTOR_BEGIN, "");
+	tell(fixture, REFLECTOR_LISTED, "5");
+	secrets_on_news(fixture->secrets, REFLECTOR_LISTED, "ns", "b", "7");
+	tell(fixture, REFLECTOR_END, "");
+	tell(fixture, REFLECTOR_CHANGED, "5");
+	run_until_quiet_again(fixture);
+	/* Another version. */
+	EXPECT(fixture, changed);
+	tell(fixture, REFLECTOR_CHANGED, "6");
+	assert_false(secrets_are_waiting(fixture->secrets));
+	run_until_quiet_again(fixture);
+	assert_string_equal(users_of(fixture), "joe:{SHA}3OptnM09ILoVSfbZtd3mB0IViII=\n");
+	/* Gone: the answer to a question decides. */
+	EXPECT(fixture, gone);
+	tell(fixture, REFLECTOR_GONE, "7");
+	run_until_quiet_again(fixture);
+	assert_null(store_secret(fixture->store, "ns", "a"));
+	EXPECT(fixture, back);
+	tell(fixture, REFLECTOR_CHANGED, "9");
+	run_until_quiet_again(fixture);
+	assert_string_equal(users_of(fixture), "joe:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
+	/* A list without it. */
+	EXPECT(fixture, gone);
+	tell(fixture, REFLECTOR_BEGIN, "");
+	tell(fixture, REFLECTOR_END, "");
+	run_until_quiet_again(fixture);
+	assert_null(store_secret(fixture->store, "ns", "a"));
+}
+
+/* It changes while it is fetched: the answer may be older. */
+static void test_any_changes_meanwhile(void **state)
+{
+	static const struct row held[] = {{"a", 0, NULL}};
+	static const struct row again[] = {{"a", 200, USERS("6", TWO)}};
+	static const struct row old = {"a", 200, USERS("5", ONE)};
+	struct fixture *fixture = *state;
+
+	secrets_start(fixture->secrets);
+	EXPECT(fixture, held);
+	need_any(fixture);
+	run_until_asked(fixture);
+	tell(fixture, REFLECTOR_CHANGED, "6");
+	EXPECT(fixture, again);
+	fixture->server.n_held = 0;
+	answer(fixture, fixture->held, &old);
+	while (strcmp(users_of(fixture), "joe:{SHA}3OptnM09ILoVSfbZtd3mB0IViII=\n") != 0) {
+		event_base_loop(fixture->server.base, EVLOOP_ONCE);
+	}
+	assert_true(fixture->is_done);
+}
+
+/* Who has been there for long is not kept waiting by one that can't be fetched. */
+static void test_any_fails(void **state)
+{
+	static const struct row rows[] = {
+		{"a", 500, "{}"}, {"a", 200, USERS("5", ONE)}, {"last", 200, NULL}};
+	struct fixture *fixture = *state;
+
+	secrets_start(fixture->secrets);
+	EXPECT(fixture, rows);
+	need_any(fixture);
+	while (secrets_are_waiting(fixture->secrets)) {
+		event_base_loop(fixture->server.base, EVLOOP_ONCE);
+	}
+	assert_null(store_secret(fixture->store, "ns", "a"));
+	run_until_quiet(fixture);
+	assert_non_null(store_secret(fixture->store, "ns", "a"));
+}
+
+/* At the start it is, for HAProxy may have it. */
+static void test_any_fails_at_the_start(void **state)
+{
+	static const struct row rows[] = {
+		{"a", 500, "{}"}, {"a", 200, USERS("5", ONE)}, {"last", 200, NULL}};
+	struct fixture *fixture = *state;
+
+	need_any(fixture);
+	secrets_start(fixture->secrets);
+	EXPECT(fixture, rows);
+	while (secrets_are_waiting(fixture->secrets)) {
+		event_base_loop(fixture->server.base, EVLOOP_ONCE);
+	}
+	assert_non_null(store_secret(fixture->store, "ns", "a"));
+	run_until_quiet(fixture);
+	/* Not needed so any more: of the list again. */
+	secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_LISTED);
+	tell(fixture, REFLECTOR_CHANGED, "6");
+	need_any(fixture);
+	assert_true(secrets_are_waiting(fixture->secrets));
+	secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_NONE);
+	assert_false(secrets_are_waiting(fixture->secrets));
 }
 
 /* ---- the watch is faster ---- */
@@ -292,7 +440,7 @@ static void hold(struct fixture *fixture)
 
 	secrets_start(fixture->secrets);
 	EXPECT(fixture, rows);
-	secrets_need(fixture->secrets, "ns", "a", true);
+	secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_LISTED);
 	run_until_asked(fixture);
 }
 
@@ -337,7 +485,7 @@ static void test_news_before_the_request(void **state)
 
 	secrets_start(fixture->secrets);
 	EXPECT(fixture, rows);
-	secrets_need(fixture->secrets, "ns", "a", true);
+	secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_LISTED);
 	assert_true(secrets_wants(fixture->secrets, "ns", "a"));
 	run_until_quiet(fixture);
 	assert_non_null(store_secret(fixture->store, "ns", "a"));
@@ -351,7 +499,7 @@ static void test_let_go_under_way(void **state)
 
 	hold(fixture);
 	EXPECT(fixture, rows);
-	secrets_need(fixture->secrets, "ns", "a", false);
+	secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_NONE);
 	run_until_quiet(fixture);
 	assert_null(store_secret(fixture->store, "ns", "a"));
 }
@@ -361,7 +509,7 @@ static void test_freed_under_way(void **state)
 	struct fixture *fixture = *state;
 
 	hold(fixture);
-	secrets_need(fixture->secrets, "ns", "b", true);
+	secrets_need(fixture->secrets, "ns", "b", SECRETS_NEED_LISTED);
 	secrets_free(fixture->secrets);
 	fixture->secrets = NULL;
 	stub_server_run_ms(&fixture->server, 10);
@@ -379,7 +527,7 @@ static void test_answer_is_wiped(void **state)
 
 	secrets_start(fixture->secrets);
 	EXPECT(fixture, rows);
-	secrets_need(fixture->secrets, "ns", "a", true);
+	secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_LISTED);
 	testing_count_wipes(pem64);
 	run_until_quiet(fixture);
 	secrets_free(fixture->secrets);
@@ -406,6 +554,10 @@ int main(void)
 		CASE(test_let_go_under_way),
 		CASE(test_freed_under_way),
 		CASE(test_answer_is_wiped),
+		CASE(test_any_is_fetched_and_followed),
+		CASE(test_any_changes_meanwhile),
+		CASE(test_any_fails),
+		CASE(test_any_fails_at_the_start),
 	};
 
 	return cmocka_run_group_tests(tests, make_key, free_key);

@@ -511,6 +511,7 @@ void model_update(
 		sets_read_settings(model, store);
 		update_class(model, store);
 	}
+	/* First: it may come to need a Secret. */
+	policies_flush(model, store);
 	tls_flush(model);
-	policies_flush(model);
 }

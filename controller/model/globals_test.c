@@ -18,7 +18,8 @@
 
 static char *settings_of(const struct option_pair *pairs, size_t n)
 {
-	struct option_set *set = option_read(OPTION_SCOPE_CONTROLLER, pairs, n, NULL, NULL);
+	struct option_set *set = option_read(
+		&(struct option_source){OPTION_SCOPE_CONTROLLER, NULL}, pairs, n, NULL, NULL);
 	struct buf buf = BUF_INIT(0);
 
 	globals_write(&buf, set);

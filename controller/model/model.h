@@ -192,12 +192,17 @@ bool model_needs_secret(
 bool model_find_secret_of(const struct model *model, const char *certificate,
 	const char **ret_namespace, const char **ret_name) MUST_USE;
 
+/* For what a Secret is needed: not at all, as a certificate, or (also) for something else, whatever
+ * its type is. */
+enum model_need { MODEL_NEED_NONE, MODEL_NEED_TLS, MODEL_NEED_ANY };
+
 /*
- * Calls `report` for each Secret that has come to be needed, or is not any more, since the last
- * call, in the order in which that happened; the same one may be in both ways. Texts are borrowed
- * for the call.
+ * Calls `report` for each Secret that has come to be needed, for something else, or is not any
+ * more, since the last call, in the order in which that happened; the same one may be in it several
+ * times. Texts are borrowed for the call.
  */
-typedef void (*model_need_fn)(void *ctx, const char *namespace, const char *name, bool is_needed);
+typedef void (*model_need_fn)(
+	void *ctx, const char *namespace, const char *name, enum model_need need);
 void model_report_needs(struct model *model, model_need_fn report, void *ctx);
 
 /* What HAProxy as a whole is asked for, in lines of model/globals.h, and their digest. Borrowed
@@ -211,6 +216,19 @@ char *model_standard_settings(void) MUST_USE;
 /* The digest of settings; and is it that of the standard? */
 void model_digest_settings(char ret_digest[MODEL_DIGEST_SIZE], const char *settings);
 bool model_is_standard(const char *digest) MUST_USE;
+
+/* Who may come in where a policy (model/policy.h) holds: the users of this Secret. */
+struct model_users {
+	const char *namespace;
+	const char *secret;
+	const char *version; /* of the Secret's users (kube/object.h) */
+	char name[32];	     /* what the policy's record says of them */
+};
+
+/* By the policy's id; false = no such policy, or one that lets nobody in, or everybody. Texts are
+ * borrowed until the next model_update(). */
+bool model_find_users(
+	const struct model *model, const char *policy, struct model_users *ret_users) MUST_USE;
 
 /* What may have changed since the last model_take_delta(): keys, each once. A key need not exist
  * any more. */

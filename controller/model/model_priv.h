@@ -177,7 +177,7 @@ struct ingress_key {
 /* For model_report_needs(). */
 struct secret_need {
 	struct ingress_key key;
-	bool is_needed;
+	enum model_need need;
 };
 
 /* The diagnostics of one Ingress as they were last reported. */

@@ -27,6 +27,9 @@ struct policy_node {
 	struct class_node *class;     /* of a class's */
 	char *record;		      /* owned; NULL until it is written */
 	struct list_node *lists[POLICY_LIST_COUNT];
+	struct secret_node *users; /* who alone may come in; NULL = everybody, or nobody */
+	struct policy_node *prev_of_users;
+	struct policy_node *next_of_users;
 	uint32_t n_slots;
 	bool is_dirty; /* in the list of those to be written */
 	struct policy_node *next_dirty;
@@ -218,6 +221,51 @@ static void policy_free(struct policy_node *policy)
 	free(policy);
 }
 
+/* ---- users ---- */
+
+static void leave_users(struct model *model, struct policy_node *policy)
+{
+	struct secret_node *users = policy->users;
+
+	if (users == NULL) {
+		return;
+	}
+	if (policy->prev_of_users != NULL) {
+		policy->prev_of_users->next_of_users = policy->next_of_users;
+	} else {
+		users->policies = policy->next_of_users;
+	}
+	if (policy->next_of_users != NULL) {
+		policy->next_of_users->prev_of_users = policy->prev_of_users;
+	}
+	policy->prev_of_users = NULL;
+	policy->next_of_users = NULL;
+	policy->users = NULL;
+	tls_release_secret(model, users);
+}
+
+/* `reference` is "namespace/name", "" or NULL. */
+static void enter_users(struct model *model, const struct store *store, struct policy_node *policy,
+	const char *reference)
+{
+	const char *slash = reference ? strchr(reference, '/') : NULL;
+
+	if (slash == NULL) {
+		leave_users(model, policy);
+		return;
+	}
+	CLEANUP(free_ptr) char *namespace = xstrndup(reference, (size_t)(slash - reference));
+	struct secret_node *users = tls_take_secret(model, store, namespace, slash + 1);
+	/* Taken before the old one is left: one that stays is never dropped in between. */
+	leave_users(model, policy);
+	policy->users = users;
+	policy->next_of_users = users->policies;
+	if (users->policies != NULL) {
+		users->policies->prev_of_users = policy;
+	}
+	users->policies = policy;
+}
+
 void policies_release(struct model *model, struct policy_node *policy)
 {
 	if (policy == NULL || --policy->n_slots > 0) {
@@ -228,6 +276,7 @@ void policies_release(struct model *model, struct policy_node *policy)
 	for (int i = 0; i < POLICY_LIST_COUNT; i++) {
 		list_release(model, policy->lists[i]);
 	}
+	leave_users(model, policy);
 	/* The flush finds it in its list and frees it. */
 	if (!policy->is_dirty) {
 		policy_free(policy);
@@ -239,14 +288,27 @@ const char *policies_id(const struct policy_node *policy)
 	return policy->id;
 }
 
-static void write_policy(struct model *model, struct policy_node *node)
+#define N_SETS 3
+
+static void collect_sets(const struct policy_node *node, const struct option_set *ret_sets[N_SETS])
 {
 	const struct class_node *class = node->ingress ? node->ingress->class : node->class;
-	const struct option_set *const sets[] = {node->service ? node->service->options : NULL,
-		node->ingress ? node->ingress->options : NULL, class->options};
+
+	ret_sets[0] = node->service ? node->service->options : NULL;
+	ret_sets[1] = node->ingress ? node->ingress->options : NULL;
+	ret_sets[2] = class->options;
+}
+
+static void write_policy(struct model *model, const struct store *store, struct policy_node *node)
+{
+	const struct option_set *sets[N_SETS];
 	struct policy policy;
 
-	policy_write(&policy, node->id, sets, ARRAY_LEN(sets));
+	collect_sets(node, sets);
+	enter_users(model, store, node, policy_users(sets, N_SETS));
+	const struct policy_owner owner = {
+		node->id, node->users ? node->users->users_version : NULL};
+	policy_write(&policy, &owner, sets, N_SETS);
 	for (int i = 0; i < POLICY_LIST_COUNT; i++) {
 		struct list_node *old = node->lists[i];
 		/* Taken before released, so that a list that stays is never dropped in between. */
@@ -260,7 +322,7 @@ static void write_policy(struct model *model, struct policy_node *node)
 	node->record = policy.record;
 }
 
-void policies_flush(struct model *model)
+void policies_flush(struct model *model, const struct store *store)
 {
 	struct policy_node *policy;
 
@@ -270,9 +332,107 @@ void policies_flush(struct model *model)
 		if (policy->n_slots == 0) {
 			policy_free(policy);
 		} else {
-			write_policy(model, policy);
+			write_policy(model, store, policy);
 		}
 	}
+}
+
+/* A class's policy is that of many. */
+static void touch_ingresses(struct model *model, const struct policy_node *policy)
+{
+	const struct ingress_node *ingress = policy->ingress;
+
+	if (ingress != NULL) {
+		model_touch_ingress(model, ingress->namespace, ingress->name);
+		return;
+	}
+	TABLE_FOREACH (&model->ingresses, ingress) {
+		if (ingress->class == policy->class) {
+			model_touch_ingress(model, ingress->namespace, ingress->name);
+		}
+	}
+}
+
+void policies_follow_secret(struct model *model, const struct secret_node *secret)
+{
+	for (struct policy_node *policy = secret->policies; policy != NULL;
+		policy = policy->next_of_users) {
+		make_dirty(model, policy);
+		touch_ingresses(model, policy);
+	}
+}
+
+static const char users_field[] = "auth-secret";
+
+static bool secret_diag(const struct secret_node *users, struct diag *ret_diag)
+{
+	if (users->users_version == NULL && users->users_fault == NULL) {
+		bool is_tls = users->is_known && users->state != SECRET_ABSENT;
+		*ret_diag = (struct diag){is_tls ? DIAG_USERS_INVALID : DIAG_SECRET_MISSING,
+			xstrdup(users_field),
+			xasprintf(
+				is_tls ? "Secret %s/%s is of type kubernetes.io/tls and has no "
+					 "users: name one of type Opaque; until then requests get "
+					 "403"
+				       : "there is no Secret %s/%s: create it, with a key a user "
+					 "and a hash as its value; until then requests get 403",
+				users->namespace, users->name)};
+		return true;
+	}
+	if (users->users_fault != NULL) {
+		*ret_diag = (struct diag){DIAG_USERS_INVALID, xstrdup(users_field),
+			xasprintf("Secret %s/%s: %s; %s", users->namespace, users->name,
+				users->users_fault,
+				users->users_version ? "meanwhile its other users can come in"
+						     : "until then requests get 403")};
+		return true;
+	}
+	return false;
+}
+
+bool policies_users_diag(const struct policy_node *policy, struct diag *ret_diag)
+{
+	const struct option_set *sets[N_SETS];
+
+	collect_sets(policy, sets);
+	const char *reference = policy_users(sets, N_SETS);
+	if (policy->users != NULL) {
+		return secret_diag(policy->users, ret_diag);
+	}
+	/* Somebody has been told why already. */
+	if (policy->ingress != NULL && policy->ingress->options != NULL &&
+		policy->ingress->options->is_closed) {
+		return false;
+	}
+	if (reference != NULL) {
+		*ret_diag = (struct diag){DIAG_USERS_INVALID, xstrdup(users_field),
+			xstrdup("auth-type asks for users and auth-secret names none: name a "
+				"Secret, or remove auth-type; until then requests get 403")};
+		return true;
+	}
+	/* One of the class waits for those that want it. */
+	if (option_first(OPTION_AUTH_SECRET, sets, N_SETS - 1) != NULL) {
+		*ret_diag = (struct diag){DIAG_USERS_INVALID, xstrdup(users_field),
+			xstrdup("auth-secret does nothing without auth-type, everybody may come "
+				"in: set auth-type to basic-auth")};
+		return true;
+	}
+	return false;
+}
+
+bool model_find_users(const struct model *model, const char *policy, struct model_users *ret_users)
+{
+	const struct policy_node *node =
+		table_find(&model->policies, hash_str(policy), policy, policy_has_id);
+
+	if (node == NULL || node->users == NULL || node->users->users_version == NULL) {
+		return false;
+	}
+	*ret_users = (struct model_users){.namespace = node->users->namespace,
+		.secret = node->users->name,
+		.version = node->users->users_version};
+	policy_name_users(ret_users->name, policy, node->users->users_version);
+	return true;
 }
 
 /* ---- answers ---- */

@@ -3,6 +3,7 @@
  * networks.map and addresses.map. How a policy becomes text is in policy.h.
  *
  *   slot ──has──> policy node ──names──> list node ──has──> entries
+ *                      └──lets the users in of──> secret node (tls.h)
  *
  * A policy belongs to an Ingress, "<namespace>/<ingress>"; to an Ingress and one of its Services,
  * when that says something about requests, "<namespace>/<ingress>/<service>"; or, for Ingresses
@@ -17,8 +18,11 @@
 #include "model/model.h"
 
 struct claim;
+struct diag;
 struct model;
 struct policy_node;
+struct secret_node;
+struct store;
 
 /* The policy of a claim, to be released once for each time it was taken; NULL = it has none. Its
  * record is written by the next policies_flush(). */
@@ -30,7 +34,13 @@ const char *policies_id(const struct policy_node *policy) MUST_USE;
 
 /* Writes the records of the policies that were taken or released since the last time. The Ingresses
  * that they belong to are what they are going to be. */
-void policies_flush(struct model *model);
+void policies_flush(struct model *model, const struct store *store);
+
+/* There is something new of a Secret whose users policies let in. */
+void policies_follow_secret(struct model *model, const struct secret_node *secret);
+
+/* What is wrong with who may come in; false = nothing. */
+bool policies_users_diag(const struct policy_node *policy, struct diag *ret_diag);
 
 /* For the three maps; as model_find_entry() and model_next_entry(). */
 const char *policies_find_entry(

@@ -19,7 +19,7 @@ struct writer {
 	struct buf letters;
 	struct buf members;
 	struct policy *policy;
-	const char *id;
+	const struct policy_owner *owner;
 };
 
 /* What holds, NULL = nobody says anything, or it is turned off. */
@@ -123,13 +123,47 @@ static bool is_closed(const struct writer *writer)
 	return false;
 }
 
+const char *policy_users(const struct option_set *const *sets, size_t n_sets)
+{
+	const char *secret = option_first(OPTION_AUTH_SECRET, sets, n_sets);
+
+	if (option_first(OPTION_AUTH_TYPE, sets, n_sets) == NULL) {
+		return NULL;
+	}
+	return secret != NULL ? secret : "";
+}
+
+void policy_name_users(char ret_name[POLICY_LIST_SIZE], const char *id, const char *version)
+{
+	CLEANUP(free_ptr) char *text = xasprintf("%s %s", id, version);
+
+	write_digest(ret_name, "users", text);
+}
+
+static void put_users(struct writer *writer)
+{
+	char name[POLICY_LIST_SIZE];
+
+	if (writer->owner->users == NULL) {
+		return;
+	}
+	policy_name_users(name, writer->owner->id, writer->owner->users);
+	put_letter(writer, 'B');
+	put_text(writer, OPTION_AUTH_SECRET, name);
+	put_text(writer, OPTION_AUTH_REALM, get_or_default(writer, OPTION_AUTH_REALM));
+}
+
 static void put_access(struct writer *writer)
 {
-	if (is_closed(writer)) {
+	bool lacks_users =
+		policy_users(writer->sets, writer->n_sets) != NULL && writer->owner->users == NULL;
+
+	if (is_closed(writer) || lacks_users) {
 		put_letter(writer, 'X');
 	}
 	put_list(writer, POLICY_DENY, OPTION_DENY_LIST, 'D');
 	put_list(writer, POLICY_ALLOW, OPTION_ALLOW_LIST, 'A');
+	put_users(writer);
 }
 
 /* The value of a class is about the hosts that have TLS, and is in redirect.map. */
@@ -178,7 +212,7 @@ static void put_limit(struct writer *writer)
 	put_number(writer, OPTION_RATE_LIMIT_STATUS_CODE,
 		number_of(get_or_default(writer, OPTION_RATE_LIMIT_STATUS_CODE)));
 	put_list(writer, POLICY_SPARE, OPTION_RATE_LIMIT_WHITELIST, 'W');
-	write_digest(key, "limit", writer->id);
+	write_digest(key, "limit", writer->owner->id);
 	buf_printf(&writer->members, ",\"rate-limit-key\":\"%s\"", key);
 }
 
@@ -339,11 +373,11 @@ static void put_timeouts(struct writer *writer)
 	}
 }
 
-void policy_write(struct policy *ret_policy, const char *id, const struct option_set *const *sets,
-	size_t n_sets)
+void policy_write(struct policy *ret_policy, const struct policy_owner *owner,
+	const struct option_set *const *sets, size_t n_sets)
 {
 	struct policy policy = {0};
-	struct writer writer = {.sets = sets, .n_sets = n_sets, .policy = &policy, .id = id};
+	struct writer writer = {.sets = sets, .n_sets = n_sets, .policy = &policy, .owner = owner};
 	const char *source = get(&writer, OPTION_SRC_IP_HEADER);
 
 	if (source != NULL) {

@@ -13,6 +13,7 @@
  *   X  nobody may come in: a rule about that can't be read
  *   D  deny-list: the name of a list
  *   A  allow-list: the same
+ *   B  auth-secret: which version of whose users, in the form of a list's name; auth-realm
  *   S  always to HTTPS;  s  never;  neither: where the virtual host is in redirect.map
  *   -  ssl-redirect-code; ssl-redirect-port: ":8443", none for 443
  *   L  rate-limit-requests in the window of the letter 1 (1 s), 2 (10 s), 3 (1 min) or 4 (1 h)
@@ -62,10 +63,25 @@ struct policy {
 	const char *lists[POLICY_LIST_COUNT];
 };
 
-/* `id` is the policy's key; the first of `sets` that says something about an option decides; sets
+/* The Secret, "namespace/name", whose users alone may come in; "" = there is none, and nobody may;
+ * NULL = everybody may. Borrowed from its set. */
+const char *policy_users(const struct option_set *const *sets, size_t n_sets) MUST_USE;
+
+/* What the record says of users: other users, or other hashes, are another name. `version` is that
+ * of a Secret. */
+void policy_name_users(char ret_name[POLICY_LIST_SIZE], const char *id, const char *version);
+
+/* Whose record it is. */
+struct policy_owner {
+	const char *id;
+	/* Of the users of policy_users(): their version (kube/object.h); NULL = there are none. */
+	const char *users;
+};
+
+/* The first of `sets` that says something about an option decides; sets
  * may be NULL. */
-void policy_write(struct policy *ret_policy, const char *id, const struct option_set *const *sets,
-	size_t n_sets);
+void policy_write(struct policy *ret_policy, const struct policy_owner *owner,
+	const struct option_set *const *sets, size_t n_sets);
 
 /*
  * Does a set, or NULL, say anything about requests? Then their route has a policy. `is_shared`: it

@@ -108,6 +108,48 @@ static char *hide_key(const char *record)
 	return xasprintf("%.*sKEY%s", (int)(key - record), record, strchr(key, '"'));
 }
 
+static void test_users(void **state)
+{
+	static const struct {
+		struct pair pairs[MAX_PAIRS];
+		const char *users; /* version */
+		const char *record;
+	} cases[] = {
+		{{{"auth-type", "basic-auth"}, {"auth-secret", "a/users"}}, "0123",
+			"B|{\"auth-secret\":\"NAME\",\"auth-realm\":\"Protected Content\"}"},
+		{{{"auth-type", "basic-auth"}, {"auth-secret", "a/users"}, {"auth-realm", "A b"}},
+			"0123", "B|{\"auth-secret\":\"NAME\",\"auth-realm\":\"A b\"}"},
+		/* Nobody has been found: nobody comes in. */
+		{{{"auth-type", "basic-auth"}, {"auth-secret", "a/users"}}, NULL, "X|{}"},
+		{{{"auth-type", "basic-auth"}}, NULL, "X|{}"},
+		{{{"auth-type", "basic-auth"}, {"auth-secret", ""}}, NULL, "X|{}"},
+		{{{"auth-secret", "a/users"}, {"auth-realm", "A b"}}, NULL, "|{}"},
+	};
+	char name[POLICY_LIST_SIZE];
+	char other[POLICY_LIST_SIZE];
+
+	(void)state;
+	policy_name_users(name, "a/b", "0123");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct option_set *set = make_set(cases[i].pairs);
+		const struct option_set *const sets[] = {NULL, set, NULL};
+		struct policy policy;
+		policy_write(&policy, &(struct policy_owner){"a/b", cases[i].users}, sets, 3);
+		char *found = strstr(policy.record, name);
+		CLEANUP(free_ptr)
+		char *hidden = found ? xasprintf("%.*sNAME%s", (int)(found - policy.record),
+					       policy.record, found + strlen(name))
+				     : xstrdup(policy.record);
+		assert_string_equal(hidden, cases[i].record);
+		free(policy.record);
+		option_set_free(set);
+	}
+	policy_name_users(other, "a/b", "0124");
+	assert_string_not_equal(name, other);
+	policy_name_users(other, "a/c", "0123");
+	assert_string_not_equal(name, other);
+}
+
 static void test_records(void **state)
 {
 	int n_wrong = 0;
@@ -117,7 +159,7 @@ static void test_records(void **state)
 		struct option_set *set = make_set(rows[i].pairs);
 		const struct option_set *const sets[] = {NULL, set, NULL};
 		struct policy policy;
-		policy_write(&policy, "a/b", sets, ARRAY_LEN(sets));
+		policy_write(&policy, &(struct policy_owner){.id = "a/b"}, sets, ARRAY_LEN(sets));
 		CLEANUP(free_ptr) char *record = hide_key(policy.record);
 		if (strcmp(record, rows[i].record) != 0) {
 			print_error("is       %s\nexpected %s\n", record, rows[i].record);
@@ -141,12 +183,13 @@ static void test_precedence(void **state)
 	struct policy policy;
 
 	(void)state;
-	policy_write(&policy, "a/b", sets, 3);
+	policy_write(&policy, &(struct policy_owner){.id = "a/b"}, sets, 3);
 	assert_string_equal(
 		policy.record, "TS|{\"timeout-server\":\"1000\",\"timeout-tunnel\":\"4000\"}");
 	free(policy.record);
 	/* What a class says of HTTPS is in redirect.map. */
-	policy_write(&policy, "*/c", (const struct option_set *const[]){NULL, NULL, all[2]}, 3);
+	policy_write(&policy, &(struct policy_owner){.id = "*/c"},
+		(const struct option_set *const[]){NULL, NULL, all[2]}, 3);
 	assert_string_equal(policy.record,
 		"TN|{\"timeout-server\":\"3000\",\"timeout-tunnel\":\"4000\","
 		"\"set-host\":\"c.test\"}");
@@ -174,7 +217,7 @@ static void test_wanted(void **state)
 	assert_false(policy_is_wanted(sets[1], true));
 	assert_false(policy_is_wanted(sets[2], false));
 	assert_true(policy_is_wanted(&closed, true));
-	policy_write(&policy, "a/b", only, 3);
+	policy_write(&policy, &(struct policy_owner){.id = "a/b"}, only, 3);
 	assert_string_equal(policy.record, "X|{}");
 	free(policy.record);
 	for (int i = 0; i < 3; i++) {
@@ -287,7 +330,7 @@ static void test_longest(void **state)
 		xasprintf("https://%s", set->values[OPTION_SET_HOST]);
 	set->values[OPTION_SRC_IP_HEADER] = xstrdup(set->values[OPTION_SET_HOST]);
 	set->values[OPTION_SRC_IP_HEADER][128] = '\0';
-	policy_write(&policy, "a/b", sets, 3);
+	policy_write(&policy, &(struct policy_owner){.id = "a/b"}, sets, 3);
 	assert_in_range(strlen(policy.record), 11000, POLICY_MAX_RECORD);
 	free(policy.record);
 	option_set_free(set);
@@ -297,6 +340,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_users),
 		cmocka_unit_test(test_precedence),
 		cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_lists),

@@ -22,7 +22,8 @@ struct option_set *sets_read(enum option_scope scope, const void *object, struct
 		pairs[i] = (struct option_pair){obj_str(object, items[i].key),
 			obj_has(items[i].value) ? obj_str(object, items[i].value) : NULL};
 	}
-	return option_read(scope, pairs, list.n, report, ctx);
+	const struct option_source source = {scope, object_namespace(object)};
+	return option_read(&source, pairs, list.n, report, ctx);
 }
 
 static void add_ingress_fault(void *ctx, const struct option_report *found)

@@ -206,6 +206,8 @@ static void load(struct secret_node *node, const struct secret *secret)
 	node->is_untimely = secret != NULL && secret->is_untimely;
 	node->has_expired = secret != NULL && secret->has_expired;
 	set_text(&node->fault, secret ? obj_str(secret, secret->fault) : NULL);
+	set_text(&node->users_version, secret ? obj_str(secret, secret->users_version) : NULL);
+	set_text(&node->users_fault, secret ? obj_str(secret, secret->users_fault) : NULL);
 	if (strcmp(digest, node->digest ? node->digest : "") == 0) {
 		return;
 	}
@@ -216,7 +218,7 @@ static void load(struct secret_node *node, const struct secret *secret)
 	node->key = secret ? (enum cert_key)secret->key : CERT_KEY_RSA;
 }
 
-static struct secret_node *take_secret(
+struct secret_node *tls_take_secret(
 	struct model *model, const struct store *store, const char *namespace, const char *name)
 {
 	struct secret_node *node = find_secret(model, namespace, name);
@@ -233,6 +235,13 @@ static struct secret_node *take_secret(
 	return node;
 }
 
+void tls_release_secret(struct model *model, struct secret_node *node)
+{
+	assert(node->n_references > 0);
+	node->n_references--;
+	tls_mark_secret(model, node);
+}
+
 static void free_secret(struct secret_node *node)
 {
 	set_pem(node, NULL);
@@ -240,6 +249,8 @@ static void free_secret(struct secret_node *node)
 	free(node->digest);
 	free(node->names);
 	free(node->fault);
+	free(node->users_version);
+	free(node->users_fault);
 	free(node->certificates);
 	free(node->prefix);
 	free(node->namespace);
@@ -249,7 +260,7 @@ static void free_secret(struct secret_node *node)
 void tls_enter(struct model *model, const struct store *store, struct tls_claim *claim,
 	const char *secret, const char *host)
 {
-	claim->secret = take_secret(model, store, claim->ingress->namespace, secret);
+	claim->secret = tls_take_secret(model, store, claim->ingress->namespace, secret);
 	claim->next_of_secret = claim->secret->claims;
 	if (claim->next_of_secret != NULL) {
 		claim->next_of_secret->prev_of_secret = claim;
@@ -290,8 +301,7 @@ void tls_leave(struct model *model, struct tls_claim *claim)
 		table_remove(&model->snis, hash_str(sni->host), sni->host, sni_has_host);
 		free(sni);
 	}
-	secret->n_references--;
-	tls_mark_secret(model, secret);
+	tls_release_secret(model, secret);
 }
 
 void tls_add_default(struct model *model, const struct store *store)
@@ -299,7 +309,7 @@ void tls_add_default(struct model *model, const struct store *store)
 	const struct model_options *options = &model->options;
 
 	if (options->certificate_secret != NULL && model->default_secret == NULL) {
-		model->default_secret = take_secret(
+		model->default_secret = tls_take_secret(
 			model, store, options->certificate_namespace, options->certificate_secret);
 		model->default_secret->is_default = true;
 	}
@@ -315,6 +325,7 @@ void tls_update_secret(
 	}
 	load(node, store_secret(store, namespace, name));
 	tls_mark_secret(model, node);
+	policies_follow_secret(model, node);
 	for (struct tls_claim *claim = node->claims; claim != NULL; claim = claim->next_of_secret) {
 		decide(model, claim->sni);
 		model_touch_ingress(model, claim->ingress->namespace, claim->ingress->name);
@@ -323,11 +334,12 @@ void tls_update_secret(
 
 /* ---- needs ---- */
 
-static void add_need(struct model *model, const struct secret_node *node, bool is_needed)
+static void add_need(struct model *model, struct secret_node *node, enum model_need need_now)
 {
+	node->told = (uint8_t)need_now;
 	model->needs = xreallocarray(model->needs, model->n_needs + 1, sizeof(*model->needs));
 	struct secret_need *need = &model->needs[model->n_needs++];
-	need->is_needed = is_needed;
+	need->need = need_now;
 	need->key.namespace = xstrpair(node->namespace, node->name, &need->key.name);
 }
 
@@ -340,14 +352,14 @@ void tls_flush(struct model *model)
 		struct secret_node *next = node->next_dirty;
 		node->is_dirty = false;
 		certificates_follow(model, node);
-		if (node->n_references > 0 && !node->is_told) {
-			node->is_told = true;
-			add_need(model, node, true);
-		} else if (node->n_references == 0) {
+		enum model_need need = node->n_references == 0	? MODEL_NEED_NONE
+				       : node->policies != NULL ? MODEL_NEED_ANY
+								: MODEL_NEED_TLS;
+		if (node->told != need) {
+			add_need(model, node, need);
+		}
+		if (node->n_references == 0) {
 			struct ingress_key key = {node->namespace, node->name};
-			if (node->is_told) {
-				add_need(model, node, false);
-			}
 			table_remove(&model->secrets, model_hash_pair(key.namespace, key.name),
 				&key, secret_has_key);
 			free_secret(node);
@@ -370,7 +382,7 @@ void model_report_needs(struct model *model, model_need_fn report, void *ctx)
 	model->n_needs = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (report != NULL) {
-			report(ctx, needs[i].key.namespace, needs[i].key.name, needs[i].is_needed);
+			report(ctx, needs[i].key.namespace, needs[i].key.name, needs[i].need);
 		}
 		free(needs[i].key.namespace);
 	}

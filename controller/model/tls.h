@@ -65,9 +65,10 @@ struct secret_node {
 	char *name;	 /* in the block of the namespace */
 	char *prefix;	 /* of its certificates' names; owned */
 	struct tls_claim *claims;
-	uint32_t n_references; /* claims, and --default-certificate */
-	bool is_default;       /* --default-certificate */
-	bool is_told;	       /* that it is needed */
+	struct policy_node *policies; /* that let its users in */
+	uint32_t n_references;	      /* claims, policies, and --default-certificate */
+	bool is_default;	      /* --default-certificate */
+	uint8_t told;		      /* enum model_need, the last one */
 	bool is_dirty;
 	struct secret_node *next_dirty;
 	bool is_known;	  /* the store has it */
@@ -81,6 +82,8 @@ struct secret_node {
 	char *digest;
 	char *names;
 	char *fault;
+	char *users_version; /* NULL = it has no users */
+	char *users_fault;
 	struct certificate_node **certificates;
 	size_t n_certificates;
 };
@@ -123,6 +126,11 @@ int tls_compare_claims(const struct tls_claim *a, const struct tls_claim *b) MUS
 void tls_mark_secret(struct model *model, struct secret_node *node);
 
 struct sni *tls_find_sni(const struct model *model, const char *host) MUST_USE;
+
+/* A reference to a Secret, to be released once for each time it was taken. */
+struct secret_node *tls_take_secret(struct model *model, const struct store *store,
+	const char *namespace, const char *name) MUST_USE;
+void tls_release_secret(struct model *model, struct secret_node *node);
 
 /* --default-certificate; once. */
 void tls_add_default(struct model *model, const struct store *store);

@@ -38,6 +38,7 @@ struct request {
 
 struct reading {
 	enum option_scope scope;
+	const char *namespace; /* see struct option_source */
 	const struct option_pair *pairs;
 	size_t first[OPTION_COUNT];   /* which pair it is that sets an option, and … */
 	unsigned ranks[OPTION_COUNT]; /* … its rank; 0 = none does */
@@ -117,6 +118,33 @@ static char *wrong_scope(const struct option_info *info)
 							     : "in the controller's ConfigMap");
 }
 
+/* The reference with its namespace, in the place of one without. Takes `reference`, on failure too.
+ */
+static char *qualify(const struct reading *reading, char *reference, char **ret_reason)
+{
+	const char *slash = strchr(reference, '/');
+
+	if (reference[0] == '\0' || reading->namespace == NULL) {
+		return reference;
+	}
+	if (slash == NULL) {
+		char *whole = xasprintf("%s/%s", reading->namespace, reference);
+		free(reference);
+		return whole;
+	}
+	size_t len = (size_t)(slash - reference);
+	bool is_own = strlen(reading->namespace) == len &&
+		      strncmp(reading->namespace, reference, len) == 0;
+	if (!is_own && !is_config(reading->scope)) {
+		*ret_reason = xasprintf("in another namespace than this object: store it in %s, or "
+					"let the operator set the option for the class",
+			reading->namespace);
+		free(reference);
+		return NULL;
+	}
+	return reference;
+}
+
 static void take_option(struct reading *reading, size_t pair, const struct request *request)
 {
 	const struct option_info *info = &option_table[request->option];
@@ -140,6 +168,9 @@ static void take_option(struct reading *reading, size_t pair, const struct reque
 		return;
 	}
 	char *canonical = value ? option_parse(request->option, value, &reason) : NULL;
+	if (canonical != NULL && info->type == OPTION_TYPE_REFERENCE) {
+		canonical = qualify(reading, canonical, &reason);
+	}
 	if (canonical == NULL) {
 		refuse(reading, pair, request,
 			value ? xasprintf("is '%.*s', %s", MAX_SHOWN, value, reason)
@@ -187,10 +218,14 @@ static void find_first(struct reading *reading, size_t n)
 	}
 }
 
-struct option_set *option_read(enum option_scope scope, const struct option_pair *pairs, size_t n,
-	option_report_fn report, void *ctx)
+struct option_set *option_read(const struct option_source *source, const struct option_pair *pairs,
+	size_t n, option_report_fn report, void *ctx)
 {
-	struct reading reading = {.scope = scope, .pairs = pairs, .report = report, .ctx = ctx};
+	struct reading reading = {.scope = source->scope,
+		.namespace = source->namespace,
+		.pairs = pairs,
+		.report = report,
+		.ctx = ctx};
 
 	if (n == 0) {
 		return NULL;

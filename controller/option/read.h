@@ -43,10 +43,21 @@ struct option_pair {
 	const char *value; /* NULL = too long to be kept */
 };
 
+/* Who says it. */
+struct option_source {
+	enum option_scope scope;
+	/*
+	 * Of the object, where references without one lead; NULL = they stay as they are.
+	 * Annotations may name nothing in another one: whoever can write an Ingress could use what
+	 * he may not read. ConfigMaps are the operator's, and may.
+	 */
+	const char *namespace;
+};
+
 /* What one object says; NULL when that is nothing. The caller frees it with option_set_free().
  * `report` may be NULL; it is called once for each key of ours, in the order of the pairs. */
-struct option_set *option_read(enum option_scope scope, const struct option_pair *pairs, size_t n,
-	option_report_fn report, void *ctx) MUST_USE;
+struct option_set *option_read(const struct option_source *source, const struct option_pair *pairs,
+	size_t n, option_report_fn report, void *ctx) MUST_USE;
 
 /* The beginnings of keys that may be ours, ended by NULL: others need not be kept. */
 extern const char *const option_prefixes[];

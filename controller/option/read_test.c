@@ -27,7 +27,8 @@ static char *read_pairs(enum option_scope scope, const struct option_pair *pairs
 {
 	struct buf text = BUF_INIT(0);
 
-	*ret_set = option_read(scope, pairs, n, write_report, &text);
+	*ret_set =
+		option_read(&(struct option_source){scope, "shop"}, pairs, n, write_report, &text);
 	return buf_take(&text);
 }
 
@@ -104,6 +105,44 @@ static void test_closed(void **state)
 	assert_null(set);
 }
 
+/* A reference gets its namespace; one that leads out of it is the operator's to make. */
+static void test_references(void **state)
+{
+	static const struct {
+		enum option_scope scope;
+		const char *value;
+		const char *canonical; /* NULL = refused */
+	} rows[] = {
+		{OPTION_SCOPE_INGRESS, "users", "shop/users"},
+		{OPTION_SCOPE_INGRESS, "shop/users", "shop/users"},
+		{OPTION_SCOPE_INGRESS, "other/users", NULL},
+		{OPTION_SCOPE_INGRESS, "sho/users", NULL},
+		{OPTION_SCOPE_INGRESS, "shopp/users", NULL},
+		{OPTION_SCOPE_INGRESS, "", ""},
+		{OPTION_SCOPE_CLASS, "users", "shop/users"},
+		{OPTION_SCOPE_CLASS, "other/users", "other/users"},
+		{OPTION_SCOPE_CONTROLLER, "other/users", "other/users"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		bool is_config = rows[i].scope != OPTION_SCOPE_INGRESS;
+		const struct option_pair pair = {
+			is_config ? "auth-secret" : "haproxy.org/auth-secret", rows[i].value};
+		struct option_set *set;
+		CLEANUP(free_ptr) char *reports = read_pairs(rows[i].scope, &pair, 1, &set);
+		assert_non_null(set);
+		if (rows[i].canonical != NULL) {
+			assert_string_equal(set->values[OPTION_AUTH_SECRET], rows[i].canonical);
+		} else {
+			assert_null(set->values[OPTION_AUTH_SECRET]);
+			assert_true(set->is_closed);
+			assert_non_null(strstr(reports, "in another namespace than this object"));
+		}
+		option_set_free(set);
+	}
+}
+
 static void test_scopes(void **state)
 {
 	const struct option_pair annotation[] = {{"headgate.dev/ssl-redirect", "true"}};
@@ -170,6 +209,7 @@ int main(void)
 		cmocka_unit_test(test_precedence),
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_closed),
+		cmocka_unit_test(test_references),
 		cmocka_unit_test(test_scopes),
 		cmocka_unit_test(test_first),
 		cmocka_unit_test(test_dialect),

@@ -153,9 +153,26 @@ static struct manifest_file read_objects(const struct golden *golden, const char
 	return objects;
 }
 
+/* A list says nothing of Secrets that are no certificates. */
+static void remove_others(struct store *store)
+{
+	const struct object *object;
+	uint32_t position = 0;
+
+	while ((object = store_next(store, KUBE_SECRET, &position)) != NULL) {
+		const struct secret *secret = (const struct secret *)object;
+		if (obj_has(secret->users) || obj_has(secret->users_fault)) {
+			store_remove(
+				store, KUBE_SECRET, object_namespace(object), object_name(object));
+			position = 0;
+		}
+	}
+}
+
 /* The store has what the file has, and nothing else. */
 static void list(struct store *store, struct manifest_file *objects)
 {
+	remove_others(store);
 	for (int kind = 0; kind < KUBE_KIND_COUNT; kind++) {
 		store_begin_list(store, (enum kube_kind)kind);
 	}

@@ -378,8 +378,20 @@ void store_begin_list_in(struct store *store, enum kube_kind kind, const char *n
 	scope->mark++;
 }
 
+/* The list of Secrets is one of certificates: it says nothing of others. */
+static bool is_of_list(const struct object *object)
+{
+	const struct secret *secret = (const struct secret *)object;
+
+	return object->kind != KUBE_SECRET || !obj_has(secret->type) ||
+	       strcmp(obj_str(secret, secret->type), SECRET_TYPE_TLS) == 0;
+}
+
 static bool is_within(const struct scope *scope, const struct object *object)
 {
+	if (!is_of_list(object)) {
+		return false;
+	}
 	return scope->namespace == NULL || strcmp(scope->namespace, object_namespace(object)) == 0;
 }
 
@@ -467,6 +479,13 @@ void store_hold(struct store *store, bool is_held)
 {
 	store->is_held = is_held;
 	if (!is_held && store->touched.n_items > 0 && store->wake != NULL) {
+		store->wake(store->wake_ctx);
+	}
+}
+
+void store_wake(struct store *store)
+{
+	if (store->wake != NULL) {
 		store->wake(store->wake_ctx);
 	}
 }

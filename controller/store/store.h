@@ -81,7 +81,7 @@ void store_split(struct store *store, enum kube_kind kind, const char *const *na
 void store_begin_list_in(struct store *store, enum kube_kind kind, const char *namespace);
 
 /* The list is complete: removes what it did not have and marks what it was of as known. Returns how
- * many were removed. */
+ * many were removed. A list of Secrets is one of certificates and leaves those of other types. */
 size_t store_end_list_in(struct store *store, enum kube_kind kind, const char *namespace);
 
 /* The same for a kind that is not split. */
@@ -117,6 +117,9 @@ void store_changes_fini(struct store_changes *changes);
  */
 void store_hold(struct store *store, bool is_held);
 bool store_is_held(const struct store *store) MUST_USE;
+
+/* Whoever waits for changes looks again, though nothing was touched. */
+void store_wake(struct store *store);
 
 /* Every key that is there, as if it had just been touched: what a rebuild starts from. */
 struct store_changes store_all_keys(const struct store *store) MUST_USE;

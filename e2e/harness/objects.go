@@ -145,6 +145,15 @@ func TLSSecret(namespace, name string, pair KeyPair) *corev1.Secret {
 	}
 }
 
+// Secret is one of type Opaque, with these keys.
+func Secret(namespace, name string, data map[string]string) *corev1.Secret {
+	return &corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"},
+		ObjectMeta: objectMeta(namespace, name),
+		StringData: data,
+	}
+}
+
 func objectMeta(namespace, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: namespace, Name: name}
 }

@@ -62,6 +62,11 @@ func (s *scene) write(choose func(row) map[string]string) {
 			harness.Ingress(namespace, name, options...))
 	}
 	add("plain", nil, nil)
+	// A key a user; a file of htpasswd; and who is somewhere else.
+	objects = append(objects,
+		harness.Secret(namespace, "users", is("joe", "$2y$05$KBCwKxOzLha2MUDgW0PjXeGy8zDyKFegpVV4y0qPBUgij10WNyKY6\n")),
+		harness.Secret(namespace, "others", is("auth", "ann:$apr1$abcdefgh$h9FWgUz3n9YxylKLlR5SQ/\nj\u00f6:{SHA}3OptnM09ILoVSfbZtd3mB0IViII=\n")),
+		harness.Secret("away", "users", is("joe", "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=")))
 	// Its coming tells that the rest has.
 	s.states++
 	objects = append(objects, harness.Ingress(namespace, "state", harness.Class("headgate"), harness.Rule(s.state(), "/", "plain:80")))

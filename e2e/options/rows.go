@@ -1,6 +1,7 @@
 package options
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strings"
@@ -94,6 +95,11 @@ func with(more ...string) map[string]string {
 	return all
 }
 
+// basic is the header of a user and a password.
+func basic(credentials string) map[string]string {
+	return is("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(credentials)))
+}
+
 func is(pairs ...string) map[string]string {
 	all := map[string]string{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -116,6 +122,12 @@ var rows = []row{
 	{keys: "src-ip-header", set: is("src-ip-header", "X-Client"), change: is("src-ip-header", "X-Other"), ask: ask{header: from("192.0.2.9")}, see: sees("X-Forwarded-For"), want: [3]string{"127.0.0.1", "192.0.2.9", "127.0.0.1"}},
 	{keys: "forwarded-for", set: is("forwarded-for", "false"), change: is("forwarded-for", "true"), see: sees("X-Forwarded-For"), want: [3]string{"127.0.0.1", "", "127.0.0.1"}},
 	{keys: "forwarded-for", onService: true, set: is("forwarded-for", "false"), change: is("forwarded-for", "true"), see: sees("X-Forwarded-For"), want: [3]string{"127.0.0.1", "", "127.0.0.1"}},
+
+	{keys: "auth-type", fixed: is("auth-secret", "users"), set: is("auth-type", "basic-auth"), change: is("auth-type", "digest"), see: statuses, want: [3]string{"200", "401", "403"}},
+	{keys: "auth-secret", fixed: is("auth-type", "basic-auth"), set: is("auth-secret", "users"), change: is("auth-secret", "shop/others"), ask: ask{header: basic("joe:secret")}, see: statuses, want: [3]string{"403", "200", "401"}},
+	{keys: "auth-secret", fixed: is("auth-type", "basic-auth"), set: is("auth-secret", "others"), change: is("auth-secret", "away/users"), ask: ask{header: basic("j\u00f6:a:b")}, see: statuses, want: [3]string{"403", "200", "403"}},
+	{keys: "auth-secret", fixed: is("auth-type", "basic-auth"), set: is("auth-secret", "users"), change: is("auth-secret", "nowhere"), ask: ask{header: basic("joe:secret")}, see: sees("Authorization"), want: [3]string{"403", "Basic am9lOnNlY3JldA==", "403"}},
+	{keys: "auth-realm", fixed: is("auth-type", "basic-auth", "auth-secret", "users"), set: is("auth-realm", "Our place"), change: is("auth-realm", "x"), see: tells("WWW-Authenticate"), want: [3]string{`Basic realm="Protected Content", charset="UTF-8"`, `Basic realm="Our place", charset="UTF-8"`, `Basic realm="x", charset="UTF-8"`}},
 
 	{keys: "ssl-redirect", set: is("ssl-redirect", "true"), change: is("ssl-redirect", "false"), see: location, want: [3]string{"200", "308 https://HOST/a/b?c=d", "200"}},
 	{keys: "ssl-redirect-code", fixed: is("ssl-redirect", "true"), set: is("ssl-redirect-code", "301"), change: is("ssl-redirect-code", "302"), see: location, want: [3]string{"308 https://HOST/a/b?c=d", "301 https://HOST/a/b?c=d", "302 https://HOST/a/b?c=d"}},

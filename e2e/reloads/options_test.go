@@ -28,6 +28,9 @@ var requestOptions = []option{
 	{"allow-list", "127.0.0.0/8", "127.0.0.0/8, 2001:db8::/32", nil},
 	{"deny-list", "192.0.2.0/24", "192.0.2.0/24, 2001:db8::1", nil},
 	{"src-ip-header", "X-Client", "X-Other", nil},
+	{"auth-type", "basic-auth", "digest", []string{"auth-secret: people"}},
+	{"auth-secret", "people", "others", []string{"auth-type: basic-auth"}},
+	{"auth-realm", "A", "B", []string{"auth-type: basic-auth", "auth-secret: people"}},
 	{"rate-limit-requests", "1000000", "2000000", nil},
 	{"rate-limit-period", "1m", "1h", []string{"rate-limit-requests: 1000000"}},
 	{"rate-limit-status-code", "403", "503", hourly},
@@ -76,7 +79,12 @@ func with(annotations ...string) []runtime.Object {
 		name, value, _ := strings.Cut(annotation, ": ")
 		options = append(options, harness.Annotation("headgate.dev/"+name, value))
 	}
-	return objects(served("row", pods(1, 2)...), row(options...))
+	return objects(served("row", pods(1, 2)...), row(options...), people("people", "ann"), people("others", "joe"))
+}
+
+// people is a Secret with one user.
+func people(name, user string) []runtime.Object {
+	return one(harness.Secret(namespace, name, map[string]string{user: "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="}))
 }
 
 // runOptions measures three changes an option; a cell has all three, or one where

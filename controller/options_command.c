@@ -115,6 +115,24 @@ static void print_expressions(void)
 #include "option/expression.def"
 }
 
+static void print_log_words(void)
+{
+	printf("\n## Log formats\n\n"
+	       "What a line of `log-format` may say, as HAProxy knows it: `%%ST`, `%%{+Q}r`, "
+	       "`%%[src]`; `%%%%` is a percent sign. "
+	       "`json` is a line of JSON a request: time, client, method, host, uri, protocol, "
+	       "status, bytes, namespace, ingress (where it has options about requests), service, "
+	       "pod, times in milliseconds, TLS version and request id.\n\n");
+#define LOG_ALIAS(name) printf("`%%%s` ", (name));
+#define LOG_EXPRESSION(text)
+#include "option/log.def"
+	printf("\n\n");
+#define LOG_ALIAS(name)
+#define LOG_EXPRESSION(text) printf("`%%[%s]` ", (text));
+#include "option/log.def"
+	printf("\n");
+}
+
 int options_command(int argc, char **argv)
 {
 	if (argc > 1) {
@@ -130,6 +148,7 @@ int options_command(int argc, char **argv)
 	printf("%s", head);
 	print_options();
 	print_expressions();
+	print_log_words();
 	printf("\n## Annotations of haproxytech/kubernetes-ingress\n\n"
 	       "Under `haproxy.org/`, `ingress.kubernetes.io/` and `haproxy.com/`, which mean the "
 	       "same; in a ConfigMap without a prefix.\n\n"

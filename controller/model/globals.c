@@ -13,14 +13,18 @@ struct global {
 	const char *variable;
 	enum option_id option;
 	const char *unit;
+	unsigned line;					     /* of the value; 0 = all of it */
 	const char *(*choose)(const struct option_set *set); /* NULL = the option says it */
 };
 
 static const char *connection_mode(const struct option_set *set);
+static const char *log_style(const struct option_set *set);
+static const char *log_requests(const struct option_set *set);
 
 static const struct global globals[] = {
-#define GLOBAL(id, variable, unit) {(variable), OPTION_##id, (unit), NULL},
-#define CHOICE(variable, function) {(variable), OPTION_COUNT, "", function},
+#define GLOBAL(id, variable, unit) {(variable), OPTION_##id, (unit), 0, NULL},
+#define LINE(id, variable, number) {(variable), OPTION_##id, "", (number), NULL},
+#define CHOICE(variable, function) {(variable), OPTION_COUNT, "", 0, function},
 #include "model/globals.def"
 };
 
@@ -51,6 +55,41 @@ static const char *connection_mode(const struct option_set *set)
 		       : "http-keep-alive";
 }
 
+/* A word that conditions of the configuration can be about: a format itself may have anything. */
+static const char *log_style(const struct option_set *set)
+{
+	const char *format = value_of(set, OPTION_LOG_FORMAT);
+
+	return format == NULL ? "http" : strcmp(format, "json") == 0 ? "json" : "own";
+}
+
+/* Does somebody get the lines of requests that went well? These words stand for levels only. */
+static const char *log_requests(const struct option_set *set)
+{
+	const char *servers = value_of(set, OPTION_SYSLOG_SERVER);
+
+	if (servers == NULL) {
+		return GLOBALS_NONE;
+	}
+	return strstr(servers, " info") != NULL || strstr(servers, " debug") != NULL ? "true"
+										     : "false";
+}
+
+static void write_line(struct buf *buf, const struct global *global, const struct option_set *set)
+{
+	const char *line = value_of(set, global->option);
+
+	for (unsigned i = 1; line != NULL && i < global->line; i++) {
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	if (line != NULL) {
+		buf_append(buf, line, strcspn(line, "\n"));
+	} else {
+		buf_append_str(buf, GLOBALS_NONE);
+	}
+}
+
 static void write_option(struct buf *buf, const struct global *global, const struct option_set *set)
 {
 	const char *value = value_of(set, global->option);
@@ -78,6 +117,8 @@ void globals_write(struct buf *buf, const struct option_set *set)
 		buf_printf(buf, "%s ", global->variable);
 		if (global->choose != NULL) {
 			buf_append_str(buf, global->choose(set));
+		} else if (global->line > 0) {
+			write_line(buf, global, set);
 		} else {
 			write_option(buf, global, set);
 		}

@@ -49,6 +49,13 @@ static void test_values(void **state)
 		{"tls-alpn", "", "HEADGATE_TLS_ALPN h2,http/1.1\n"},
 		{"proxy-protocol", "10.1.2.3/8,192.0.2.1",
 			"HEADGATE_PROXY_PROTOCOL 10.0.0.0/8 192.0.2.1/32\n"},
+		{"log-format", "%ci %ST", "HEADGATE_LOG_STYLE own\nHEADGATE_LOG_FORMAT %ci %ST\n"},
+		{"log-format", "json", "HEADGATE_LOG_STYLE json\n"},
+		{"syslog-server", "address:10.0.0.1\naddress:stdout,level:info",
+			"HEADGATE_LOG_1 10.0.0.1:514 len 1024 local0 notice\n"
+			"HEADGATE_LOG_2 stdout len 1024 format raw local0 info\n"
+			"HEADGATE_LOG_3 none\nHEADGATE_LOG_4 none\nHEADGATE_LOG_REQUESTS true\n"},
+		{"syslog-server", "address:10.0.0.1", "HEADGATE_LOG_REQUESTS false\n"},
 		{"client-strict-sni", "false", "HEADGATE_CLIENT_STRICT_SNI false\n"},
 	};
 

@@ -14,8 +14,11 @@
  *   HEADERS      lines "Name: value"
  *   REWRITES     lines "pattern path"; a path alone has the pattern "^.*$"
  *   CHECK        "METHOD path"
- *   BALANCE      words separated by one blank: "roundrobin", "hdr X-User", "uri depth 2"
- *   others       as written, without blanks at the ends
+ *   LOG_FORMAT   as written; without single quotes
+ *   SYSLOG       lines "ADDRESS:PORT len N format F FACILITY LEVEL MINLEVEL", as HAProxy's `log`
+ * has them; without port for stdout, without format and minlevel where none was written BALANCE
+ * words separated by one blank: "roundrobin", "hdr X-User", "uri depth 2" others       as written,
+ * without blanks at the ends
  *
  * An empty value is allowed for everything but BOOL, INT, STATUS, DURATION and WORD, and turns the
  * option off.

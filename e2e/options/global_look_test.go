@@ -3,6 +3,7 @@ package options
 import (
 	"bufio"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,17 +12,19 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
+	"testing"
 	"time"
 
 	"headgate.dev/e2e/harness"
 )
 
 // globalRow is keys of the controller's ConfigMap: what is set in the states
-// between the first and the last, and what is seen in each (of the last one: what
-// is seen in the first, if it isn't said).
+// after the first, and what is seen in each (where it isn't said: what is seen in
+// the first).
 type globalRow struct {
 	keys string // that it shows, separated by blanks
-	set  [globalStates - 2]map[string]string
+	set  []map[string]string
 	look func(s *globalScene, want string) (string, error)
 	want []string
 }
@@ -30,8 +33,19 @@ type globalRow struct {
 // for two seconds where it is set, and for at least five where it isn't.
 const isOpen = 3 * time.Second
 
-func times(a, b, c string) [3]map[string]string {
-	return [3]map[string]string{pair(a), pair(b), pair(c)}
+// in is what is set in a state.
+func (r globalRow) in(state int) map[string]string {
+	if state > 0 && state <= len(r.set) {
+		return r.set[state-1]
+	}
+	return nil
+}
+
+func times(texts ...string) (all []map[string]string) {
+	for _, text := range texts {
+		all = append(all, pair(text))
+	}
+	return all
 }
 
 // pair is "key: value", or several with a semicolon between them.
@@ -72,6 +86,11 @@ var globalRows = []globalRow{
 		look: connectionMode, want: []string{"kept", "pod's closed", "kept", "both closed"}},
 	{keys: "dontlognull", set: times("dontlognull: false", "dontlognull: true", "dontlognull: false"), look: loggedNull, want: []string{"no", "yes", "no", "yes"}},
 	{keys: "logasap", set: times("", "logasap: true", "logasap: false"), look: loggedSoon, want: []string{"no", "no", "yes", "no"}},
+	// In states of their own, as the others look for lines in the usual format.
+	{keys: "log-format", set: times("", "", "", "log-format: own %ST %{+Q}[capture.req.uri] %[ssl_fc]", "log-format: json"), look: logFormat,
+		want: []string{"usual", "usual", "usual", "usual", "own", "JSON: shop plain 200"}},
+	{keys: "syslog-server", set: times("", "", "", "syslog-server: address:127.0.0.1, port:PORT, level:info, facility:local1\naddress:stdout, format:raw, level:info",
+		"syslog-server: address:stdout, format:raw, level:info, length:8192"), look: syslogged, want: []string{"no", "no", "no", "no", "yes", "no"}},
 	{keys: "client-strict-sni", set: times("client-strict-sni: true", "client-strict-sni: false", ""), look: strangeName, want: []string{"default", "alert", "default", "default"}},
 	{keys: "tls-alpn", set: times("tls-alpn: http/1.1", "", "tls-alpn: http/1.1"), look: protocol, want: []string{"h2", "http/1.1", "h2", "http/1.1"}},
 	{keys: "proxy-protocol", set: times("proxy-protocol: 127.0.0.2, 192.0.2.0/24", "proxy-protocol: 192.0.2.0/24", ""), look: proxied,
@@ -306,7 +325,7 @@ func (s *globalScene) logLine() (string, error) {
 	line := ""
 	harness.Eventually(s.t, "the log line of "+target, func() error {
 		for _, l := range s.g.Log() {
-			if strings.Contains(l.Raw, "GET "+target+" ") {
+			if strings.Contains(l.Raw, target+" ") || strings.Contains(l.Raw, target+`"`) {
 				line = l.Raw
 				return nil
 			}
@@ -344,6 +363,93 @@ func loggedSoon(s *globalScene, _ string) (string, error) {
 		return "yes", nil
 	}
 	return "no", err
+}
+
+// logFormat is how a request is logged.
+func logFormat(s *globalScene, _ string) (string, error) {
+	line, err := s.logLine()
+	var fields struct {
+		Namespace, Service, Pod, Method, Host, URI, TLS string
+		Status                                          int
+		ID                                              string  `json:"request_id"`
+		Total                                           float64 `json:"total_ms"`
+	}
+	switch {
+	case err != nil:
+		return "", err
+	case regexp.MustCompile(`^own 200 "/\?mark=\d+" 0$`).MatchString(line):
+		return "own", nil
+	case !strings.HasPrefix(line, "{"):
+		return "usual", nil
+	}
+	if err := json.Unmarshal([]byte(line), &fields); err != nil {
+		return "", fmt.Errorf("%w: %s", err, line)
+	}
+	if fields.Pod == "" || fields.Method != "GET" || fields.Host != "plain.test" || len(fields.ID) != 36 || fields.TLS != "-" {
+		return line, nil
+	}
+	return fmt.Sprintf("JSON: %s %s %d", fields.Namespace, fields.Service, fields.Status), nil
+}
+
+// syslogServer keeps what comes.
+type syslogServer struct {
+	port  string
+	mu    sync.Mutex
+	lines []string
+}
+
+func startSyslog(t *testing.T) *syslogServer {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	s := &syslogServer{}
+	_, s.port, _ = net.SplitHostPort(conn.LocalAddr().String())
+	go func() {
+		buffer := make([]byte, 16384)
+		for {
+			n, _, err := conn.ReadFrom(buffer)
+			if err != nil {
+				return
+			}
+			s.mu.Lock()
+			s.lines = append(s.lines, string(buffer[:n]))
+			s.mu.Unlock()
+		}
+	}()
+	return s
+}
+
+func (s *syslogServer) has(text string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, line := range s.lines {
+		if strings.Contains(line, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// syslogged is whether the server gets the line of a request.
+func syslogged(s *globalScene, want string) (string, error) {
+	line, err := s.logLine()
+	if err != nil {
+		return "", err
+	}
+	mark := regexp.MustCompile(`/\?mark=\d+[" ]`).FindString(line)
+	deadline := time.Now().Add(time.Second)
+	if want == "yes" {
+		deadline = time.Now().Add(time.Minute)
+	}
+	for ; time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if s.syslog.has(mark) {
+			return "yes", nil
+		}
+	}
+	return "no", nil
 }
 
 // strangeName is what a client gets whose name no certificate is for.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,20 +21,24 @@ type globalScene struct {
 	scene
 	odd    *oddPods
 	tunnel kept // opened in the state before
+	syslog *syslogServer
 }
 
 // globalStates are what comes one after the other; in the first and the last one
 // the ConfigMap says nothing.
-const globalStates = 5
+const globalStates = 7
 
 func (s *globalScene) writeState(state int) {
 	s.t.Helper()
 	s.states++
 	data := map[string]string{}
 	for _, r := range globalRows {
-		if state > 0 && state < globalStates-1 {
-			maps.Copy(data, r.set[state-1])
+		if state < globalStates-1 {
+			maps.Copy(data, r.in(state))
 		}
+	}
+	if text, ok := data["syslog-server"]; ok {
+		data["syslog-server"] = strings.ReplaceAll(text, "PORT", s.syslog.port)
 	}
 	objects := []runtime.Object{
 		harness.IngressClass("headgate", controller),
@@ -62,7 +67,7 @@ func TestGlobals(t *testing.T) {
 		t.Run(branch, func(t *testing.T) {
 			t.Parallel()
 			s := &globalScene{scene: scene{t: t, dir: t.TempDir(), ip: harness.StartPods(t).IP(), g: harness.NewHeadgate(t)}}
-			s.odd = startOddPods(t, s.ip)
+			s.odd, s.syslog = startOddPods(t, s.ip), startSyslog(t)
 			s.writeState(0)
 			s.start(branch, "--configmap="+namespace+"/settings")
 			s.settle()
@@ -104,9 +109,9 @@ func (s *globalScene) lookAt(state int) {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			want := r.want[min(state, len(r.want)-1)]
-			if state == globalStates-1 && len(r.want) < globalStates {
-				want = r.want[0]
+			want := r.want[0]
+			if state < len(r.want) {
+				want = r.want[state]
 			}
 			got, err := r.look(s, want)
 			if err != nil {

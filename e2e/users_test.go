@@ -46,6 +46,19 @@ func (s *routeScene) wantUser(host, credentials string, status int) {
 	})
 }
 
+// wantRealm waits until strangers are told this realm.
+func (s *routeScene) wantRealm(host, realm string) {
+	s.t.Helper()
+	harness.Eventually(s.t, s.branch+": "+host+" is "+realm, func() error {
+		answer, err := harness.Get(s.g.HTTP, host, "/")
+		want := fmt.Sprintf(`Basic realm=%q, charset="UTF-8"`, realm)
+		if err == nil && answer.Header.Get("WWW-Authenticate") != want {
+			err = fmt.Errorf("WWW-Authenticate is %q", answer.Header.Get("WWW-Authenticate"))
+		}
+		return err
+	})
+}
+
 // TestUsers has users come, change and go: in their Secret, with another Secret,
 // without a controller and without a Secret. One of them never notices.
 func TestUsers(t *testing.T) {
@@ -80,6 +93,8 @@ func TestUsers(t *testing.T) {
 			s.wantUser("users.test", "ann:secret", http.StatusUnauthorized)
 			s.wantUser("users.test", "j\u00f6:a:b", http.StatusOK)
 			s.c.Apply(t, s.usersSecret("second", map[string]string{"joe": hashSecret, "bob": hashSecret}), ingress("second", "B"))
+			s.wantRealm("users.test", "B")
+			// Only now is it remembered: before, the controller's users were not those that HAProxy knew.
 			s.wantUser("users.test", "bob:secret", http.StatusOK)
 			s.wantUser("users.test", "ann:a:b", http.StatusUnauthorized)
 		})

@@ -187,12 +187,13 @@ static void check_applied(const struct world *world, const struct machine *machi
 static void check_entries(const struct world *world, const struct simulator *simulator)
 {
 	static const enum model_map maps[] = {
-		MODEL_MAP_EXACT, MODEL_MAP_PREFIX, MODEL_MAP_DEFAULTS};
+		MODEL_MAP_EXACT, MODEL_MAP_PREFIX, MODEL_MAP_DEFAULTS, MODEL_MAP_AUTH};
 	const struct applied_entry *entry;
 
 	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
 		TABLE_FOREACH (&simulator->applied->entries[maps[i]], entry) {
-			if (!simulator_can_lead_to(simulator, applied_entry_value(entry))) {
+			if (!simulator_can_lead_to(
+				    simulator, maps[i], applied_entry_value(entry))) {
 				fail_msg("%s: %s leads to nothing", world->note,
 					applied_entry_key(entry));
 			}

@@ -80,7 +80,8 @@ static inline void put_service(struct dice *dice)
 		"",
 	};
 	static const char *const annotations[] = {"'a':'b'", "'haproxy.org/ssl-redirect':'true'",
-		"'headgate.dev/timeout-server':'never'", "'headgate.dev/timeout-server':'5s'"};
+		"'headgate.dev/timeout-server':'never'", "'headgate.dev/timeout-server':'5s'",
+		"'headgate.dev/auth-namespaces':'*'"};
 	unsigned i = pick(dice, N_SERVICES);
 
 	if (one_in(dice, 20)) {
@@ -204,6 +205,9 @@ static inline void put_ingress(struct dice *dice)
 		"'haproxy.org/allow-list':'10.0.0.0/8,2001:db8::/32,2001:db8::1'",
 		"'haproxy.org/deny-list':'10.0.0.0/8,2001:db8::/32,2001:db8::1'",
 		"'haproxy.org/deny-list':'','haproxy.org/set-host':'h.test'",
+		"'headgate.dev/auth-url':'http://s0.n0.svc/a'",
+		"'headgate.dev/auth-url':'http://s1.n1.svc.cluster.local:81/b'",
+		"'headgate.dev/auth-url':'http://x.test:81/c'", "'headgate.dev/auth-url':''",
 		("'haproxy.org/rate-limit-requests':'5',"
 		 "'haproxy.org/rate-limit-whitelist':'10.1.0.0/16'"),
 		"'haproxy.org/auth-type':'basic-auth','haproxy.org/auth-secret':'t0'",
@@ -315,7 +319,8 @@ static inline void put_config_map(struct dice *dice)
 	static const char *const data[] = {"", "'ssl-redirect':'true'", "'ssl-redirect':'false'",
 		"'ssl-redirect':'no'", "'x':'y'", "'deny-list':'10.0.0.0/8'",
 		"'timeout-server':'7s','deny-list':'10.9.0.0/16'",
-		"'auth-type':'basic-auth','auth-secret':'n1/t1'", "'auth-secret':'t0'"};
+		"'auth-type':'basic-auth','auth-secret':'n1/t1'", "'auth-secret':'t0'",
+		"'auth-url':'http://s0.n0.svc/class'"};
 
 	testing_put(dice->store, KUBE_CONFIG_MAP,
 		"{'metadata':{'namespace':'n0','name':'m%u'},'data':{%s}}", pick(dice, N_MAPS),

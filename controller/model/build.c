@@ -58,10 +58,9 @@ struct ingress_node *model_find_ingress(
 		&model->ingresses, model_hash_pair(namespace, name), &key, ingress_has_key);
 }
 
-static void service_add_claim(
-	struct model *model, const struct store *store, struct claim *claim, const char *name)
+struct service_node *service_take(
+	struct model *model, const struct store *store, const char *namespace, const char *name)
 {
-	const char *namespace = claim->ingress->namespace;
 	struct service_node *node = service_find(model, namespace, name);
 
 	if (node == NULL) {
@@ -70,6 +69,14 @@ static void service_add_claim(
 		table_insert(&model->services, model_hash_pair(namespace, name), node);
 		sets_read_service(model, store, node);
 	}
+	return node;
+}
+
+static void service_add_claim(
+	struct model *model, const struct store *store, struct claim *claim, const char *name)
+{
+	struct service_node *node = service_take(model, store, claim->ingress->namespace, name);
+
 	claim->service = node;
 	claim->next_of_service = node->claims;
 	if (node->claims != NULL) {
@@ -78,20 +85,11 @@ static void service_add_claim(
 	node->claims = claim;
 }
 
-static void service_drop_claim(struct model *model, struct claim *claim)
+void service_release(struct model *model, struct service_node *node)
 {
-	struct service_node *node = claim->service;
 	struct ingress_key key = {node->namespace, node->name};
 
-	if (claim->prev_of_service != NULL) {
-		claim->prev_of_service->next_of_service = claim->next_of_service;
-	} else {
-		node->claims = claim->next_of_service;
-	}
-	if (claim->next_of_service != NULL) {
-		claim->next_of_service->prev_of_service = claim->prev_of_service;
-	}
-	if (node->claims == NULL) {
+	if (node->claims == NULL && node->auths == NULL) {
 		table_remove(&model->services, model_hash_pair(node->namespace, node->name), &key,
 			service_has_key);
 		assert(node->backends == NULL);
@@ -101,6 +99,21 @@ static void service_drop_claim(struct model *model, struct claim *claim)
 		free(node->namespace);
 		free(node);
 	}
+}
+
+static void service_drop_claim(struct model *model, struct claim *claim)
+{
+	struct service_node *node = claim->service;
+
+	if (claim->prev_of_service != NULL) {
+		claim->prev_of_service->next_of_service = claim->next_of_service;
+	} else {
+		node->claims = claim->next_of_service;
+	}
+	if (claim->next_of_service != NULL) {
+		claim->next_of_service->prev_of_service = claim->prev_of_service;
+	}
+	service_release(model, node);
 }
 
 /* "spec.rules[1].http.paths[0].backend", or "spec.defaultBackend". */
@@ -433,6 +446,7 @@ static void update_service(
 				slot_decide(model, store, claim->slot);
 			}
 		}
+		auth_touch_service(model, node);
 	}
 	update_backends(model, store, node);
 }

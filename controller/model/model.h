@@ -49,6 +49,9 @@ size_t model_backend_len(const char *value) MUST_USE;
  * which says where a constant backend (haproxy-cfg/40-fixed-backends.cfg) sends their requests. */
 #define MODEL_EXTERNAL_INFIX "_ext_"
 
+/* That constant backend. */
+#define MODEL_BACKEND_EXTERNAL "headgate_external"
+
 /* The value of every entry of MODEL_MAP_REDIRECT: the status that HAProxy answers with. */
 #define MODEL_REDIRECT_VALUE "308"
 

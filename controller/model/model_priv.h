@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/table.h"
+#include "model/auth.h"
 #include "model/diag.h"
 #include "model/endpoints.h"
 #include "model/globals.h"
@@ -111,7 +112,7 @@ struct backend_node {
 	struct backend_node *next_of_service;
 	char *external;	  /* owned: value in external.map; NULL = a backend with servers */
 	char *refused;	  /* owned: an endpoint's address that is not used; NULL = none */
-	uint32_t n_slots; /* slots that lead here; it goes with the last one */
+	uint32_t n_slots; /* slots and policies that lead here; it goes with the last one */
 	int32_t port;
 	char name[];
 };
@@ -122,6 +123,7 @@ struct service_node {
 	char *name;	 /* in the block of the namespace */
 	struct claim *claims;
 	struct backend_node *backends;
+	struct auth *auths;			   /* of policies that ask it */
 	struct option_set *options;		   /* owned: its annotations; NULL = none */
 	struct diag *faults;			   /* owned: what is wrong with them */
 	uint16_t n_faults;			   /* at most one an annotation: far fewer */
@@ -162,6 +164,7 @@ struct model {
 				  not "nothing" */
 	size_t n_servers;
 	size_t n_redirects;
+	size_t n_auths;				 /* entries of MODEL_MAP_AUTH */
 	size_t n_verdicts[OPTION_VERDICT_COUNT]; /* of all its Ingresses' and Services' annotations
 						  */
 	char *settings;				 /* as model_settings() says them */
@@ -220,6 +223,18 @@ void slot_enter(struct model *model, const struct store *store, struct claim *cl
 	enum model_map map, const char *key);
 void slot_leave(struct model *model, const struct store *store, struct claim *claim);
 void slot_decide(struct model *model, const struct store *store, struct slot *slot);
+
+/* slot.c: the backend that the requests of a claim go to, given the port; released once for each
+ * time it was taken. NULL may be released. */
+struct backend_node *backend_take(struct model *model, const struct store *store,
+	const struct claim *claim, int32_t port) MUST_USE;
+void backend_release(struct model *model, struct backend_node *backend);
+
+/* build.c: the node of a Service, which need not exist. It goes when it is released and neither a
+ * claim nor an auth has it. */
+struct service_node *service_take(struct model *model, const struct store *store,
+	const char *namespace, const char *name) MUST_USE;
+void service_release(struct model *model, struct service_node *node);
 
 /* slot.c: the backends of a Service follow its endpoints. */
 void backend_refresh(struct model *model, const struct store *store, struct backend_node *backend);

@@ -30,6 +30,7 @@ struct policy_node {
 	struct secret_node *users; /* who alone may come in; NULL = everybody, or nobody */
 	struct policy_node *prev_of_users;
 	struct policy_node *next_of_users;
+	struct auth *auth; /* owned; NULL = nobody is asked */
 	uint32_t n_slots;
 	bool is_dirty; /* in the list of those to be written */
 	struct policy_node *next_dirty;
@@ -182,7 +183,7 @@ static char *make_id(const struct policy_node *owner)
 	return buf_take(&id);
 }
 
-static void make_dirty(struct model *model, struct policy_node *policy)
+void policies_touch(struct model *model, struct policy_node *policy)
 {
 	if (!policy->is_dirty) {
 		policy->is_dirty = true;
@@ -211,7 +212,7 @@ struct policy_node *policies_take(struct model *model, const struct claim *claim
 	policy->service = owner.service;
 	policy->class = owner.class;
 	policy->n_slots++;
-	make_dirty(model, policy);
+	policies_touch(model, policy);
 	return policy;
 }
 
@@ -277,6 +278,11 @@ void policies_release(struct model *model, struct policy_node *policy)
 		list_release(model, policy->lists[i]);
 	}
 	leave_users(model, policy);
+	if (policy->auth != NULL) {
+		model_touch_entry(model, MODEL_MAP_AUTH, policy->id);
+		auth_free(model, policy->auth);
+		policy->auth = NULL;
+	}
 	/* The flush finds it in its list and frees it. */
 	if (!policy->is_dirty) {
 		policy_free(policy);
@@ -299,6 +305,63 @@ static void collect_sets(const struct policy_node *node, const struct option_set
 	ret_sets[2] = class->options;
 }
 
+/* A class's policy is that of many. */
+void policies_touch_ingresses(struct model *model, const struct policy_node *policy)
+{
+	const struct ingress_node *ingress = policy->ingress;
+
+	if (ingress != NULL) {
+		model_touch_ingress(model, ingress->namespace, ingress->name);
+		return;
+	}
+	TABLE_FOREACH (&model->ingresses, ingress) {
+		if (ingress->class == policy->class) {
+			model_touch_ingress(model, ingress->namespace, ingress->name);
+		}
+	}
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* A copy of what is said about it, to compare with what is said then. */
+static struct auth shown(const struct auth *auth)
+{
+	struct auth copy = *auth;
+
+	copy.name = xstrdup(auth->name);
+	copy.value = auth->value ? xstrdup(auth->value) : NULL;
+	return copy;
+}
+
+static void write_auth(struct model *model, const struct store *store, struct policy_node *node,
+	const struct auth_owner *owner)
+{
+	struct auth *old = node->auth;
+	struct auth before = old ? shown(old) : (struct auth){0};
+
+	node->auth = auth_make(model, store, owner, old);
+	if (!same_text(before.value, node->auth ? node->auth->value : NULL)) {
+		model_touch_entry(model, MODEL_MAP_AUTH, node->id);
+	}
+	if (!auth_same_diag(old ? &before : NULL, node->auth)) {
+		policies_touch_ingresses(model, node);
+	}
+	free(before.name);
+	free(before.value);
+}
+
+/* Nobody may come in: X before the other letters. */
+static void close_record(char **record)
+{
+	char *closed = xasprintf("X%s", *record);
+
+	free(*record);
+	*record = closed;
+}
+
 static void write_policy(struct model *model, const struct store *store, struct policy_node *node)
 {
 	const struct option_set *sets[N_SETS];
@@ -309,6 +372,12 @@ static void write_policy(struct model *model, const struct store *store, struct 
 	const struct policy_owner owner = {
 		node->id, node->users ? node->users->users_version : NULL};
 	policy_write(&policy, &owner, sets, N_SETS);
+	write_auth(model, store, node,
+		&(struct auth_owner){node, node->ingress ? node->ingress->namespace : NULL,
+			node->ingress ? node->ingress->class : node->class, sets, N_SETS});
+	if (auth_is_refused(node->auth)) {
+		close_record(&policy.record);
+	}
 	for (int i = 0; i < POLICY_LIST_COUNT; i++) {
 		struct list_node *old = node->lists[i];
 		/* Taken before released, so that a list that stays is never dropped in between. */
@@ -337,28 +406,12 @@ void policies_flush(struct model *model, const struct store *store)
 	}
 }
 
-/* A class's policy is that of many. */
-static void touch_ingresses(struct model *model, const struct policy_node *policy)
-{
-	const struct ingress_node *ingress = policy->ingress;
-
-	if (ingress != NULL) {
-		model_touch_ingress(model, ingress->namespace, ingress->name);
-		return;
-	}
-	TABLE_FOREACH (&model->ingresses, ingress) {
-		if (ingress->class == policy->class) {
-			model_touch_ingress(model, ingress->namespace, ingress->name);
-		}
-	}
-}
-
 void policies_follow_secret(struct model *model, const struct secret_node *secret)
 {
 	for (struct policy_node *policy = secret->policies; policy != NULL;
 		policy = policy->next_of_users) {
-		make_dirty(model, policy);
-		touch_ingresses(model, policy);
+		policies_touch(model, policy);
+		policies_touch_ingresses(model, policy);
 	}
 }
 
@@ -437,28 +490,62 @@ bool model_find_users(const struct model *model, const char *policy, struct mode
 
 /* ---- answers ---- */
 
-const char *policies_find_entry(const struct model *model, enum model_map map, const char *key)
+const struct auth *policies_auth(const struct policy_node *policy)
+{
+	return policy ? policy->auth : NULL;
+}
+
+bool policies_is_of_class(const struct policy_node *policy)
+{
+	return policy->ingress == NULL;
+}
+
+/* Its value in one of the two maps that have policies as keys; NULL = it has no entry. */
+static const char *value_of(const struct policy_node *policy, enum model_map map)
 {
 	if (map == MODEL_MAP_POLICY) {
+		return policy->record;
+	}
+	return policy->auth ? policy->auth->value : NULL;
+}
+
+static bool is_by_id(enum model_map map)
+{
+	return map == MODEL_MAP_POLICY || map == MODEL_MAP_AUTH;
+}
+
+const char *policies_find_entry(const struct model *model, enum model_map map, const char *key)
+{
+	if (is_by_id(map)) {
 		const struct policy_node *policy =
 			table_find(&model->policies, hash_str(key), key, policy_has_id);
-		return policy ? policy->record : NULL;
+		return policy ? value_of(policy, map) : NULL;
 	}
 	const struct list_entry *entry = table_find(
 		entries_of((struct model *)model, map), hash_str(key), key, entry_has_key);
 	return entry ? entry->list->name : NULL;
 }
 
+static bool next_policy(const struct model *model, enum model_map map, uint32_t *position,
+	const char **ret_key, const char **ret_value)
+{
+	const struct policy_node *policy;
+
+	do {
+		policy = table_next(&model->policies, position);
+	} while (policy != NULL && value_of(policy, map) == NULL);
+	if (policy != NULL) {
+		*ret_key = policy->id;
+		*ret_value = value_of(policy, map);
+	}
+	return policy != NULL;
+}
+
 bool policies_next_entry(const struct model *model, enum model_map map, uint32_t *position,
 	const char **ret_key, const char **ret_value)
 {
-	if (map == MODEL_MAP_POLICY) {
-		const struct policy_node *policy = table_next(&model->policies, position);
-		if (policy != NULL) {
-			*ret_key = policy->id;
-			*ret_value = policy->record;
-		}
-		return policy != NULL;
+	if (is_by_id(map)) {
+		return next_policy(model, map, position, ret_key, ret_value);
 	}
 	const struct list_entry *entry =
 		table_next(entries_of((struct model *)model, map), position);
@@ -471,6 +558,9 @@ bool policies_next_entry(const struct model *model, enum model_map map, uint32_t
 
 size_t policies_count(const struct model *model, enum model_map map)
 {
+	if (map == MODEL_MAP_AUTH) {
+		return model->n_auths;
+	}
 	return map == MODEL_MAP_POLICY ? model->policies.n_items
 				       : entries_of((struct model *)model, map)->n_items;
 }
@@ -491,6 +581,11 @@ void policies_free(struct model *model)
 
 	assert(model->dirty_policies == NULL);
 	TABLE_FOREACH (&model->policies, policy) {
+		if (policy->auth != NULL) {
+			free(policy->auth->value);
+			free(policy->auth->name);
+			free(policy->auth);
+		}
 		policy_free(policy);
 	}
 	table_fini(&model->policies);

@@ -1,6 +1,6 @@
 /*
  * The policies that routes have, and the lists of addresses that they name: what is in policy.map,
- * networks.map and addresses.map. How a policy becomes text is in policy.h.
+ * auth.map, networks.map and addresses.map. How a policy becomes text is in policy.h and auth.h.
  *
  *   slot ──has──> policy node ──names──> list node ──has──> entries
  *                      └──lets the users in of──> secret node (tls.h)
@@ -17,6 +17,7 @@
 #include "base/attr.h"
 #include "model/model.h"
 
+struct auth;
 struct claim;
 struct diag;
 struct model;
@@ -42,7 +43,17 @@ void policies_follow_secret(struct model *model, const struct secret_node *secre
 /* What is wrong with who may come in; false = nothing. */
 bool policies_users_diag(const struct policy_node *policy, struct diag *ret_diag);
 
-/* For the three maps; as model_find_entry() and model_next_entry(). */
+/* It is written again by the next policies_flush(). */
+void policies_touch(struct model *model, struct policy_node *policy);
+
+/* Something else is wrong with whom it asks: the Ingresses that have it say so. */
+void policies_touch_ingresses(struct model *model, const struct policy_node *policy);
+
+/* Whom it asks; NULL = nobody. `policy` may be NULL. */
+const struct auth *policies_auth(const struct policy_node *policy) MUST_USE;
+bool policies_is_of_class(const struct policy_node *policy) MUST_USE;
+
+/* For the four maps; as model_find_entry() and model_next_entry(). */
 const char *policies_find_entry(
 	const struct model *model, enum model_map map, const char *key) MUST_USE;
 bool policies_next_entry(const struct model *model, enum model_map map, uint32_t *position,

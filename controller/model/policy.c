@@ -216,6 +216,14 @@ static void put_limit(struct writer *writer)
 	buf_printf(&writer->members, ",\"rate-limit-key\":\"%s\"", key);
 }
 
+/* What is asked, and where, is in auth.map: records have an end. */
+static void put_question(struct writer *writer)
+{
+	if (get(writer, OPTION_AUTH_URL) != NULL) {
+		put_letter(writer, 'U');
+	}
+}
+
 static void put_capture(struct writer *writer)
 {
 	const char *lines = get(writer, OPTION_REQUEST_CAPTURE);
@@ -391,6 +399,7 @@ void policy_write(struct policy *ret_policy, const struct policy_owner *owner,
 	put_access(&writer);
 	put_https(&writer);
 	put_limit(&writer);
+	put_question(&writer);
 	put_capture(&writer);
 	put_redirect(&writer);
 	put_cors(&writer);

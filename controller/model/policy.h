@@ -21,6 +21,7 @@
  *   -  rate-limit-key: what clients are counted under, like a list's name
  *   -  rate-limit-status-code
  *   W  rate-limit-whitelist: the name of a list
+ *   U  a service is asked: auth.h
  *   C  request-capture: base64; request-capture-len
  *   R  request-redirect: "https://host"; request-redirect-code
  *   O  cors-allow-methods, cors-allow-headers, cors-max-age (seconds)

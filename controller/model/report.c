@@ -199,16 +199,33 @@ static bool users_diag(const struct ingress_node *node, struct diag *ret_diag)
 	return false;
 }
 
+/* Whom the Ingress's requests ask: all policies of an Ingress ask the same. */
+static bool question_diag(const struct ingress_node *node, struct diag *ret_diag)
+{
+	for (size_t i = 0; i < node->n_claims; i++) {
+		const struct slot *slot = node->claims[i].slot;
+		if (slot->claims != &node->claims[i] || slot->policy == NULL) {
+			continue;
+		}
+		const struct policy_node *policy = slot->policy->policy;
+		if (auth_diag(policies_auth(policy), policies_is_of_class(policy), ret_diag)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 struct diag *model_collect_diags(const struct ingress_node *node, size_t *ret_n)
 {
-	struct diag *diags = xcalloc(node->n_faults + copy_service_faults(node, NULL) +
-					     node->n_claims + 2 * node->n_tls_claims + 1,
+	struct diag *diags = xcalloc(node->n_faults + copy_service_faults(node, NULL) + 2 +
+					     node->n_claims + 2 * node->n_tls_claims,
 		sizeof(*diags));
 	bool has_default_diag = false;
 	size_t n = copy_diags(diags, node->faults, node->n_faults);
 
 	n += copy_service_faults(node, diags + n);
 	n += users_diag(node, &diags[n]);
+	n += question_diag(node, &diags[n]);
 	for (size_t i = 0; i < node->n_claims; i++) {
 		bool is_default = node->claims[i].rule == CLAIM_DEFAULT_RULE;
 		/* The default backend has a claim for each rule, but its fault is one. */

@@ -97,6 +97,12 @@ static void touch_claims_of(struct model *model, const struct backend_node *back
 			model_touch_ingress(model, claim->ingress->namespace, claim->ingress->name);
 		}
 	}
+	for (const struct auth *auth = backend->service->auths; auth != NULL;
+		auth = auth->next_of_service) {
+		if (auth->backend == backend) {
+			policies_touch_ingresses(model, auth->policy);
+		}
+	}
 }
 
 static bool same_text(const char *a, const char *b)
@@ -192,7 +198,7 @@ static bool has_words(const struct backend_node *backend, const char *words)
 
 /* The backend that the claim's requests go to, given the port. A Service of type ExternalName has
  * no variants. */
-static struct backend_node *backend_take(
+struct backend_node *backend_take(
 	struct model *model, const struct store *store, const struct claim *claim, int32_t port)
 {
 	struct service_node *node = claim->service;
@@ -220,7 +226,7 @@ static struct backend_node *backend_take(
 	return backend;
 }
 
-static void backend_release(struct model *model, struct backend_node *backend)
+void backend_release(struct model *model, struct backend_node *backend)
 {
 	if (backend == NULL || --backend->n_slots > 0) {
 		return;

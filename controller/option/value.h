@@ -11,6 +11,10 @@
  *                sorted, separated by ' '
  *   HOST         lower case
  *   ORIGIN       "http://host" or "https://host", with ":port" where one was written
+ *   URL          "http://host[:port]/path[?query]": scheme and host in lower case, always a path
+ *   PLACE        the same, or "/path[?query]"
+ *   NAMESPACES   "*", or names separated by ','
+ *   HEADER_LIST  names in lower case separated by ','
  *   HEADERS      lines "Name: value"
  *   REWRITES     lines "pattern path"; a path alone has the pattern "^.*$"
  *   CHECK        "METHOD path"

@@ -87,6 +87,33 @@ bool value_parse_header_names(
 	return true;
 }
 
+bool value_parse_header_list(
+	const struct option_info *info, const char *text, struct buf *value, struct buf *reason)
+{
+	const char *item;
+	size_t len;
+
+	if (is_too_long(info, text, reason)) {
+		return false;
+	}
+	while (value_next_item(&text, ',', &item, &len)) {
+		if (!value_is_token(item, len) || is_reserved(item, len)) {
+			return value_refuse(reason,
+				"with '%.*s', which is no header's name, or one that is HAProxy's "
+				"own to set: write names such as X-Auth-Request-User, separated by "
+				"commas",
+				(int)len, item);
+		}
+		if (value->len > 0) {
+			buf_append_char(value, ',');
+		}
+		for (size_t i = 0; i < len; i++) {
+			buf_append_char(value, (char)tolower((unsigned char)item[i]));
+		}
+	}
+	return true;
+}
+
 /* "src", "req.hdr(X-User)" */
 static bool is_expression(const char *text, size_t len)
 {

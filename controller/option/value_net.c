@@ -202,3 +202,124 @@ bool value_parse_origin(
 	       value_refuse(reason, "no place to send requests to: write shop.example.com, "
 				    "shop.example.com:8080 or https://shop.example.com");
 }
+
+/* RFC 3986: what a path and a query are written with, percent-encoding included. */
+static bool is_path(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text == '%') {
+			if (!isxdigit((unsigned char)text[1]) ||
+				!isxdigit((unsigned char)text[2])) {
+				return false;
+			}
+		} else if (!isalnum((unsigned char)*text) &&
+			   strchr("-._~!&'()*+,;=:@/?", *text) == NULL) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Appends scheme, host and path; *ret_path: where the path begins. */
+static bool append_url(const char *text, struct buf *value, const char **ret_path)
+{
+	static const char *const schemes[] = {"http://", "https://"};
+
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+		size_t len = strlen(schemes[i]);
+		if (strncasecmp(text, schemes[i], len) == 0) {
+			size_t host_len = strcspn(text + len, "/?");
+			CLEANUP(free_ptr) char *host = xstrndup(text + len, host_len);
+			buf_append_str(value, schemes[i]);
+			*ret_path = text + len + host_len;
+			return append_authority(host, value);
+		}
+	}
+	return false;
+}
+
+static bool parse_place(
+	const struct option_info *info, const char *text, struct buf *value, struct buf *reason)
+{
+	const char *path = text;
+
+	if (strlen(text) > (size_t)info->max) {
+		return value_refuse(
+			reason, "longer than %d characters: shorten it", (int)info->max);
+	}
+	if (strchr(text, '$') != NULL) {
+		return value_refuse(reason,
+			"with a '$': variables are not filled in; write the host "
+			"itself, and leave out a parameter with the client's URL, "
+			"which is added anyway");
+	}
+	bool is_place = *text == '/' ? text[1] != '/' : append_url(text, value, &path);
+	if (!is_place || !is_path(path)) {
+		return false;
+	}
+	if (*path != '/') {
+		buf_append_char(value, '/');
+	}
+	buf_append_str(value, path);
+	return true;
+}
+
+bool value_parse_url(
+	const struct option_info *info, const char *text, struct buf *value, struct buf *reason)
+{
+	/* An IPv6 address would have to be taken apart again, and resolved as none. */
+	if (*text != '/' && strchr(text, '[') == NULL && parse_place(info, text, value, reason)) {
+		return true;
+	}
+	return reason->len > 0
+		       ? false
+		       : value_refuse(reason, "no URL: write one such as "
+					      "http://oauth2-proxy.auth.svc:4180/oauth2/auth");
+}
+
+bool value_parse_place(
+	const struct option_info *info, const char *text, struct buf *value, struct buf *reason)
+{
+	if (parse_place(info, text, value, reason)) {
+		return true;
+	}
+	return reason->len > 0 ? false
+			       : value_refuse(reason, "no place to send clients to: write "
+						      "https://auth.example.com/oauth2/start or "
+						      "/oauth2/start");
+}
+
+/* RFC 1123 label, as names of namespaces are. */
+static bool is_label(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		bool is_inner = i > 0 && i + 1 < len;
+		if (!islower((unsigned char)text[i]) && !isdigit((unsigned char)text[i]) &&
+			!(is_inner && text[i] == '-')) {
+			return false;
+		}
+	}
+	return len > 0 && len <= 63;
+}
+
+bool value_parse_namespaces(
+	const struct option_info *info, const char *text, struct buf *value, struct buf *reason)
+{
+	const char *item;
+	size_t len;
+
+	if (strlen(text) > (size_t)info->max) {
+		return value_refuse(
+			reason, "longer than %d characters: shorten it", (int)info->max);
+	}
+	while (value_next_item(&text, ',', &item, &len)) {
+		if (!is_label(item, len) && !(len == 1 && *item == '*')) {
+			return value_refuse(reason,
+				"with '%.*s', which is no namespace: write *, or names separated "
+				"by commas",
+				(int)len, item);
+		}
+		buf_printf(value, "%s%.*s", value->len ? "," : "", (int)len, item);
+	}
+	return true;
+}

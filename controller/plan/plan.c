@@ -178,17 +178,21 @@ static char *backend_of_value(struct arena *arena, const char *value)
 /* Is this one of the maps whose values lead to backends? */
 static bool is_route(enum model_map map)
 {
-	return map == MODEL_MAP_EXACT || map == MODEL_MAP_PREFIX || map == MODEL_MAP_DEFAULTS;
+	return map == MODEL_MAP_EXACT || map == MODEL_MAP_PREFIX || map == MODEL_MAP_DEFAULTS ||
+	       map == MODEL_MAP_AUTH;
 }
 
 /* The entry waits for a reload: so does a new host that it is for, and the backend that it leads to
  * now stays. */
-static void hold_entry(struct planner *planner, const char *key, const char *have)
+static void hold_entry(
+	struct planner *planner, enum model_map map, const char *key, const char *have)
 {
 	struct arena *arena = &planner->plan->arena;
 
 	planner->plan->reasons |= 1u << planner->reason;
-	set_add(&planner->held_hosts, host_of_key(arena, key));
+	if (map != MODEL_MAP_AUTH) {
+		set_add(&planner->held_hosts, host_of_key(arena, key));
+	}
 	if (have != NULL) {
 		set_add(&planner->held_backends, backend_of_value(arena, have));
 	}
@@ -228,6 +232,7 @@ static bool is_held_by_route(const struct planner *planner, enum model_map map, 
 	case MODEL_MAP_EXTERNAL:
 		return set_has(&planner->held_backends, key);
 	case MODEL_MAP_POLICY:
+	case MODEL_MAP_AUTH:
 	case MODEL_MAP_NETWORKS:
 	case MODEL_MAP_ADDRESSES:
 		return planner->held_backends.n_items > 0;
@@ -246,7 +251,7 @@ static void plan_entry(struct planner *planner, enum model_map map, const char *
 			op_entry(planner, PLAN_OP_MAP_DEL, map, key, NULL);
 		}
 	} else if (needs_reload(planner, map, wanted)) {
-		hold_entry(planner, key, have);
+		hold_entry(planner, map, key, have);
 	} else if (have == NULL && !is_held(planner, map, key)) {
 		plan_wanted_entry(planner, PLAN_OP_MAP_ADD, map, key, wanted);
 	} else if (have != NULL && strcmp(wanted, have) != 0) {
@@ -470,10 +475,12 @@ enum {
 	RANK_PREPARE,
 	RANK_ADDRESSES,
 	RANK_TARGETS,
+	RANK_POLICIES,
 	RANK_PATHS,
 	RANK_HOSTS,
 	RANK_HOSTS_GO,
 	RANK_PATHS_GO,
+	RANK_POLICIES_GO,
 	RANK_TARGETS_GO,
 	RANK_ADDRESSES_GO,
 	RANK_RETIRE,
@@ -485,7 +492,8 @@ enum {
  * host whose paths are not there yet, and meanwhile meets what answered before (a wildcard, the
  * rules without host). Where an external Service is, and what a policy says, is known before a path
  * leads to it and as long as one does; who is in a list, before a policy names it and as long as
- * one does. That a virtual host is sent to HTTPS is known before the host appears.
+ * one does; whom a policy asks, before its record says that it asks. That a virtual host is sent to
+ * HTTPS is known before the host appears.
  */
 static unsigned rank(const struct plan_op *op)
 {
@@ -500,8 +508,10 @@ static unsigned rank(const struct plan_op *op)
 	case MODEL_MAP_ADDRESSES:
 		return goes ? RANK_ADDRESSES_GO : RANK_ADDRESSES;
 	case MODEL_MAP_EXTERNAL:
-	case MODEL_MAP_POLICY:
 		return goes ? RANK_TARGETS_GO : RANK_TARGETS;
+	case MODEL_MAP_POLICY:
+	case MODEL_MAP_AUTH:
+		return goes ? RANK_POLICIES_GO : RANK_POLICIES;
 	case MODEL_MAP_HOSTS:
 		return goes ? RANK_HOSTS_GO : RANK_HOSTS;
 	default:

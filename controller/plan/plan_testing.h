@@ -48,16 +48,18 @@ static inline bool simulator_is_published(const struct simulator *simulator, con
 }
 
 /* Can a request that is sent to this value of a map be served? */
-static inline bool simulator_can_lead_to(const struct simulator *simulator, const char *route)
+static inline bool simulator_can_lead_to(
+	const struct simulator *simulator, enum model_map map, const char *route)
 {
 	size_t len = model_backend_len(route);
 	CLEANUP(free_ptr) char *value = xstrndup(route, len);
 
-	if (route[len] != '\0' &&
+	if (map != MODEL_MAP_AUTH && route[len] != '\0' &&
 		applied_find_entry(simulator->applied, MODEL_MAP_POLICY, route + len + 1) == NULL) {
 		return false;
 	}
 	return strcmp(value, MODEL_BACKEND_UNAVAILABLE) == 0 ||
+	       strcmp(value, MODEL_BACKEND_EXTERNAL) == 0 ||
 	       applied_find_entry(simulator->applied, MODEL_MAP_EXTERNAL, value) != NULL ||
 	       (simulator_has_backend(simulator, value) &&
 		       simulator_is_published(simulator, value));
@@ -212,7 +214,8 @@ static inline const char *simulator_do_entry(struct simulator *simulator, const 
 	}
 	if (op->kind == PLAN_OP_MAP_DEL) {
 		if (op->map != MODEL_MAP_EXTERNAL && op->map != MODEL_MAP_POLICY &&
-			!simulator_is_list(op->map) && !simulator_may_leave(simulator, op)) {
+			op->map != MODEL_MAP_AUTH && !simulator_is_list(op->map) &&
+			!simulator_may_leave(simulator, op)) {
 			return "the path goes before its host";
 		}
 		applied_remove_entry(simulator->applied, op->map, op->key);
@@ -223,7 +226,8 @@ static inline const char *simulator_do_entry(struct simulator *simulator, const 
 	}
 	if (op->map != MODEL_MAP_HOSTS && op->map != MODEL_MAP_EXTERNAL &&
 		op->map != MODEL_MAP_POLICY && !simulator_is_list(op->map) &&
-		op->map != MODEL_MAP_REDIRECT && !simulator_can_lead_to(simulator, op->value)) {
+		op->map != MODEL_MAP_REDIRECT &&
+		!simulator_can_lead_to(simulator, op->map, op->value)) {
 		return "the entry leads to nothing";
 	}
 	applied_set_entry(simulator->applied, op->map, op->key, op->value);

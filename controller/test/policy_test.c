@@ -30,7 +30,7 @@
 		SOURCE
 
 struct row {
-	const char *record;
+	const char *record;  /* and, behind a line's end, the entry of auth.map */
 	const char *request; /* line and headers, less Host and Connection */
 	const char *status;
 	const char *has;   /* in the answer, or in the request that the server got; NULL = any */
@@ -42,6 +42,21 @@ struct row {
 #define FROM(address) GET "X-Client: " address "\r\n"
 
 static const struct row rows[] = {
+	/* A service is asked; this one says yes to all. Without it nobody comes in. */
+	{"U|{}", GET, "503", NULL, NULL, 0},
+	{"U|{}\n" BACKEND "||{\"auth-url\":\"http://a.test/x\","
+	 "\"auth-response-headers\":\"x-user\"}",
+		GET "X-User: evil\r\nX_USER: evil\r\n", "200", "GET /a/b?c=d", "evil", 0},
+	{"U|{}\n" BACKEND "||{\"auth-url\":\"http://a.test/x\",\"auth-method\":\"post\"}", GET,
+		"200", NULL, "x-headgate", 0},
+	{"U|{}\nt_svc_none_80||{\"auth-url\":\"http://a.test/x\"}", GET, "503", NULL, NULL, 0},
+	{"U|{}\n" BACKEND "||{\"auth-url\":\"nonsense\"}", GET, "503", NULL, NULL, 0},
+	{"U|{}\nnonsense", GET, "503", NULL, NULL, 0},
+	{"U|{}\nheadgate_external|127.0.0.1:80|{\"auth-url\":\"http://127.0.0.1/x\"}", GET, "503",
+		NULL, NULL, 0},
+	{"UV|{}", "OPTIONS / HTTP/1.1\r\n", "204", NULL, NULL, 0},
+	{"UV|{}", GET, "503", NULL, NULL, 0},
+	{"US|{}", GET, "308", NULL, NULL, 0},
 	/* Nothing but the routing. */
 	{"|{}", GET, "200", "GET /a/b?c=d", "X-Client", 0},
 	{"X|{}", GET, "403", NULL, NULL, 0},
@@ -297,7 +312,13 @@ static void add_rows(
 		snprintf(host, sizeof(host), "%c%zu.test", letter, i);
 		snprintf(policy, sizeof(policy), "t/%c%zu", letter, i);
 		add_route(applied, host, policy);
-		applied_set_entry(applied, MODEL_MAP_POLICY, policy, rows_to_add[i].record);
+		CLEANUP(free_ptr) char *record = xstrdup(rows_to_add[i].record);
+		char *auth = strchr(record, '\n');
+		if (auth != NULL) {
+			*auth = '\0';
+			applied_set_entry(applied, MODEL_MAP_AUTH, policy, auth + 1);
+		}
+		applied_set_entry(applied, MODEL_MAP_POLICY, policy, record);
 		if (letter == 's') {
 			applied_set_entry(applied, MODEL_MAP_REDIRECT, host, "308");
 		}

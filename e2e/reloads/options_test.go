@@ -23,6 +23,12 @@ const optionsSection = "Options: set, changed, removed"
 
 var hourly = []string{"rate-limit-period: 1h", "rate-limit-requests: 1000000"}
 
+// The Service that is asked has a rule, and so a backend; naming another one costs
+// what a new Service costs.
+const questions = "http://row.shop.svc/"
+
+var asking = []string{"auth-url: " + questions}
+
 // requestOptions act on requests: they are in the policy of the Ingress.
 var requestOptions = []option{
 	{"allow-list", "127.0.0.0/8", "127.0.0.0/8, 2001:db8::/32", nil},
@@ -47,6 +53,13 @@ var requestOptions = []option{
 	{"cors-max-age", "1m", "1h", []string{"cors-enable: true"}},
 	{"cors-allow-credentials", "true", "false", []string{"cors-enable: true"}},
 	{"cors-respond-to-options", "true", "false", []string{"cors-enable: true"}},
+	{"auth-url", questions + "a", questions + "b", nil},
+	{"auth-method", "HEAD", "POST", asking},
+	{"auth-signin", "/login", "https://login.test/", asking},
+	{"auth-response-headers", "X-A", "X-A, X-B", asking},
+	{"auth-request-headers", "X-A", "X-A, X-B", asking},
+	{"auth-timeout", "1s", "2s", asking},
+	{"auth-cache", "10s", "20s", asking},
 	{"set-host", "a.test", "b.test", nil},
 	{"path-rewrite", "/fixed", `^/a/(.*)$ /b/\1`, nil},
 	{"request-set-header", "X-A 1", "X-A 2\nX-B 1", nil},

@@ -34,6 +34,7 @@ const (
 	haproxyScript = "deploy/dev/haproxy"
 	clusterScript = "e2e/cluster/build"
 	imageScript   = "deploy/image/root"
+	oauth2Script  = "e2e/oauth2-proxy/build"
 )
 
 func toolSocket() (ours, theirs *os.File, err error) {
@@ -69,7 +70,7 @@ func runTool(request toolRequest) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !slices.Contains([]string{haproxyScript, clusterScript, imageScript}, request.Script) {
+	if !slices.Contains([]string{haproxyScript, clusterScript, imageScript, oauth2Script}, request.Script) {
 		return "", fmt.Errorf("no tool %q", request.Script)
 	}
 	cmd := exec.Command(filepath.Join(root, request.Script), request.Args...)

@@ -241,15 +241,26 @@ static bool is_held_by_route(const struct planner *planner, enum model_map map, 
 	}
 }
 
+static void plan_unwanted_entry(
+	struct planner *planner, enum model_map map, const char *key, const char *have)
+{
+	if (have == NULL) {
+		return;
+	}
+	if (!is_held_by_route(planner, map, key)) {
+		op_entry(planner, PLAN_OP_MAP_DEL, map, key, NULL);
+	} else if (is_route(map)) {
+		set_add(&planner->held_backends, backend_of_value(&planner->plan->arena, have));
+	}
+}
+
 static void plan_entry(struct planner *planner, enum model_map map, const char *key)
 {
 	const char *wanted = model_find_entry(planner->model, map, key);
 	const char *have = applied_find_entry(planner->applied, map, key);
 
 	if (wanted == NULL) {
-		if (have != NULL && !is_held_by_route(planner, map, key)) {
-			op_entry(planner, PLAN_OP_MAP_DEL, map, key, NULL);
-		}
+		plan_unwanted_entry(planner, map, key, have);
 	} else if (needs_reload(planner, map, wanted)) {
 		hold_entry(planner, map, key, have);
 	} else if (have == NULL && !is_held(planner, map, key)) {

@@ -129,14 +129,19 @@ func (s *auditScene) server(service string) string {
 	return s.backend(service) + "/" + strings.Fields(lines[2])[3]
 }
 
-// certificate is HAProxy's name of the one for web0.test, and ours.
+// certificate is HAProxy's name of the one for web0.test, and ours. It is shown before
+// it is saved.
 func (s *auditScene) certificate() (path, name string) {
 	s.t.Helper()
-	files, err := filepath.Glob(s.file("certs/*_web0_*.pem"))
-	if len(files) != 1 {
-		s.t.Fatalf("certificates: %v (%v)", files, err)
-	}
-	return files[0], strings.TrimSuffix(filepath.Base(files[0]), ".pem")
+	harness.Eventually(s.t, "the saved certificate", func() error {
+		files, err := filepath.Glob(s.file("certs/*_web0_*.pem"))
+		if len(files) != 1 {
+			return fmt.Errorf("%v (%v)", files, err)
+		}
+		path = files[0]
+		return nil
+	})
+	return path, strings.TrimSuffix(filepath.Base(path), ".pem")
 }
 
 // spoil does everything that a hand on the runtime socket can do, and returns what

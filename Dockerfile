@@ -11,6 +11,7 @@ ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS build
 ARG VERSION=
+ENV HEADGATE_CACHE=/cache
 WORKDIR /src
 COPY . .
 RUN deploy/dev/deps build && make ${VERSION:+VERSION=${VERSION}} && deploy/image/root build/headgate /image

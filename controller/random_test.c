@@ -186,8 +186,8 @@ static void check_applied(const struct world *world, const struct machine *machi
 /* Whatever is missing or waits: no request is led to nothing. */
 static void check_entries(const struct world *world, const struct simulator *simulator)
 {
-	static const enum model_map maps[] = {
-		MODEL_MAP_EXACT, MODEL_MAP_PREFIX, MODEL_MAP_DEFAULTS, MODEL_MAP_AUTH};
+	static const enum model_map maps[] = {MODEL_MAP_EXACT, MODEL_MAP_PREFIX, MODEL_MAP_DEFAULTS,
+		MODEL_MAP_AUTH, MODEL_MAP_CANARY};
 	const struct applied_entry *entry;
 
 	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {

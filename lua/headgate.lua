@@ -123,6 +123,27 @@ core.register_action("headgate-response-headers", {"http-res"}, function(txn)
 	set_headers(txn, "response-set-header", txn.http.res_set_header, has_letter(txn, "e"))
 end)
 
+-- ---- is this request the canary's? ----
+
+-- What a header or a cookie says without canary-by-header-value.
+local sides = {always = "canary", never = "route"}
+
+core.register_action("headgate-canary", {"http-req"}, function(txn)
+	local header, cookie = member(txn, "canary-by-header"), member(txn, "canary-by-cookie")
+	local expected = member(txn, "canary-by-header-value")
+	local value = header and txn.sf:req_fhdr(header)
+	local side
+	if value and expected then
+		side = value == txn.c:b64dec(expected) and "canary" or nil
+	elseif value then
+		side = sides[value]
+	end
+	side = side or cookie and sides[txn.sf:req_cook(cookie) or ""]
+	if side then
+		txn:set_var("txn.side", side)
+	end
+end)
+
 -- ---- the path ----
 
 local function parse_rewrites(txn, text)

@@ -174,6 +174,7 @@ static enum step step_of(const struct plan_op *op)
 		[MODEL_MAP_EXTERNAL] = TARGETS,
 		[MODEL_MAP_POLICY] = TARGETS,
 		[MODEL_MAP_AUTH] = TARGETS,
+		[MODEL_MAP_CANARY] = TARGETS,
 		[MODEL_MAP_EXACT] = PATHS,
 		[MODEL_MAP_PREFIX] = PATHS,
 		[MODEL_MAP_DEFAULTS] = PATHS,
@@ -348,6 +349,7 @@ static bool is_entry_kept(const struct apply *apply, const struct plan_op *op)
 	case MODEL_MAP_EXTERNAL:
 	case MODEL_MAP_POLICY:
 	case MODEL_MAP_AUTH:
+	case MODEL_MAP_CANARY:
 		return marks_on(&apply->marks, op->key, "") & (BROKEN | KEPT);
 	case MODEL_MAP_NETWORKS:
 	case MODEL_MAP_ADDRESSES:
@@ -590,7 +592,8 @@ static void spread_entry(struct apply *apply, const struct plan_op *op)
 				&apply->marks, value + len + 1, "", rules[op->kind].backend_marks);
 		}
 	}
-	if (op->value != NULL && op->map != MODEL_MAP_DEFAULTS && op->map != MODEL_MAP_AUTH) {
+	if (op->value != NULL && op->map != MODEL_MAP_DEFAULTS && op->map != MODEL_MAP_AUTH &&
+		op->map != MODEL_MAP_CANARY) {
 		/* Keys are "host/path". */
 		CLEANUP(free_ptr) char *host = xstrndup(op->key, strcspn(op->key, "/"));
 

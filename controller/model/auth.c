@@ -89,7 +89,7 @@ static struct backend_node *take_backend(struct model *model, const struct store
 	struct option_set options = {0};
 	char is_true[] = "true";
 	struct ingress_node ingress = {.class = owner->class, .options = &options};
-	const struct claim claim = {.ingress = &ingress, .service = auth->service};
+	const struct claim claim = {.ingress = &ingress, .service = auth->follower.service};
 
 	options.values[OPTION_SERVER_SSL] = is_https ? is_true : NULL;
 	return backend_take(model, store, &claim, auth->port);
@@ -105,7 +105,7 @@ static enum auth_status find_service(struct model *model, const struct store *st
 		[ENDPOINTS_NO_PORT] = AUTH_NO_PORT,
 		[ENDPOINTS_EXTERNAL_NAME] = AUTH_SERVICE_TYPE,
 	};
-	const struct service_node *node = auth->service;
+	const struct service_node *node = auth->follower.service;
 	int32_t port;
 
 	/* Before anything is said about what another namespace has. */
@@ -117,7 +117,7 @@ static enum auth_status find_service(struct model *model, const struct store *st
 			(struct endpoints_reference){auth->port, NULL},
 			model->options.can_use_external, &port)];
 	if (status == AUTH_OK) {
-		auth->backend = take_backend(model, store, auth, owner, is_https);
+		auth->follower.backend = take_backend(model, store, auth, owner, is_https);
 	}
 	return status;
 }
@@ -143,9 +143,10 @@ static char *make_value(
 {
 	struct buf value = BUF_INIT(0);
 
-	buf_printf(
-		&value, "%s|", auth->backend ? auth->backend->public.name : MODEL_BACKEND_EXTERNAL);
-	if (auth->service == NULL) {
+	buf_printf(&value, "%s|",
+		auth->follower.backend ? auth->follower.backend->public.name
+				       : MODEL_BACKEND_EXTERNAL);
+	if (auth->follower.service == NULL) {
 		buf_printf(&value, "%.*s:%" PRId32 "%s", (int)place->host_len, place->host,
 			place->port, place->is_https ? ":https" : "");
 	}
@@ -153,15 +154,6 @@ static char *make_value(
 	append_members(&value, owner);
 	buf_append_char(&value, '}');
 	return buf_take(&value);
-}
-
-static void enter(struct auth *auth)
-{
-	auth->next_of_service = auth->service->auths;
-	if (auth->next_of_service != NULL) {
-		auth->next_of_service->prev_of_service = auth;
-	}
-	auth->service->auths = auth;
 }
 
 struct auth *auth_make(struct model *model, const struct store *store,
@@ -175,12 +167,12 @@ struct auth *auth_make(struct model *model, const struct store *store,
 		CLEANUP(free_ptr) char *namespace = NULL;
 		char *name;
 		auth = xcalloc(1, sizeof(*auth));
-		auth->policy = owner->policy;
+		auth->follower.policy = owner->policy;
 		auth->port = place.port;
 		if (read_service(&place, &namespace, &name)) {
 			auth->name = xasprintf("%s/%s", namespace, name);
-			auth->service = service_take(model, store, namespace, name);
-			enter(auth);
+			auth->follower.service = service_take(model, store, namespace, name);
+			follower_enter(&auth->follower);
 			auth->status = find_service(model, store, auth, owner, place.is_https);
 		} else {
 			auth->name = xstrndup(place.host, place.host_len);
@@ -200,18 +192,7 @@ void auth_free(struct model *model, struct auth *auth)
 		return;
 	}
 	model->n_auths -= auth->value != NULL;
-	backend_release(model, auth->backend);
-	if (auth->service != NULL) {
-		if (auth->prev_of_service != NULL) {
-			auth->prev_of_service->next_of_service = auth->next_of_service;
-		} else {
-			auth->service->auths = auth->next_of_service;
-		}
-		if (auth->next_of_service != NULL) {
-			auth->next_of_service->prev_of_service = auth->prev_of_service;
-		}
-		service_release(model, auth->service);
-	}
+	follower_leave(model, &auth->follower);
 	free(auth->value);
 	free(auth->name);
 	free(auth);
@@ -222,25 +203,18 @@ bool auth_is_refused(const struct auth *auth)
 	return auth != NULL && (auth->status == AUTH_NOT_ALLOWED || auth->status == AUTH_OUTSIDE);
 }
 
-void auth_touch_service(struct model *model, const struct service_node *service)
-{
-	for (const struct auth *auth = service->auths; auth; auth = auth->next_of_service) {
-		policies_touch(model, auth->policy);
-	}
-}
-
 bool auth_same_diag(const struct auth *a, const struct auth *b)
 {
 	if (a == NULL || b == NULL) {
 		return a == b;
 	}
-	return a->status == b->status && a->port == b->port && a->backend == b->backend &&
-	       strcmp(a->name, b->name) == 0;
+	return a->status == b->status && a->port == b->port &&
+	       a->follower.backend == b->follower.backend && strcmp(a->name, b->name) == 0;
 }
 
 static bool backend_diag(const struct auth *auth, struct diag *diag)
 {
-	const struct backend_node *backend = auth->backend;
+	const struct backend_node *backend = auth->follower.backend;
 
 	if (backend == NULL || backend->external != NULL || backend->public.n_servers > 0) {
 		return false;

@@ -22,6 +22,7 @@
 
 #include "base/attr.h"
 #include "model/diag.h"
+#include "model/follower.h"
 #include "option/option.h"
 
 struct backend_node;
@@ -43,13 +44,9 @@ enum auth_status {
 
 /* What a policy with auth-url has. */
 struct auth {
-	struct service_node *service; /* NULL = outside */
-	struct backend_node *backend; /* NULL = there is none */
-	struct policy_node *policy;
-	struct auth *prev_of_service;
-	struct auth *next_of_service;
-	char *value; /* of auth.map; owned; NULL = no entry */
-	char *name;  /* of the service, for diagnostics; owned */
+	struct follower follower; /* its Service: NULL = outside */
+	char *value;		  /* of auth.map; owned; NULL = no entry */
+	char *name;		  /* of the service, for diagnostics; owned */
 	int32_t port;
 	enum auth_status status;
 };
@@ -73,9 +70,6 @@ void auth_free(struct model *model, struct auth *auth);
 
 /* Nobody may come in, whatever is in the store: an option says what can't be done. */
 bool auth_is_refused(const struct auth *auth) MUST_USE;
-
-/* The Service is another one now: the policies that ask it are to be written again. */
-void auth_touch_service(struct model *model, const struct service_node *service);
 
 /* What is said about it on the Ingresses of the policy. */
 bool auth_same_diag(const struct auth *a, const struct auth *b) MUST_USE;

@@ -89,7 +89,7 @@ void service_release(struct model *model, struct service_node *node)
 {
 	struct ingress_key key = {node->namespace, node->name};
 
-	if (node->claims == NULL && node->auths == NULL) {
+	if (node->claims == NULL && node->followers == NULL) {
 		table_remove(&model->services, model_hash_pair(node->namespace, node->name), &key,
 			service_has_key);
 		assert(node->backends == NULL);
@@ -446,7 +446,7 @@ static void update_service(
 				slot_decide(model, store, claim->slot);
 			}
 		}
-		auth_touch_service(model, node);
+		follower_touch_all(model, node);
 	}
 	update_backends(model, store, node);
 }

@@ -334,8 +334,8 @@ static const char *slot_value(const struct slot *slot)
 
 static bool is_of_policies(enum model_map map)
 {
-	return map == MODEL_MAP_POLICY || map == MODEL_MAP_AUTH || map == MODEL_MAP_NETWORKS ||
-	       map == MODEL_MAP_ADDRESSES;
+	return map == MODEL_MAP_POLICY || map == MODEL_MAP_AUTH || map == MODEL_MAP_CANARY ||
+	       map == MODEL_MAP_NETWORKS || map == MODEL_MAP_ADDRESSES;
 }
 
 const char *model_find_entry(const struct model *model, enum model_map map, const char *key)

@@ -19,6 +19,7 @@
 
 #include "base/table.h"
 #include "model/auth.h"
+#include "model/canary.h"
 #include "model/diag.h"
 #include "model/endpoints.h"
 #include "model/globals.h"
@@ -123,7 +124,7 @@ struct service_node {
 	char *name;	 /* in the block of the namespace */
 	struct claim *claims;
 	struct backend_node *backends;
-	struct auth *auths;			   /* of policies that ask it */
+	struct follower *followers;		   /* of policies that lead to it */
 	struct option_set *options;		   /* owned: its annotations; NULL = none */
 	struct diag *faults;			   /* owned: what is wrong with them */
 	uint16_t n_faults;			   /* at most one an annotation: far fewer */
@@ -165,6 +166,7 @@ struct model {
 	size_t n_servers;
 	size_t n_redirects;
 	size_t n_auths;				 /* entries of MODEL_MAP_AUTH */
+	size_t n_canaries;			 /* entries of MODEL_MAP_CANARY */
 	size_t n_verdicts[OPTION_VERDICT_COUNT]; /* of all its Ingresses' and Services' annotations
 						  */
 	char *settings;				 /* as model_settings() says them */
@@ -231,7 +233,7 @@ struct backend_node *backend_take(struct model *model, const struct store *store
 void backend_release(struct model *model, struct backend_node *backend);
 
 /* build.c: the node of a Service, which need not exist. It goes when it is released and neither a
- * claim nor an auth has it. */
+ * claim nor a policy has it. */
 struct service_node *service_take(struct model *model, const struct store *store,
 	const char *namespace, const char *name) MUST_USE;
 void service_release(struct model *model, struct service_node *node);

@@ -30,7 +30,8 @@ struct policy_node {
 	struct secret_node *users; /* who alone may come in; NULL = everybody, or nobody */
 	struct policy_node *prev_of_users;
 	struct policy_node *next_of_users;
-	struct auth *auth; /* owned; NULL = nobody is asked */
+	struct auth *auth;     /* owned; NULL = nobody is asked */
+	struct canary *canary; /* owned; NULL = no other Service takes requests */
 	uint32_t n_slots;
 	bool is_dirty; /* in the list of those to be written */
 	struct policy_node *next_dirty;
@@ -283,6 +284,11 @@ void policies_release(struct model *model, struct policy_node *policy)
 		auth_free(model, policy->auth);
 		policy->auth = NULL;
 	}
+	if (policy->canary != NULL) {
+		model_touch_entry(model, MODEL_MAP_CANARY, policy->id);
+		canary_free(model, policy->canary);
+		policy->canary = NULL;
+	}
 	/* The flush finds it in its list and frees it. */
 	if (!policy->is_dirty) {
 		policy_free(policy);
@@ -353,6 +359,21 @@ static void write_auth(struct model *model, const struct store *store, struct po
 	free(before.value);
 }
 
+static void write_canary(struct model *model, const struct store *store, struct policy_node *node)
+{
+	const struct canary *old = node->canary;
+	/* Names of backends stay while they have one: what is another name is another text. */
+	const char *before = canary_value(old);
+
+	node->canary = canary_make(model, store, node, node->ingress, node->canary);
+	if (before != canary_value(node->canary)) {
+		model_touch_entry(model, MODEL_MAP_CANARY, node->id);
+	}
+	if (old != NULL || node->canary != NULL) {
+		policies_touch_ingresses(model, node);
+	}
+}
+
 /* Nobody may come in: X before the other letters. */
 static void close_record(char **record)
 {
@@ -375,6 +396,7 @@ static void write_policy(struct model *model, const struct store *store, struct 
 	write_auth(model, store, node,
 		&(struct auth_owner){node, node->ingress ? node->ingress->namespace : NULL,
 			node->ingress ? node->ingress->class : node->class, sets, N_SETS});
+	write_canary(model, store, node);
 	if (auth_is_refused(node->auth)) {
 		close_record(&policy.record);
 	}
@@ -495,23 +517,31 @@ const struct auth *policies_auth(const struct policy_node *policy)
 	return policy ? policy->auth : NULL;
 }
 
+const struct canary *policies_canary(const struct policy_node *policy)
+{
+	return policy ? policy->canary : NULL;
+}
+
 bool policies_is_of_class(const struct policy_node *policy)
 {
 	return policy->ingress == NULL;
 }
 
-/* Its value in one of the two maps that have policies as keys; NULL = it has no entry. */
+/* Its value in one of the maps that have policies as keys; NULL = it has no entry. */
 static const char *value_of(const struct policy_node *policy, enum model_map map)
 {
 	if (map == MODEL_MAP_POLICY) {
 		return policy->record;
+	}
+	if (map == MODEL_MAP_CANARY) {
+		return canary_value(policy->canary);
 	}
 	return policy->auth ? policy->auth->value : NULL;
 }
 
 static bool is_by_id(enum model_map map)
 {
-	return map == MODEL_MAP_POLICY || map == MODEL_MAP_AUTH;
+	return map == MODEL_MAP_POLICY || map == MODEL_MAP_AUTH || map == MODEL_MAP_CANARY;
 }
 
 const char *policies_find_entry(const struct model *model, enum model_map map, const char *key)
@@ -561,6 +591,9 @@ size_t policies_count(const struct model *model, enum model_map map)
 	if (map == MODEL_MAP_AUTH) {
 		return model->n_auths;
 	}
+	if (map == MODEL_MAP_CANARY) {
+		return model->n_canaries;
+	}
 	return map == MODEL_MAP_POLICY ? model->policies.n_items
 				       : entries_of((struct model *)model, map)->n_items;
 }
@@ -585,6 +618,10 @@ void policies_free(struct model *model)
 			free(policy->auth->value);
 			free(policy->auth->name);
 			free(policy->auth);
+		}
+		if (policy->canary != NULL) {
+			free(policy->canary->port);
+			free(policy->canary);
 		}
 		policy_free(policy);
 	}

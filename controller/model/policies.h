@@ -1,6 +1,7 @@
 /*
  * The policies that routes have, and the lists of addresses that they name: what is in policy.map,
- * auth.map, networks.map and addresses.map. How a policy becomes text is in policy.h and auth.h.
+ * auth.map, canary.map, networks.map and addresses.map. How a policy becomes text is in policy.h,
+ * auth.h and canary.h.
  *
  *   slot ──has──> policy node ──names──> list node ──has──> entries
  *                      └──lets the users in of──> secret node (tls.h)
@@ -18,6 +19,7 @@
 #include "model/model.h"
 
 struct auth;
+struct canary;
 struct claim;
 struct diag;
 struct model;
@@ -51,9 +53,11 @@ void policies_touch_ingresses(struct model *model, const struct policy_node *pol
 
 /* Whom it asks; NULL = nobody. `policy` may be NULL. */
 const struct auth *policies_auth(const struct policy_node *policy) MUST_USE;
+/* Who takes a part of its requests; NULL = nobody. `policy` may be NULL. */
+const struct canary *policies_canary(const struct policy_node *policy) MUST_USE;
 bool policies_is_of_class(const struct policy_node *policy) MUST_USE;
 
-/* For the four maps; as model_find_entry() and model_next_entry(). */
+/* For the five maps; as model_find_entry() and model_next_entry(). */
 const char *policies_find_entry(
 	const struct model *model, enum model_map map, const char *key) MUST_USE;
 bool policies_next_entry(const struct model *model, enum model_map map, uint32_t *position,

@@ -199,16 +199,27 @@ static bool users_diag(const struct ingress_node *node, struct diag *ret_diag)
 	return false;
 }
 
-/* Whom the Ingress's requests ask: all policies of an Ingress ask the same. */
-static bool question_diag(const struct ingress_node *node, struct diag *ret_diag)
+static bool question_of(const struct policy_node *policy, struct diag *ret_diag)
+{
+	return auth_diag(policies_auth(policy), policies_is_of_class(policy), ret_diag);
+}
+
+static bool canary_of(const struct policy_node *policy, struct diag *ret_diag)
+{
+	return canary_diag(policies_canary(policy), ret_diag);
+}
+
+/* Of whom the Ingress's requests ask, or who takes some of them: all policies of an Ingress say the
+ * same. */
+static bool policy_diag(const struct ingress_node *node,
+	bool (*diag_of)(const struct policy_node *, struct diag *), struct diag *ret_diag)
 {
 	for (size_t i = 0; i < node->n_claims; i++) {
 		const struct slot *slot = node->claims[i].slot;
 		if (slot->claims != &node->claims[i] || slot->policy == NULL) {
 			continue;
 		}
-		const struct policy_node *policy = slot->policy->policy;
-		if (auth_diag(policies_auth(policy), policies_is_of_class(policy), ret_diag)) {
+		if (diag_of(slot->policy->policy, ret_diag)) {
 			return true;
 		}
 	}
@@ -217,7 +228,7 @@ static bool question_diag(const struct ingress_node *node, struct diag *ret_diag
 
 struct diag *model_collect_diags(const struct ingress_node *node, size_t *ret_n)
 {
-	struct diag *diags = xcalloc(node->n_faults + copy_service_faults(node, NULL) + 2 +
+	struct diag *diags = xcalloc(node->n_faults + copy_service_faults(node, NULL) + 3 +
 					     node->n_claims + 2 * node->n_tls_claims,
 		sizeof(*diags));
 	bool has_default_diag = false;
@@ -225,7 +236,8 @@ struct diag *model_collect_diags(const struct ingress_node *node, size_t *ret_n)
 
 	n += copy_service_faults(node, diags + n);
 	n += users_diag(node, &diags[n]);
-	n += question_diag(node, &diags[n]);
+	n += policy_diag(node, question_of, &diags[n]);
+	n += policy_diag(node, canary_of, &diags[n]);
 	for (size_t i = 0; i < node->n_claims; i++) {
 		bool is_default = node->claims[i].rule == CLAIM_DEFAULT_RULE;
 		/* The default backend has a claim for each rule, but its fault is one. */

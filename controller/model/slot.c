@@ -97,10 +97,10 @@ static void touch_claims_of(struct model *model, const struct backend_node *back
 			model_touch_ingress(model, claim->ingress->namespace, claim->ingress->name);
 		}
 	}
-	for (const struct auth *auth = backend->service->auths; auth != NULL;
-		auth = auth->next_of_service) {
-		if (auth->backend == backend) {
-			policies_touch_ingresses(model, auth->policy);
+	for (const struct follower *follower = backend->service->followers; follower != NULL;
+		follower = follower->next_of_service) {
+		if (follower->backend == backend) {
+			policies_touch_ingresses(model, follower->policy);
 		}
 	}
 }

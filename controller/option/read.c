@@ -112,7 +112,8 @@ static void refuse(
 static char *wrong_scope(const struct option_info *info)
 {
 	return xasprintf("can't be set here: set it %s",
-		info->scopes == OPTION_SCOPE_SERVICE ? "on a Service"
+		info->scopes == OPTION_SCOPE_SERVICE   ? "on a Service"
+		: info->scopes == OPTION_SCOPE_INGRESS ? "on an Ingress"
 		: (info->scopes & OPTION_SCOPE_SERVICE) != 0
 			? "on a Service, an Ingress or in a ConfigMap"
 		: (info->scopes & OPTION_SCOPE_INGRESS) != 0 ? "on an Ingress or in a ConfigMap"

@@ -13,6 +13,7 @@
  *   ORIGIN       "http://host" or "https://host", with ":port" where one was written
  *   URL          "http://host[:port]/path[?query]": scheme and host in lower case, always a path
  *   PLACE        the same, or "/path[?query]"
+ *   SERVICE      "name:80", "name:http"
  *   NAMESPACES   "*", or names separated by ','
  *   HEADER_LIST  names in lower case separated by ','
  *   HEADERS      lines "Name: value"

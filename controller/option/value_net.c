@@ -323,3 +323,30 @@ bool value_parse_namespaces(
 	}
 	return true;
 }
+
+/* A number without zeros in front, or an RFC 6335 name as Services give their ports: up to 15
+ * characters, a letter among them. */
+static bool is_port_reference(const char *text)
+{
+	size_t n_digits = strspn(text, "0123456789");
+
+	if (text[n_digits] == '\0') {
+		return *text != '0' && is_port(text);
+	}
+	return strlen(text) <= 15 && is_label(text, strlen(text)) && strstr(text, "--") == NULL &&
+	       strpbrk(text, "abcdefghijklmnopqrstuvwxyz") != NULL;
+}
+
+bool value_parse_service(
+	const struct option_info *info, const char *text, struct buf *value, struct buf *reason)
+{
+	size_t len = strcspn(text, ":");
+
+	(void)info;
+	if (!is_label(text, len) || text[len] == '\0' || !is_port_reference(text + len + 1)) {
+		return value_refuse(reason, "no Service with a port: write <service>:<port>, such "
+					    "as web:80 or web:http");
+	}
+	buf_append_str(value, text);
+	return true;
+}

@@ -175,11 +175,17 @@ static char *backend_of_value(struct arena *arena, const char *value)
 	return backend;
 }
 
+/* Is this one of the maps that say where policies lead to? Their keys are policies. */
+static bool is_by_policy(enum model_map map)
+{
+	return map == MODEL_MAP_AUTH || map == MODEL_MAP_CANARY;
+}
+
 /* Is this one of the maps whose values lead to backends? */
 static bool is_route(enum model_map map)
 {
 	return map == MODEL_MAP_EXACT || map == MODEL_MAP_PREFIX || map == MODEL_MAP_DEFAULTS ||
-	       map == MODEL_MAP_AUTH;
+	       is_by_policy(map);
 }
 
 /* The entry waits for a reload: so does a new host that it is for, and the backend that it leads to
@@ -190,7 +196,7 @@ static void hold_entry(
 	struct arena *arena = &planner->plan->arena;
 
 	planner->plan->reasons |= 1u << planner->reason;
-	if (map != MODEL_MAP_AUTH) {
+	if (!is_by_policy(map)) {
 		set_add(&planner->held_hosts, host_of_key(arena, key));
 	}
 	if (have != NULL) {
@@ -233,6 +239,7 @@ static bool is_held_by_route(const struct planner *planner, enum model_map map, 
 		return set_has(&planner->held_backends, key);
 	case MODEL_MAP_POLICY:
 	case MODEL_MAP_AUTH:
+	case MODEL_MAP_CANARY:
 	case MODEL_MAP_NETWORKS:
 	case MODEL_MAP_ADDRESSES:
 		return planner->held_backends.n_items > 0;
@@ -522,6 +529,7 @@ static unsigned rank(const struct plan_op *op)
 		return goes ? RANK_TARGETS_GO : RANK_TARGETS;
 	case MODEL_MAP_POLICY:
 	case MODEL_MAP_AUTH:
+	case MODEL_MAP_CANARY:
 		return goes ? RANK_POLICIES_GO : RANK_POLICIES;
 	case MODEL_MAP_HOSTS:
 		return goes ? RANK_HOSTS_GO : RANK_HOSTS;

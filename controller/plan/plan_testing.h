@@ -54,7 +54,7 @@ static inline bool simulator_can_lead_to(
 	size_t len = model_backend_len(route);
 	CLEANUP(free_ptr) char *value = xstrndup(route, len);
 
-	if (map != MODEL_MAP_AUTH && route[len] != '\0' &&
+	if (map != MODEL_MAP_AUTH && map != MODEL_MAP_CANARY && route[len] != '\0' &&
 		applied_find_entry(simulator->applied, MODEL_MAP_POLICY, route + len + 1) == NULL) {
 		return false;
 	}
@@ -214,8 +214,8 @@ static inline const char *simulator_do_entry(struct simulator *simulator, const 
 	}
 	if (op->kind == PLAN_OP_MAP_DEL) {
 		if (op->map != MODEL_MAP_EXTERNAL && op->map != MODEL_MAP_POLICY &&
-			op->map != MODEL_MAP_AUTH && !simulator_is_list(op->map) &&
-			!simulator_may_leave(simulator, op)) {
+			op->map != MODEL_MAP_AUTH && op->map != MODEL_MAP_CANARY &&
+			!simulator_is_list(op->map) && !simulator_may_leave(simulator, op)) {
 			return "the path goes before its host";
 		}
 		applied_remove_entry(simulator->applied, op->map, op->key);

@@ -22,6 +22,8 @@
 #include "test/web.h"
 
 #define BACKEND "t_svc_echo_80"
+#define NEXT	"t_svc_next_80"
+#define COOKIES ":cookie-S"
 #define LIST	"1111:2222:3333:4444:5555:6666"
 #define LIST6	"3333:4444:5555:6666"
 #define SOURCE	"\"src-ip-header\":\"X-Client\""
@@ -30,13 +32,16 @@
 		SOURCE
 
 struct row {
-	const char *record;  /* and, behind a line's end, the entry of auth.map */
+	const char *record;  /* and, behind a line's end, the entry of auth.map, or of canary.map */
 	const char *request; /* line and headers, less Host and Connection */
 	const char *status;
 	const char *has;   /* in the answer, or in the request that the server got; NULL = any */
 	const char *lacks; /* NULL = nothing */
 	int n_before;	   /* the same requests before, whatever their answers are */
 };
+
+#define SIDES "\"canary-by-header\":\"X-C\",\"canary-by-cookie\":\"side\""
+#define VALUE "\"canary-by-header\":\"X-C\",\"canary-by-header-value\":\"ZXUsIDE=\""
 
 #define GET	      "GET /a/b?c=d HTTP/1.1\r\n"
 #define FROM(address) GET "X-Client: " address "\r\n"
@@ -57,6 +62,34 @@ static const struct row rows[] = {
 	{"UV|{}", "OPTIONS / HTTP/1.1\r\n", "204", NULL, NULL, 0},
 	{"UV|{}", GET, "503", NULL, NULL, 0},
 	{"US|{}", GET, "308", NULL, NULL, 0},
+	/* Another Service takes a part: this one answers with its name. */
+	{"c|{\"canary-weight\":\"100\"}\n" NEXT, GET, "200", "\r\nnext", "GET /", 20},
+	{"c|{\"canary-weight\":\"0\"}\n" NEXT, GET, "200", "GET /", NULL, 20},
+	{"c|{\"canary-weight\":\"100\"}", GET, "200", "GET /", NULL, 0},
+	{"c|{\"canary-weight\":\"100\"}\nt_svc_none_80", GET, "200", "GET /", NULL, 0},
+	{"c|{\"canary-weight\":\"100\"}\nt_svc_empty_80", GET, "200", "GET /", NULL, 0},
+	{"c|{}\n" NEXT, GET, "200", "GET /", NULL, 0},
+	{"cy|{\"canary-weight\":\"0\"," SIDES "}\n" NEXT, GET "X-C: always\r\n", "200", "\r\nnext",
+		NULL, 0},
+	{"cy|{\"canary-weight\":\"0\"," SIDES "}\n" NEXT, GET "X-C: Always\r\n", "200", "GET /",
+		NULL, 0},
+	{"cy|{\"canary-weight\":\"100\"," SIDES "}\n" NEXT,
+		GET "X-C: never\r\nCookie: a=b; side=always\r\n", "200", "GET /", NULL, 0},
+	{"cy|{\"canary-weight\":\"0\"," SIDES "}\n" NEXT,
+		GET "X-C: perhaps\r\nCookie: a=b; side=always\r\n", "200", "\r\nnext", NULL, 0},
+	{"cy|{\"canary-weight\":\"100\"," SIDES "}\n" NEXT, GET "Cookie: a=b; side=never\r\n",
+		"200", "GET /", NULL, 0},
+	{"cy|{\"canary-weight\":\"100\"," SIDES "}\n" NEXT, GET "Cookie: side=x\r\n", "200",
+		"\r\nnext", NULL, 0},
+	/* "eu, 1" */
+	{"cy|{\"canary-weight\":\"0\"," VALUE "}\n" NEXT, GET "X-C: eu, 1\r\n", "200", "\r\nnext",
+		NULL, 0},
+	{"cy|{\"canary-weight\":\"0\"," VALUE "}\n" NEXT, GET "X-C: always\r\n", "200", "GET /",
+		NULL, 0},
+	{"cy|{\"canary-weight\":\"100\"," VALUE "}\n" NEXT, GET "X-C: never\r\n", "200", "\r\nnext",
+		NULL, 0},
+	{"cX|{\"canary-weight\":\"100\"}\n" NEXT, GET, "403", NULL, NULL, 0},
+	{"cS|{\"canary-weight\":\"100\"}\n" NEXT, GET, "308", NULL, NULL, 0},
 	/* Nothing but the routing. */
 	{"|{}", GET, "200", "GET /a/b?c=d", "X-Client", 0},
 	{"X|{}", GET, "403", NULL, NULL, 0},
@@ -282,6 +315,63 @@ static void test_policies(void **test)
 	assert_int_equal(n_wrong, 0);
 }
 
+/* Is the answer that of the other Service? Writes the cookie that it sets, if it does. */
+static bool is_on_other_side(
+	const struct fixture *f, const char *host, const char *cookie, char ret_cookie[64])
+{
+	struct buf request = BUF_INIT(0);
+
+	buf_printf(&request, GET "Host: %s\r\nCookie: a=b; %s; c=d\r\nConnection: close\r\n\r\n",
+		host, cookie);
+	CLEANUP(free_ptr) char *answer = web_exchange(f->running.http_socket, &request);
+	buf_fini(&request);
+	const char *set = strcasestr(answer, "set-cookie: ");
+	ret_cookie[0] = '\0';
+	if (set != NULL) {
+		snprintf(ret_cookie, 64, "%.*s", (int)strcspn(set + 12, ";\r"), set + 12);
+	}
+	assert_non_null(strstr(answer, " 200 "));
+	return strstr(answer, "GET /") == NULL;
+}
+
+/* Each request is drawn by itself: that 64 go one way is as likely as not at all. */
+static void test_weights(void **test)
+{
+	unsigned n_others = 0;
+	char cookie[64];
+
+	for (int i = 0; i < 64; i++) {
+		n_others += is_on_other_side(*test, "half.test", "x=y", cookie);
+	}
+	assert_in_range(n_others, 1, 63);
+}
+
+/* Clients stay on their side, as long as it has requests, by the cookie that keeps their pod. */
+static void test_sides(void **test)
+{
+	char cookies[2][64] = {"", ""};
+	char cookie[64];
+
+	for (int i = 0; i < 64 && (cookies[0][0] == '\0' || cookies[1][0] == '\0'); i++) {
+		bool side = is_on_other_side(*test, "w50.test", "x=y", cookie);
+		memcpy(cookies[side], cookie, sizeof(cookie));
+	}
+	assert_int_equal(strncmp(cookies[0], "S=", 2), 0);
+	assert_null(strstr(cookies[0], "canary."));
+	assert_int_equal(strncmp(cookies[1], "S=canary.", 9), 0);
+	for (int side = 0; side < 2; side++) {
+		for (int i = 0; i < 16; i++) {
+			assert_int_equal(
+				is_on_other_side(*test, "w50.test", cookies[side], cookie), side);
+			assert_string_equal(cookie, "");
+		}
+		assert_false(is_on_other_side(*test, "w0.test", cookies[side], cookie));
+		assert_string_equal(cookie, side == 0 ? "" : cookies[0]);
+		assert_true(is_on_other_side(*test, "w100.test", cookies[side], cookie));
+		assert_string_equal(cookie, side == 1 ? "" : cookies[1]);
+	}
+}
+
 static void test_secured(void **test)
 {
 	int n_wrong = 0;
@@ -294,10 +384,11 @@ static void test_secured(void **test)
 	assert_int_equal(n_wrong, 0);
 }
 
-static void add_route(struct applied *applied, const char *host, const char *policy)
+static void add_route(
+	struct applied *applied, const char *host, const char *backend, const char *policy)
 {
 	CLEANUP(free_ptr) char *key = xasprintf("%s/", host);
-	CLEANUP(free_ptr) char *value = xasprintf("%s|%s", BACKEND, policy);
+	CLEANUP(free_ptr) char *value = xasprintf("%s|%s", backend, policy);
 
 	applied_set_entry(applied, MODEL_MAP_HOSTS, host, host);
 	applied_set_entry(applied, MODEL_MAP_PREFIX, key, value);
@@ -311,12 +402,14 @@ static void add_rows(
 		char policy[32];
 		snprintf(host, sizeof(host), "%c%zu.test", letter, i);
 		snprintf(policy, sizeof(policy), "t/%c%zu", letter, i);
-		add_route(applied, host, policy);
+		add_route(applied, host, BACKEND, policy);
 		CLEANUP(free_ptr) char *record = xstrdup(rows_to_add[i].record);
-		char *auth = strchr(record, '\n');
-		if (auth != NULL) {
-			*auth = '\0';
-			applied_set_entry(applied, MODEL_MAP_AUTH, policy, auth + 1);
+		char *entry = strchr(record, '\n');
+		if (entry != NULL) {
+			*entry = '\0';
+			applied_set_entry(applied,
+				*record == 'c' ? MODEL_MAP_CANARY : MODEL_MAP_AUTH, policy,
+				entry + 1);
 		}
 		applied_set_entry(applied, MODEL_MAP_POLICY, policy, record);
 		if (letter == 's') {
@@ -325,29 +418,58 @@ static void add_rows(
 	}
 }
 
+/* One policy with half of the requests elsewhere, one with all, one with none: with cookies. */
+static void add_side_routes(struct applied *applied)
+{
+	static const char *const weights[] = {"0", "50", "100"};
+
+	for (size_t i = 0; i < ARRAY_LEN(weights); i++) {
+		CLEANUP(free_ptr) char *host = xasprintf("w%s.test", weights[i]);
+		CLEANUP(free_ptr) char *policy = xasprintf("t/w%s", weights[i]);
+		CLEANUP(free_ptr)
+		char *record = xasprintf("c|{\"canary-weight\":\"%s\"}", weights[i]);
+		add_route(applied, host, BACKEND COOKIES, policy);
+		applied_set_entry(applied, MODEL_MAP_POLICY, policy, record);
+		applied_set_entry(applied, MODEL_MAP_CANARY, policy, NEXT COOKIES);
+	}
+	add_route(applied, "half.test", BACKEND, "t/w50");
+}
+
 static void add_routes(struct applied *applied)
 {
 	add_rows(applied, 'p', rows, ARRAY_LEN(rows));
 	add_rows(applied, 's', secured, ARRAY_LEN(secured));
-	add_route(applied, "missing.test", "t/missing");
+	add_route(applied, "missing.test", BACKEND, "t/missing");
+	add_side_routes(applied);
 	applied_set_entry(applied, MODEL_MAP_NETWORKS, LIST ":192.0.2.0/120", LIST);
 	applied_set_entry(applied, MODEL_MAP_NETWORKS, LIST6 ":2001:db8:0:1/128", LIST);
 	applied_set_entry(applied, MODEL_MAP_ADDRESSES, LIST "|2001:db8::99", LIST);
 }
 
+static void add_backend(struct applied *applied, const char *name, const char *address)
+{
+	applied_set_server(
+		applied, applied_add_backend(applied, name), "pod-1", address, APPLIED_READY);
+}
+
 static int set_up(void **test)
 {
-	static const char *const names[] = {WEB_ECHO};
+	static const char *const names[] = {WEB_ECHO, "next"};
 	struct fixture *f = xcalloc(1, sizeof(*f));
-	char *address = NULL;
+	char *addresses[ARRAY_LEN(names)] = {0};
 	struct err err = {0};
 
 	running_init(&f->running);
 	f->applied = applied_new();
-	f->origin = web_start(names, 1, &address);
-	applied_set_server(f->applied, applied_add_backend(f->applied, BACKEND), "pod-1", address,
-		APPLIED_READY);
-	free(address);
+	f->origin = web_start(names, ARRAY_LEN(names), addresses);
+	add_backend(f->applied, BACKEND, addresses[0]);
+	add_backend(f->applied, NEXT, addresses[1]);
+	add_backend(f->applied, BACKEND COOKIES, addresses[0]);
+	add_backend(f->applied, NEXT COOKIES, addresses[1]);
+	applied_add_backend(f->applied, "t_svc_empty_80");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		free(addresses[i]);
+	}
 	add_routes(f->applied);
 	if (!state_save(f->running.state, f->applied, &err)) {
 		fail_msg("%s", err.text);
@@ -374,6 +496,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_policies),
 		cmocka_unit_test(test_secured),
+		cmocka_unit_test(test_weights),
+		cmocka_unit_test(test_sides),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

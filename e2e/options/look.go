@@ -35,6 +35,15 @@ func captured(s *scene, host, _ string) (string, error) {
 	return found, nil
 }
 
+// side is whose pod a request meets that says in every way which one it wants.
+func side(s *scene, host, _ string) (string, error) {
+	answers, err := s.ask(host, ask{header: is("X-Side", "always", "X-Region", "eu, 1", "Cookie", "a=b; side=always")})
+	if err != nil {
+		return "", err
+	}
+	return map[string]string{s.ip: "route", s.next: "canary"}[answers[0].Echo.Pod], nil
+}
+
 // tunnel opens a WebSocket and says whether it stays when nobody says anything: at
 // least for a second, or for the time that a test waits where it has to close.
 func tunnel(s *scene, host, want string) (string, error) {

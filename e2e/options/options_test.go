@@ -27,13 +27,15 @@ type scene struct {
 	dir    string
 	g      *harness.Headgate
 	ip     string
+	next   string       // of the pod of the Service "next"
 	states int          // that have been written
 	marks  atomic.Int64 // of requests in the log
 }
 
 func newScene(t *testing.T, branch string) *scene {
 	t.Helper()
-	s := &scene{t: t, dir: t.TempDir(), ip: harness.StartPods(t).IP(), g: harness.NewHeadgate(t)}
+	pods := harness.StartPods(t)
+	s := &scene{t: t, dir: t.TempDir(), ip: pods.IP(), next: pods.IP(), g: harness.NewHeadgate(t)}
 	s.write(nil)
 	s.start(branch)
 	harness.WantStatus(t, s.g.HTTP, "plain.test", "/", http.StatusOK)
@@ -62,6 +64,7 @@ func (s *scene) write(choose func(row) map[string]string) {
 			harness.Ingress(namespace, name, options...))
 	}
 	add("plain", nil, nil)
+	objects = append(objects, harness.Service(namespace, "next", "80:8080"), harness.EndpointSlice(namespace, "next", "8080", s.next))
 	// A key a user; a file of htpasswd; and who is somewhere else.
 	objects = append(objects,
 		harness.Secret(namespace, "users", is("joe", "$2y$05$KBCwKxOzLha2MUDgW0PjXeGy8zDyKFegpVV4y0qPBUgij10WNyKY6\n")),
@@ -84,10 +87,14 @@ func (s *scene) write(choose func(row) map[string]string) {
 	harness.WriteManifestFile(s.t, filepath.Join(s.dir, "all.yaml"), objects...)
 }
 
+// prefixed has the prefix in front of keys without one.
 func prefixed(annotations map[string]string) map[string]string {
 	all := map[string]string{}
 	for key, value := range annotations {
-		all[prefix+key] = value
+		if !strings.Contains(key, "/") {
+			key = prefix + key
+		}
+		all[key] = value
 	}
 	return all
 }

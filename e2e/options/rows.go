@@ -95,6 +95,9 @@ func with(more ...string) map[string]string {
 	return all
 }
 
+// canary is what the options about a second Service begin with: they have no other names.
+const canary = "headgate.dev/canary-"
+
 // basic is the header of a user and a password.
 func basic(credentials string) map[string]string {
 	return is("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(credentials)))
@@ -159,6 +162,13 @@ var rows = []row{
 
 	{keys: "request-capture", set: is("request-capture", "path\nreq.hdr(X-Mark)"), change: is("request-capture", "method"), look: captured, want: [3]string{"{|||}", "{/a/b|0123456789||}", "{GET|||}"}},
 	{keys: "request-capture-len", fixed: is("request-capture", "req.hdr(X-Mark)"), set: is("request-capture-len", "3"), change: is("request-capture-len", "5"), look: captured, want: [3]string{"{0123456789|||}", "{012|||}", "{01234|||}"}},
+
+	// Which of two Services it was.
+	{set: is(canary+"service", "next:80", canary+"weight", "100"), change: is(canary+"service", "next:81", canary+"weight", "100"), look: side, want: [3]string{"route", "canary", "route"}},
+	{fixed: is(canary+"service", "next:80"), set: is(canary+"weight", "100"), change: is(canary+"weight", "0"), look: side, want: [3]string{"route", "canary", "route"}},
+	{fixed: is(canary+"service", "next:80"), set: is(canary+"by-header", "X-Side"), change: is(canary+"by-header", "X-Other"), look: side, want: [3]string{"route", "canary", "route"}},
+	{fixed: is(canary+"service", "next:80", canary+"by-header", "X-Region"), set: is(canary+"by-header-value", "eu, 1"), change: is(canary+"by-header-value", "eu"), look: side, want: [3]string{"route", "canary", "route"}},
+	{fixed: is(canary+"service", "next:80", "cookie-persistence", "SRV"), set: is(canary+"by-cookie", "side"), change: is(canary+"by-cookie", "other"), look: side, want: [3]string{"route", "canary", "route"}},
 
 	// Beside a cookie that clients stay with their pod by, whose name is in the backend's.
 	{fixed: is("cookie-persistence", "SRV"), set: is("set-host", "b.test"), change: is("set-host", "c.test"), see: cookie, want: [3]string{"SRV", "SRV", "SRV"}},

@@ -29,6 +29,9 @@ const questions = "http://row.shop.svc/"
 
 var asking = []string{"auth-url: " + questions}
 
+// The Service that takes a part has a rule, too.
+var splitting = []string{"canary-service: row:80"}
+
 // requestOptions act on requests: they are in the policy of the Ingress.
 var requestOptions = []option{
 	{"allow-list", "127.0.0.0/8", "127.0.0.0/8, 2001:db8::/32", nil},
@@ -60,6 +63,11 @@ var requestOptions = []option{
 	{"auth-request-headers", "X-A", "X-A, X-B", asking},
 	{"auth-timeout", "1s", "2s", asking},
 	{"auth-cache", "10s", "20s", asking},
+	{"canary-service", "row:80", "nobody:80", nil},
+	{"canary-weight", "10", "20", splitting},
+	{"canary-by-header", "X-A", "X-B", splitting},
+	{"canary-by-header-value", "a", "b", []string{"canary-service: row:80", "canary-by-header: X-A"}},
+	{"canary-by-cookie", "a", "b", splitting},
 	{"set-host", "a.test", "b.test", nil},
 	{"path-rewrite", "/fixed", `^/a/(.*)$ /b/\1`, nil},
 	{"request-set-header", "X-A 1", "X-A 2\nX-B 1", nil},

@@ -208,6 +208,7 @@ static inline void put_ingress(struct dice *dice)
 		"'headgate.dev/auth-url':'http://s0.n0.svc/a'",
 		"'headgate.dev/auth-url':'http://s1.n1.svc.cluster.local:81/b'",
 		"'headgate.dev/auth-url':'http://x.test:81/c'", "'headgate.dev/auth-url':''",
+		"'headgate.dev/deny-paths':'/a,/b'", "'headgate.dev/deny-paths':'a'",
 		"'headgate.dev/canary-service':'s0:80','headgate.dev/canary-weight':'20'",
 		"'headgate.dev/canary-service':'s1:web','headgate.dev/canary-by-cookie':'c'",
 		("'headgate.dev/canary-service':'s1:81','headgate.dev/canary-by-header':'h',"

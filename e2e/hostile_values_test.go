@@ -14,6 +14,7 @@ import (
 var goodValues = map[string][]string{
 	"allow-list":              {"127.0.0.0/8", "127.0.0.1,2001:db8::/32", "0.0.0.0/0, ::/0"},
 	"deny-list":               {"192.0.2.0/24", "2001:db8::1"},
+	"deny-paths":              {"/admin", "/admin, /.git"},
 	"src-ip-header":           {"X-Client"},
 	"auth-type":               {"basic-auth"},
 	"auth-secret":             {"users", "victim/users"},
@@ -106,7 +107,7 @@ func hostileAnnotations(random *rand.Rand, keys []string) map[string]string {
 	closes := random.IntN(4) == 0
 	for _, key := range keys {
 		_, name, _ := strings.Cut(key, "/")
-		isAccess := strings.HasPrefix(name, "auth-") || strings.HasSuffix(name, "-list") || name == "whitelist" || name == "blacklist"
+		isAccess := strings.HasPrefix(name, "auth-") || strings.HasSuffix(name, "-list") || name == "deny-paths" || name == "whitelist" || name == "blacklist"
 		if random.IntN(2) == 0 && (closes || !isAccess) {
 			annotations[key] = hostileValue(random, goodValues[name])
 		}

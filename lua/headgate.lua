@@ -123,6 +123,43 @@ core.register_action("headgate-response-headers", {"http-res"}, function(txn)
 	set_headers(txn, "response-set-header", txn.http.res_set_header, has_letter(txn, "e"))
 end)
 
+-- ---- may this path be asked for? ----
+
+-- A path as servers may understand it: decoded once, without empty elements, dots and parameters; with / at its end.
+local function plain(path)
+	local elements = {}
+	path = path:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end)
+	for element in path:gmatch("[^/\\]+") do
+		element = element:gsub("[;\0].*", "")
+		if element == ".." then
+			elements[#elements] = nil
+		elseif element ~= "" and element ~= "." then
+			elements[#elements + 1] = element
+		end
+	end
+	return "/" .. table.concat(elements, "/") .. (#elements > 0 and "/" or "")
+end
+
+local function parse_paths(text)
+	local paths = {}
+	for path in text:gmatch("%S+") do
+		paths[#paths + 1] = {written = path == "/" and path or path .. "/", plain = plain(path)}
+	end
+	return paths
+end
+
+-- As it is written, too: not every server resolves dots.
+core.register_action("headgate-paths", {"http-req"}, function(txn)
+	local written = (txn.sf:path() or "") .. "/"
+	local meant, paths = plain(written), member(txn, "deny-paths")
+	for _, path in ipairs(paths and cached("paths ", paths, parse_paths) or {{written = "", plain = ""}}) do
+		if written:sub(1, #path.written) == path.written or meant:sub(1, #path.plain) == path.plain then
+			return
+		end
+	end
+	txn:set_var("txn.path_verdict", "open")
+end)
+
 -- ---- is this request the canary's? ----
 
 -- What a header or a cookie says without canary-by-header-value.

@@ -155,6 +155,7 @@ static void put_users(struct writer *writer)
 
 static void put_access(struct writer *writer)
 {
+	const char *paths = get(writer, OPTION_DENY_PATHS);
 	bool lacks_users =
 		policy_users(writer->sets, writer->n_sets) != NULL && writer->owner->users == NULL;
 
@@ -163,6 +164,10 @@ static void put_access(struct writer *writer)
 	}
 	put_list(writer, POLICY_DENY, OPTION_DENY_LIST, 'D');
 	put_list(writer, POLICY_ALLOW, OPTION_ALLOW_LIST, 'A');
+	if (paths != NULL) {
+		put_letter(writer, 'd');
+		put_text(writer, OPTION_DENY_PATHS, paths);
+	}
 	put_users(writer);
 }
 

@@ -13,6 +13,7 @@
  *   X  nobody may come in: a rule about that can't be read
  *   D  deny-list: the name of a list
  *   A  allow-list: the same
+ *   d  deny-paths
  *   B  auth-secret: which version of whose users, in the form of a list's name; auth-realm
  *   S  always to HTTPS;  s  never;  neither: where the virtual host is in redirect.map
  *   -  ssl-redirect-code; ssl-redirect-port: ":8443", none for 443

@@ -55,6 +55,7 @@ static const struct {
 	{{{"ssl-redirect-port", "8443"}}, "|{\"ssl-redirect-port\":\":8443\"}"},
 	{{{"request-redirect", "b.test:81"}},
 		"R|{\"request-redirect\":\"http://b.test:81\",\"request-redirect-code\":\"302\"}"},
+	{{{"deny-paths", "/admin/,/.git"}}, "d|{\"deny-paths\":\"/admin /.git\"}"},
 	{{{"canary-weight", "20"}}, "|{}"},
 	{{{"canary-service", "next:80"}}, "c|{\"canary-weight\":\"0\"}"},
 	{{{"canary-service", "next:80"}, {"canary-weight", "20"}, {"canary-by-header", "X-C"},
@@ -286,6 +287,7 @@ static const struct {
 	{OPTION_REQUEST_CAPTURE, "src\n"},
 	{OPTION_CANARY_BY_HEADER_VALUE, "a"},
 	{OPTION_CANARY_BY_COOKIE, "a"},
+	{OPTION_DENY_PATHS, "/aaaaaaaaaaaaaaaaa,"},
 };
 static const struct {
 	enum option_id option;

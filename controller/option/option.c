@@ -103,6 +103,6 @@ const char *option_first(enum option_id option, const struct option_set *const *
 
 bool option_is_access(enum option_id option)
 {
-	return strchr("ADBU", option_table[option].group) != NULL &&
+	return strchr("ADBUd", option_table[option].group) != NULL &&
 	       option_table[option].group != 0;
 }

@@ -18,6 +18,7 @@
  *   HEADER_LIST  names in lower case separated by ','
  *   HEADERS      lines "Name: value"
  *   REWRITES     lines "pattern path"; a path alone has the pattern "^.*$"
+ *   PATHS        paths without '/' at the end, but for "/" itself, separated by ' '
  *   CHECK        "METHOD path"
  *   LOG_FORMAT   as written; without single quotes
  *   SYSLOG       lines "ADDRESS:PORT len N format F FACILITY LEVEL MINLEVEL", as HAProxy's `log`

@@ -473,3 +473,64 @@ bool value_parse_balance(
 	return value_refuse(
 		reason, "no way of balancing that can be used: write %s", option_forms[info->type]);
 }
+
+#define MAX_PATHS 16
+
+/* Whole elements, none of them empty or of dots: "/admin", "/a%20b/". What is written plainly here
+ * is found however a request writes it. */
+static bool is_path_prefix(const char *text, size_t len)
+{
+	static const char marks[] = "-._~%/:@+=!$&*";
+
+	if (len == 0 || *text != '/') {
+		return false;
+	}
+	for (size_t i = 0; i < len; i++) {
+		if (!isalnum((unsigned char)text[i]) && strchr(marks, text[i]) == NULL) {
+			return false;
+		}
+		if (text[i] == '%' && (i + 2 >= len || !isxdigit((unsigned char)text[i + 1]) ||
+					      !isxdigit((unsigned char)text[i + 2]))) {
+			return false;
+		}
+	}
+	for (size_t i = 1; i < len;) {
+		size_t end = i;
+		while (end < len && text[end] != '/') {
+			end++;
+		}
+		size_t n = end - i;
+		if (n == 0 || (n <= 2 && strncmp(text + i, "..", n) == 0)) {
+			return false;
+		}
+		i = end + 1;
+	}
+	return true;
+}
+
+bool value_parse_paths(
+	const struct option_info *info, const char *text, struct buf *value, struct buf *reason)
+{
+	const char *item;
+	size_t len;
+	size_t n = 0;
+
+	if (is_too_long(info, text, reason)) {
+		return false;
+	}
+	while (value_next_item(&text, ',', &item, &len)) {
+		if (n++ == MAX_PATHS) {
+			return value_refuse(
+				reason, "a list of more than %d paths: join some", MAX_PATHS);
+		}
+		if (!is_path_prefix(item, len)) {
+			return value_refuse(reason,
+				"with '%.*s', which is no path as this option takes it: write one "
+				"such as /admin, without . and .. and what follows ? or ;",
+				(int)len, item);
+		}
+		len -= len > 1 && item[len - 1] == '/';
+		buf_printf(value, "%s%.*s", value->len ? " " : "", (int)len, item);
+	}
+	return true;
+}

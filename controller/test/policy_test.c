@@ -40,6 +40,7 @@ struct row {
 	int n_before;	   /* the same requests before, whatever their answers are */
 };
 
+#define PATHS "d|{\"deny-paths\":\"/admin /a%20b/.git\"}"
 #define SIDES "\"canary-by-header\":\"X-C\",\"canary-by-cookie\":\"side\""
 #define VALUE "\"canary-by-header\":\"X-C\",\"canary-by-header-value\":\"ZXUsIDE=\""
 
@@ -133,6 +134,29 @@ static const struct row rows[] = {
 	{"A|{\"allow-list\":\"" LIST "\"}", GET, "403", NULL, NULL, 0},
 	{"IAD|{" SOURCE ",\"allow-list\":\"" LIST "\",\"deny-list\":\"" LIST "\"}",
 		FROM("192.0.2.1"), "403", NULL, NULL, 0},
+	/* Paths that nobody may ask for. */
+	{"d|{}", GET, "403", NULL, NULL, 0},
+	{PATHS, GET, "200", "GET /a/b?c=d", NULL, 0},
+	{PATHS, "GET /admin HTTP/1.1\r\n", "403", NULL, NULL, 0},
+	{PATHS, "GET /admin/x?y=z HTTP/1.1\r\n", "403", NULL, NULL, 0},
+	{PATHS, "GET /admin?y=z HTTP/1.1\r\n", "403", NULL, NULL, 0},
+	{PATHS, "GET /administrator HTTP/1.1\r\n", "200", NULL, NULL, 0},
+	{PATHS, "GET /x/admin HTTP/1.1\r\n", "200", NULL, NULL, 0},
+	{PATHS, "GET / HTTP/1.1\r\n", "200", NULL, NULL, 0},
+	{PATHS, "GET /?p=/admin HTTP/1.1\r\n", "200", NULL, NULL, 0},
+	{PATHS, "GET /admin%00.x HTTP/1.1\r\n", "403", NULL, NULL, 0},
+	{PATHS, "GET //admin HTTP/1.1\r\n", "403", NULL, NULL, 0},
+	{PATHS, "GET /%61dmin/x HTTP/1.1\r\n", "403", NULL, NULL, 0},
+	{PATHS, "GET /x/..%2fadmin HTTP/1.1\r\n", "403", NULL, NULL, 0},
+	{PATHS, "GET /x/%2e%2e/./admin HTTP/1.1\r\n", "403", NULL, NULL, 0},
+	{PATHS, "GET /admin;a=b/x HTTP/1.1\r\n", "403", NULL, NULL, 0},
+	{PATHS, "GET /;a/admin HTTP/1.1\r\n", "403", NULL, NULL, 0},
+	{PATHS, "GET /admin/../x HTTP/1.1\r\n", "403", NULL, NULL, 0},
+	{PATHS, "GET /a b/.git HTTP/1.1\r\n", "400", NULL, NULL, 0},
+	{PATHS, "GET /a%20b/.git/config HTTP/1.1\r\n", "403", NULL, NULL, 0},
+	{PATHS, "GET /a%20b HTTP/1.1\r\n", "200", NULL, NULL, 0},
+	{"d|{\"deny-paths\":\"/\"}", GET, "403", NULL, NULL, 0},
+	{"dS|{\"deny-paths\":\"/\"}", GET, "403", NULL, NULL, 0},
 	/* To HTTPS. */
 	{"S|{}", GET, "308", "location: https://HOST/a/b?c=d\r\n", NULL, 0},
 	{"S|{\"ssl-redirect-code\":\"301\"}", GET, "301", "location: https://HOST/a/b?c=d\r\n",

@@ -122,6 +122,8 @@ var rows = []row{
 	{keys: "deny-list", set: is("deny-list", "127.0.0.0/8"), change: is("deny-list", "192.0.2.0/24"), see: statuses, want: [3]string{"200", "403", "200"}},
 	{keys: "deny-list", fixed: source, set: is("deny-list", "2001:db8::/32"), change: is("deny-list", "2001:db8::2"), ask: ask{header: from("2001:db8::1")}, see: statuses, want: [3]string{"200", "403", "200"}},
 	{keys: "blacklist", set: is("blacklist", "127.0.0.1"), change: is("blacklist", "127.0.0.2"), see: statuses, want: [3]string{"200", "403", "200"}},
+	{set: is("headgate.dev/deny-paths", "/admin, /a"), change: is("headgate.dev/deny-paths", "/b"), ask: ask{target: "/%61/b"}, see: statuses, want: [3]string{"200", "403", "200"}},
+	{set: is("headgate.dev/deny-paths", "a"), change: is("headgate.dev/deny-paths", "/"), see: statuses, want: [3]string{"200", "403", "403"}},
 	{keys: "src-ip-header", set: is("src-ip-header", "X-Client"), change: is("src-ip-header", "X-Other"), ask: ask{header: from("192.0.2.9")}, see: sees("X-Forwarded-For"), want: [3]string{"127.0.0.1", "192.0.2.9", "127.0.0.1"}},
 	{keys: "forwarded-for", set: is("forwarded-for", "false"), change: is("forwarded-for", "true"), see: sees("X-Forwarded-For"), want: [3]string{"127.0.0.1", "", "127.0.0.1"}},
 	{keys: "forwarded-for", onService: true, set: is("forwarded-for", "false"), change: is("forwarded-for", "true"), see: sees("X-Forwarded-For"), want: [3]string{"127.0.0.1", "", "127.0.0.1"}},

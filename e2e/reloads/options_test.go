@@ -36,6 +36,7 @@ var splitting = []string{"canary-service: row:80"}
 var requestOptions = []option{
 	{"allow-list", "127.0.0.0/8", "127.0.0.0/8, 2001:db8::/32", nil},
 	{"deny-list", "192.0.2.0/24", "192.0.2.0/24, 2001:db8::1", nil},
+	{"deny-paths", "/admin", "/admin, /.git", nil},
 	{"src-ip-header", "X-Client", "X-Other", nil},
 	{"auth-type", "basic-auth", "digest", []string{"auth-secret: people"}},
 	{"auth-secret", "people", "others", []string{"auth-type: basic-auth"}},

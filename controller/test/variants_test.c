@@ -46,7 +46,7 @@ static const struct route {
 	{"header.test", ":by-header-x-User"},
 	{"cookie.test", ":cookie-MY_.24app"},
 	{"echo.test", ":leastconn:cookie-MY_.24app:maxconn-5"},
-	{"check.test", ":get-_healthz:inter-100"},
+	{"check.test", ":get-_ext_healthz:inter-100"},
 };
 
 struct fixture {
@@ -448,7 +448,7 @@ static void wait_for_state(struct fixture *f, const char *backend, const char *s
 static void test_check(void **state)
 {
 	struct fixture *f = *state;
-	const char *backend = PLAIN ":get-_healthz:inter-100";
+	const char *backend = PLAIN ":get-_ext_healthz:inter-100";
 
 	add_server(f, backend, "pod-9", NOWHERE);
 	wait_for_state(f, backend, "pod-9", false);

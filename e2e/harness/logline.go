@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,6 +45,19 @@ func parseLogLine(raw string) LogLine {
 	}
 }
 
+// lineStart is how the controller's lines begin.
+var lineStart = regexp.MustCompile(`time=[0-9-]+T[0-9:.]+Z level=`)
+
+// splitLine parts what a line has of HAProxy from what it has of the controller: HAProxy
+// writes the end of a line by itself, and the controller may come in between.
+func splitLine(raw string) []string {
+	at := lineStart.FindStringIndex(raw)
+	if at == nil || at[0] == 0 || strings.HasPrefix(raw, "time=") {
+		return []string{raw}
+	}
+	return []string{raw[:at[0]], raw[at[0]:]}
+}
+
 // logLines collects what is written to it, split into lines.
 type logLines struct {
 	mu    sync.Mutex
@@ -56,7 +70,9 @@ func (l *logLines) Write(b []byte) (int, error) {
 	defer l.mu.Unlock()
 	parts := strings.Split(l.part+string(b), "\n")
 	for _, raw := range parts[:len(parts)-1] {
-		l.lines = append(l.lines, parseLogLine(raw))
+		for _, line := range splitLine(raw) {
+			l.lines = append(l.lines, parseLogLine(line))
+		}
 	}
 	l.part = parts[len(parts)-1]
 	return len(b), nil

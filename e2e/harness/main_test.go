@@ -51,6 +51,13 @@ func TestLogLine(t *testing.T) {
 	if other := parseLogLine("[NOTICE] (12) : New worker"); len(other.Fields) != 0 {
 		t.Errorf("%q", other.Fields)
 	}
+	// Both write to the same file.
+	var log logLines
+	const ours = `time=2026-11-27T01:31:45.899Z level=info msg="HAProxy says time=2026-11-27T01:31:45.898Z level=info"`
+	_, _ = log.Write([]byte("[WARNING]  (2492) : Server a/b is going DOWN." + ours + "\n\n" + ours + "\n"))
+	if lines := log.all(); len(lines) != 4 || lines[0].Raw != "[WARNING]  (2492) : Server a/b is going DOWN." || lines[1].Raw != ours || lines[2].Raw != "" || lines[3].Raw != ours {
+		t.Errorf("%q", lines)
+	}
 }
 
 func TestCommandsAndWrites(t *testing.T) {

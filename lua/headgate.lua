@@ -24,8 +24,8 @@ local function cached(kind, text, parse)
 end
 
 -- A quote inside of a member's text is escaped, so this is found only where a member begins.
-local function member(txn, name)
-	local record = txn:get_var("txn.record") or ""
+local function member(txn, name, variable)
+	local record = txn:get_var(variable or "txn.record") or ""
 	return record:match('"' .. name:gsub("%-", "%%-") .. '":"?([^",}]*)')
 end
 
@@ -166,8 +166,8 @@ end)
 local sides = {always = "canary", never = "route"}
 
 core.register_action("headgate-canary", {"http-req"}, function(txn)
-	local header, cookie = member(txn, "canary-by-header"), member(txn, "canary-by-cookie")
-	local expected = member(txn, "canary-by-header-value")
+	local header, cookie = member(txn, "canary-by-header", "txn.canary"), member(txn, "canary-by-cookie", "txn.canary")
+	local expected = member(txn, "canary-by-header-value", "txn.canary")
 	local value = header and txn.sf:req_fhdr(header)
 	local side
 	if value and expected then

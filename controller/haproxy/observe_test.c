@@ -50,7 +50,7 @@ static const struct script good[] = {
 	{"show map " DIR "/redirect.map", "0x1 a 308\n"},
 	{"show map " DIR "/policy.map", "0x1 a/b T|{\"timeout-server\":1}\n"},
 	{"show map " DIR "/auth.map", "0x1 a/b a_svc_1||{}\n"},
-	{"show map " DIR "/canary.map", "0x1 a/b a_svc_1\n"},
+	{"show map " DIR "/canary.map", "0x1 a/b a_svc_1|5\n"},
 	{"show map " DIR "/networks.map", "0x1 1:2:3:4:5:6:10.0.0.0/104 1:2:3:4:5:6\n"},
 	{"show map " DIR "/addresses.map", "0x1 1:2:3:4:5:6|fd00::1 1:2:3:4:5:6\n"},
 	{"show ssl crt-list -n " DIR "/certs.list",
@@ -80,7 +80,7 @@ static const char good_dump[] = "backend a_svc_1\n"
 				"redirect.map a 308\n"
 				"policy.map a/b T|{\"timeout-server\":1}\n"
 				"auth.map a/b a_svc_1||{}\n"
-				"canary.map a/b a_svc_1\n"
+				"canary.map a/b a_svc_1|5\n"
 				"networks.map 1:2:3:4:5:6:10.0.0.0/104 1:2:3:4:5:6\n"
 				"addresses.map 1:2:3:4:5:6|fd00::1 1:2:3:4:5:6\n"
 				"certificate a_b_0 a.test *.a.test\n"

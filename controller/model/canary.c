@@ -2,10 +2,12 @@
 #include "model/canary.h"
 
 #include <ctype.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/json.h"
 #include "model/model_priv.h"
 
 /* Its port is `port`, where it is a number, or the one with that name. */
@@ -40,6 +42,44 @@ static void find_backend(struct model *model, const struct store *store, struct 
 	}
 }
 
+static void append_member(struct buf *members, enum option_id option, const char *text)
+{
+	if (text == NULL || *text == '\0') {
+		return;
+	}
+	buf_printf(members, "%s\"%s\":", members->len > 0 ? "," : "", option_table[option].name);
+	json_append_text(members, text, JSON_TEXT_WHOLE);
+}
+
+static char *encode(const char *text)
+{
+	size_t len = strlen(text);
+	char *encoded = xmalloc(4 * ((len + 2) / 3) + 1);
+
+	EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)text, (int)len);
+	return encoded;
+}
+
+static char *make_value(const struct backend_node *backend, const struct option_set *set)
+{
+	const char *weight = set->values[OPTION_CANARY_WEIGHT];
+	const char *header = set->values[OPTION_CANARY_BY_HEADER];
+	const char *expected = set->values[OPTION_CANARY_BY_HEADER_VALUE];
+	struct buf members = BUF_INIT(0);
+
+	append_member(&members, OPTION_CANARY_BY_HEADER, header);
+	if (header != NULL && expected != NULL) {
+		CLEANUP(free_ptr) char *encoded = encode(expected);
+		append_member(&members, OPTION_CANARY_BY_HEADER_VALUE, encoded);
+	}
+	append_member(&members, OPTION_CANARY_BY_COOKIE, set->values[OPTION_CANARY_BY_COOKIE]);
+	char *value = xasprintf("%s|%s%s%s%s", backend->public.name,
+		weight != NULL && *weight != '\0' ? weight : "0", members.len > 0 ? "|{" : "",
+		members.len > 0 ? members.data : "", members.len > 0 ? "}" : "");
+	buf_fini(&members);
+	return value;
+}
+
 struct canary *canary_make(struct model *model, const struct store *store,
 	struct policy_node *policy, struct ingress_node *ingress, struct canary *old)
 {
@@ -56,6 +96,9 @@ struct canary *canary_make(struct model *model, const struct store *store,
 		canary->follower.service = service_take(model, store, ingress->namespace, name);
 		follower_enter(&canary->follower);
 		find_backend(model, store, canary, ingress);
+		if (canary->follower.backend != NULL) {
+			canary->value = make_value(canary->follower.backend, set);
+		}
 	}
 	model->n_canaries += canary_value(canary) != NULL;
 	/* Taken before released, so that a backend that stays is never dropped in between. */
@@ -70,15 +113,14 @@ void canary_free(struct model *model, struct canary *canary)
 	}
 	model->n_canaries -= canary_value(canary) != NULL;
 	follower_leave(model, &canary->follower);
+	free(canary->value);
 	free(canary->port);
 	free(canary);
 }
 
 const char *canary_value(const struct canary *canary)
 {
-	return canary != NULL && canary->follower.backend != NULL
-		       ? canary->follower.backend->public.name
-		       : NULL;
+	return canary != NULL ? canary->value : NULL;
 }
 
 /* The Service and its port are there; is there a pod? */

@@ -1,8 +1,12 @@
 /*
  * The Service that takes a part of the requests of an Ingress (options canary-*, docs/canary.md):
- * the entry of canary.map that goes with the record of the Ingress's policy, which says which part.
+ * the entry of canary.map that goes with the record of the Ingress's policy.
  *
- *   <backend>
+ *   <backend>|<weight>[|{JSON}]      shop_svc_next_80|20|{"canary-by-header":"X-Canary"}
+ *
+ * The weight is of a hundred. The object is there where a header or a cookie can choose, and has
+ * canary-by-header, canary-by-header-value (in base64) and canary-by-cookie. All is in one entry,
+ * so that nobody meets one Service with the weight of another while both change.
  *
  * The Service is one of the Ingress's namespace; its backend is the one that a rule of that Ingress
  * for it would have, and has its endpoints. There is no entry while there is no such Service or
@@ -35,6 +39,7 @@ enum canary_status {
 /* What a policy with canary-service has. */
 struct canary {
 	struct follower follower; /* its backend: NULL = no entry */
+	char *value;		  /* of canary.map; owned; NULL = no entry */
 	char *port;		  /* as it is written, a number or a name; owned */
 	enum canary_status status;
 };

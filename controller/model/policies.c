@@ -361,15 +361,16 @@ static void write_auth(struct model *model, const struct store *store, struct po
 
 static void write_canary(struct model *model, const struct store *store, struct policy_node *node)
 {
-	const struct canary *old = node->canary;
-	/* Names of backends stay while they have one: what is another name is another text. */
-	const char *before = canary_value(old);
+	bool had_one = node->canary != NULL;
+	CLEANUP(free_ptr)
+	char *before =
+		had_one && canary_value(node->canary) ? xstrdup(canary_value(node->canary)) : NULL;
 
 	node->canary = canary_make(model, store, node, node->ingress, node->canary);
-	if (before != canary_value(node->canary)) {
+	if (!same_text(before, canary_value(node->canary))) {
 		model_touch_entry(model, MODEL_MAP_CANARY, node->id);
 	}
-	if (old != NULL || node->canary != NULL) {
+	if (had_one || node->canary != NULL) {
 		policies_touch_ingresses(model, node);
 	}
 }
@@ -620,6 +621,7 @@ void policies_free(struct model *model)
 			free(policy->auth);
 		}
 		if (policy->canary != NULL) {
+			free(policy->canary->value);
 			free(policy->canary->port);
 			free(policy->canary);
 		}

@@ -229,30 +229,11 @@ static void put_question(struct writer *writer)
 	}
 }
 
-/* Where they go is in canary.map. */
+/* Which of them, and where to, is in canary.map. */
 static void put_canary(struct writer *writer)
 {
-	const char *header = get(writer, OPTION_CANARY_BY_HEADER);
-	const char *value = get(writer, OPTION_CANARY_BY_HEADER_VALUE);
-	const char *cookie = get(writer, OPTION_CANARY_BY_COOKIE);
-	const char *weight = get(writer, OPTION_CANARY_WEIGHT);
-
-	if (get(writer, OPTION_CANARY_SERVICE) == NULL) {
-		return;
-	}
-	put_letter(writer, 'c');
-	put_number(writer, OPTION_CANARY_WEIGHT, weight ? number_of(weight) : 0);
-	if (header != NULL || cookie != NULL) {
-		put_letter(writer, 'y');
-	}
-	if (header != NULL) {
-		put_text(writer, OPTION_CANARY_BY_HEADER, header);
-	}
-	if (header != NULL && value != NULL) {
-		put_base64(writer, OPTION_CANARY_BY_HEADER_VALUE, value, strlen(value));
-	}
-	if (cookie != NULL) {
-		put_text(writer, OPTION_CANARY_BY_COOKIE, cookie);
+	if (get(writer, OPTION_CANARY_SERVICE) != NULL) {
+		put_letter(writer, 'c');
 	}
 }
 

@@ -23,9 +23,7 @@
  *   -  rate-limit-status-code
  *   W  rate-limit-whitelist: the name of a list
  *   U  a service is asked: auth.h
- *   c  another Service takes requests: canary.h; canary-weight
- *   y  those that have a header or a cookie: canary-by-header, canary-by-cookie
- *   -  canary-by-header-value: base64
+ *   c  another Service takes requests: canary.h
  *   C  request-capture: base64; request-capture-len
  *   R  request-redirect: "https://host"; request-redirect-code
  *   O  cors-allow-methods, cors-allow-headers, cors-max-age (seconds)

@@ -57,13 +57,8 @@ static const struct {
 		"R|{\"request-redirect\":\"http://b.test:81\",\"request-redirect-code\":\"302\"}"},
 	{{{"deny-paths", "/admin/,/.git"}}, "d|{\"deny-paths\":\"/admin /.git\"}"},
 	{{{"canary-weight", "20"}}, "|{}"},
-	{{{"canary-service", "next:80"}}, "c|{\"canary-weight\":\"0\"}"},
-	{{{"canary-service", "next:80"}, {"canary-weight", "20"}, {"canary-by-header", "X-C"},
-		 {"canary-by-header-value", "a, b"}, {"canary-by-cookie", "c"}},
-		"cy|{\"canary-weight\":\"20\",\"canary-by-header\":\"X-C\","
-		"\"canary-by-header-value\":\"YSwgYg==\",\"canary-by-cookie\":\"c\"}"},
-	{{{"canary-service", "next:80"}, {"canary-by-header-value", "a"}},
-		"c|{\"canary-weight\":\"0\"}"},
+	{{{"canary-service", "next:80"}, {"canary-weight", "20"}, {"canary-by-cookie", "c"}},
+		"c|{}"},
 	/* Periods: the next longer window, and as many more requests. */
 	{{{"rate-limit-requests", "10"}},
 		"L1|{\"rate-limit-requests\":\"10\",\"rate-limit-status-code\":\"429\","
@@ -285,8 +280,6 @@ static const struct {
 	{OPTION_CORS_ALLOW_HEADERS, "a,"},
 	{OPTION_CORS_ALLOW_ORIGIN, "a"},
 	{OPTION_REQUEST_CAPTURE, "src\n"},
-	{OPTION_CANARY_BY_HEADER_VALUE, "a"},
-	{OPTION_CANARY_BY_COOKIE, "a"},
 	{OPTION_DENY_PATHS, "/aaaaaaaaaaaaaaaaa,"},
 };
 static const struct {
@@ -305,7 +298,6 @@ static const struct {
 	{OPTION_RATE_LIMIT_PERIOD, "1h"},
 	{OPTION_FORWARDED_FOR, "false"},
 	{OPTION_CANARY_SERVICE, "a:80"},
-	{OPTION_CANARY_WEIGHT, "100"},
 	{OPTION_SSL_REDIRECT, "false"},
 	{OPTION_SSL_REDIRECT_CODE, "301"},
 	{OPTION_SSL_REDIRECT_PORT, "65535"},
@@ -344,7 +336,6 @@ static void test_longest(void **state)
 		xasprintf("https://%s", set->values[OPTION_SET_HOST]);
 	set->values[OPTION_SRC_IP_HEADER] = xstrdup(set->values[OPTION_SET_HOST]);
 	set->values[OPTION_SRC_IP_HEADER][128] = '\0';
-	set->values[OPTION_CANARY_BY_HEADER] = xstrdup(set->values[OPTION_SRC_IP_HEADER]);
 	policy_write(&policy, &(struct policy_owner){.id = "a/b"}, sets, 3);
 	assert_in_range(strlen(policy.record), 11000, POLICY_MAX_RECORD);
 	free(policy.record);

@@ -64,33 +64,27 @@ static const struct row rows[] = {
 	{"UV|{}", GET, "503", NULL, NULL, 0},
 	{"US|{}", GET, "308", NULL, NULL, 0},
 	/* Another Service takes a part: this one answers with its name. */
-	{"c|{\"canary-weight\":\"100\"}\n" NEXT, GET, "200", "\r\nnext", "GET /", 20},
-	{"c|{\"canary-weight\":\"0\"}\n" NEXT, GET, "200", "GET /", NULL, 20},
-	{"c|{\"canary-weight\":\"100\"}", GET, "200", "GET /", NULL, 0},
-	{"c|{\"canary-weight\":\"100\"}\nt_svc_none_80", GET, "200", "GET /", NULL, 0},
-	{"c|{\"canary-weight\":\"100\"}\nt_svc_empty_80", GET, "200", "GET /", NULL, 0},
+	{"c|{}\n" NEXT "|100", GET, "200", "\r\nnext", "GET /", 20},
+	{"c|{}\n" NEXT "|0", GET, "200", "GET /", NULL, 20},
+	{"c|{}", GET, "200", "GET /", NULL, 0},
+	{"c|{}\nt_svc_none_80|100", GET, "200", "GET /", NULL, 0},
+	{"c|{}\nt_svc_empty_80|100", GET, "200", "GET /", NULL, 0},
 	{"c|{}\n" NEXT, GET, "200", "GET /", NULL, 0},
-	{"cy|{\"canary-weight\":\"0\"," SIDES "}\n" NEXT, GET "X-C: always\r\n", "200", "\r\nnext",
-		NULL, 0},
-	{"cy|{\"canary-weight\":\"0\"," SIDES "}\n" NEXT, GET "X-C: Always\r\n", "200", "GET /",
-		NULL, 0},
-	{"cy|{\"canary-weight\":\"100\"," SIDES "}\n" NEXT,
-		GET "X-C: never\r\nCookie: a=b; side=always\r\n", "200", "GET /", NULL, 0},
-	{"cy|{\"canary-weight\":\"0\"," SIDES "}\n" NEXT,
-		GET "X-C: perhaps\r\nCookie: a=b; side=always\r\n", "200", "\r\nnext", NULL, 0},
-	{"cy|{\"canary-weight\":\"100\"," SIDES "}\n" NEXT, GET "Cookie: a=b; side=never\r\n",
-		"200", "GET /", NULL, 0},
-	{"cy|{\"canary-weight\":\"100\"," SIDES "}\n" NEXT, GET "Cookie: side=x\r\n", "200",
+	{"c|{}\n" NEXT "|0|{" SIDES "}", GET "X-C: always\r\n", "200", "\r\nnext", NULL, 0},
+	{"c|{}\n" NEXT "|0|{" SIDES "}", GET "X-C: Always\r\n", "200", "GET /", NULL, 0},
+	{"c|{}\n" NEXT "|100|{" SIDES "}", GET "X-C: never\r\nCookie: a=b; side=always\r\n", "200",
+		"GET /", NULL, 0},
+	{"c|{}\n" NEXT "|0|{" SIDES "}", GET "X-C: perhaps\r\nCookie: a=b; side=always\r\n", "200",
 		"\r\nnext", NULL, 0},
+	{"c|{}\n" NEXT "|100|{" SIDES "}", GET "Cookie: a=b; side=never\r\n", "200", "GET /", NULL,
+		0},
+	{"c|{}\n" NEXT "|100|{" SIDES "}", GET "Cookie: side=x\r\n", "200", "\r\nnext", NULL, 0},
 	/* "eu, 1" */
-	{"cy|{\"canary-weight\":\"0\"," VALUE "}\n" NEXT, GET "X-C: eu, 1\r\n", "200", "\r\nnext",
-		NULL, 0},
-	{"cy|{\"canary-weight\":\"0\"," VALUE "}\n" NEXT, GET "X-C: always\r\n", "200", "GET /",
-		NULL, 0},
-	{"cy|{\"canary-weight\":\"100\"," VALUE "}\n" NEXT, GET "X-C: never\r\n", "200", "\r\nnext",
-		NULL, 0},
-	{"cX|{\"canary-weight\":\"100\"}\n" NEXT, GET, "403", NULL, NULL, 0},
-	{"cS|{\"canary-weight\":\"100\"}\n" NEXT, GET, "308", NULL, NULL, 0},
+	{"c|{}\n" NEXT "|0|{" VALUE "}", GET "X-C: eu, 1\r\n", "200", "\r\nnext", NULL, 0},
+	{"c|{}\n" NEXT "|0|{" VALUE "}", GET "X-C: always\r\n", "200", "GET /", NULL, 0},
+	{"c|{}\n" NEXT "|100|{" VALUE "}", GET "X-C: never\r\n", "200", "\r\nnext", NULL, 0},
+	{"cX|{}\n" NEXT "|100", GET, "403", NULL, NULL, 0},
+	{"cS|{}\n" NEXT "|100", GET, "308", NULL, NULL, 0},
 	/* Nothing but the routing. */
 	{"|{}", GET, "200", "GET /a/b?c=d", "X-Client", 0},
 	{"X|{}", GET, "403", NULL, NULL, 0},
@@ -144,13 +138,13 @@ static const struct row rows[] = {
 	{PATHS, "GET /x/admin HTTP/1.1\r\n", "200", NULL, NULL, 0},
 	{PATHS, "GET / HTTP/1.1\r\n", "200", NULL, NULL, 0},
 	{PATHS, "GET /?p=/admin HTTP/1.1\r\n", "200", NULL, NULL, 0},
-	{PATHS, "GET /admin%00.x HTTP/1.1\r\n", "403", NULL, NULL, 0},
 	{PATHS, "GET //admin HTTP/1.1\r\n", "403", NULL, NULL, 0},
 	{PATHS, "GET /%61dmin/x HTTP/1.1\r\n", "403", NULL, NULL, 0},
 	{PATHS, "GET /x/..%2fadmin HTTP/1.1\r\n", "403", NULL, NULL, 0},
 	{PATHS, "GET /x/%2e%2e/./admin HTTP/1.1\r\n", "403", NULL, NULL, 0},
 	{PATHS, "GET /admin;a=b/x HTTP/1.1\r\n", "403", NULL, NULL, 0},
 	{PATHS, "GET /;a/admin HTTP/1.1\r\n", "403", NULL, NULL, 0},
+	{PATHS, "GET /admin%00.x HTTP/1.1\r\n", "403", NULL, NULL, 0},
 	{PATHS, "GET /admin/../x HTTP/1.1\r\n", "403", NULL, NULL, 0},
 	{PATHS, "GET /a b/.git HTTP/1.1\r\n", "400", NULL, NULL, 0},
 	{PATHS, "GET /a%20b/.git/config HTTP/1.1\r\n", "403", NULL, NULL, 0},
@@ -450,11 +444,10 @@ static void add_side_routes(struct applied *applied)
 	for (size_t i = 0; i < ARRAY_LEN(weights); i++) {
 		CLEANUP(free_ptr) char *host = xasprintf("w%s.test", weights[i]);
 		CLEANUP(free_ptr) char *policy = xasprintf("t/w%s", weights[i]);
-		CLEANUP(free_ptr)
-		char *record = xasprintf("c|{\"canary-weight\":\"%s\"}", weights[i]);
+		CLEANUP(free_ptr) char *entry = xasprintf(NEXT COOKIES "|%s", weights[i]);
 		add_route(applied, host, BACKEND COOKIES, policy);
-		applied_set_entry(applied, MODEL_MAP_POLICY, policy, record);
-		applied_set_entry(applied, MODEL_MAP_CANARY, policy, NEXT COOKIES);
+		applied_set_entry(applied, MODEL_MAP_POLICY, policy, "c|{}");
+		applied_set_entry(applied, MODEL_MAP_CANARY, policy, entry);
 	}
 	add_route(applied, "half.test", BACKEND, "t/w50");
 }

@@ -18,8 +18,10 @@ import (
 	"time"
 
 	"headgate.dev/e2e/harness"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 const (
@@ -30,10 +32,11 @@ const (
 )
 
 // optionMaps are those in which options end, besides routeMaps.
-var optionMaps = []string{"policy.map", "networks.map", "addresses.map", "external.map"}
+var optionMaps = []string{"policy.map", "auth.map", "canary.map", "networks.map", "addresses.map", "external.map"}
 
 // TestHostileOptions writes values that mean harm to every annotation that has a
-// meaning, beside a victim with a policy and a backend of its own.
+// meaning, of Ingresses and of their Service, and to the keys of a class's
+// ConfigMap, beside a victim with a policy and a backend of its own.
 func TestHostileOptions(t *testing.T) {
 	values := hostileValues
 	if text := os.Getenv("HEADGATE_E2E_VALUES"); text != "" {
@@ -57,6 +60,7 @@ type hostileOptions struct {
 	*routeScene
 	random  *rand.Rand
 	keys    []string
+	other   string                       // class of every second tenant
 	before  map[string]map[string]string // all maps
 	traffic *harness.Prober
 	lines   int // of the log that have been looked at
@@ -70,6 +74,15 @@ func newHostileOptions(t *testing.T, branch string) *hostileOptions {
 	h := &hostileOptions{routeScene: newRouteScene(t, branch), random: rand.New(rand.NewPCG(seed, 0)), keys: optionKeys(t, branch)}
 	h.serve("victim", 2)
 	h.serve("tenant", 1)
+	h.c.GrantController(t, h.ns)
+	h.other = "other-" + h.ns
+	scope := networkingv1.IngressClassParametersReferenceScopeNamespace
+	class := harness.IngressClass(h.other, h.controllerName())
+	class.Spec.Parameters = &networkingv1.IngressClassParametersReference{
+		Kind: "ConfigMap", Name: h.other, Scope: &scope, Namespace: &h.ns,
+	}
+	h.c.Apply(t, class, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: h.ns, Name: h.other}})
+	t.Cleanup(func() { h.c.Delete(t, class) })
 	h.c.Apply(t,
 		h.ingress("victim", harness.Rule("victim.example", "/", "victim:80"),
 			harness.Annotation("headgate.dev/allow-list", "127.0.0.0/8, 2001:db8::1"),
@@ -79,7 +92,7 @@ func newHostileOptions(t *testing.T, branch string) *hostileOptions {
 	for i := range hostileTenants {
 		h.c.Apply(t, h.tenant(i))
 	}
-	h.start()
+	h.start("--configmap=" + h.ns + "/settings")
 	h.wantAnswers(routeAnswer{host: "victim.example", path: "/", service: "victim"},
 		routeAnswer{host: "hostile0.example", path: "/", service: "tenant"})
 	h.before = h.readMaps()
@@ -94,8 +107,42 @@ func newHostileOptions(t *testing.T, branch string) *hostileOptions {
 }
 
 func (h *hostileOptions) tenant(i int) *networkingv1.Ingress {
-	return h.ingress(fmt.Sprintf("hostile%d", i),
+	ingress := h.ingress(fmt.Sprintf("hostile%d", i),
 		harness.Rule(fmt.Sprintf("hostile%d.example", i), "/", "tenant:80")).(*networkingv1.Ingress)
+	if i%2 == 1 {
+		ingress.Spec.IngressClassName = &h.other
+	}
+	return ingress
+}
+
+// setShared sets the annotations of the Service that all tenants' rules lead to, and
+// what the ConfigMap of the other class says. Updates in JSON: it lets through what
+// YAML doesn't.
+func (h *hostileOptions) setShared(annotations, data map[string]string) {
+	h.t.Helper()
+	patch := func(path string, value map[string]string) []byte {
+		text, err := json.Marshal([]map[string]any{{"op": "add", "path": path, "value": value}})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		return text
+	}
+	core := h.c.Client.CoreV1()
+	_, err := core.Services(h.ns).Patch(context.Background(), "tenant", types.JSONPatchType, patch("/metadata/annotations", annotations), metav1.PatchOptions{})
+	if err == nil {
+		_, err = core.ConfigMaps(h.ns).Patch(context.Background(), h.other, types.JSONPatchType, patch("/data", data), metav1.PatchOptions{})
+	}
+	if err != nil {
+		h.t.Fatalf("%.300v", err)
+	}
+}
+
+func (h *hostileOptions) values() map[string]string {
+	values := hostileAnnotations(h.random, h.keys)
+	for key, value := range values {
+		values[key] = strings.ReplaceAll(value, "NAMESPACE", h.ns)
+	}
+	return values
 }
 
 func (h *hostileOptions) readMaps() map[string]map[string]string {
@@ -107,13 +154,22 @@ func (h *hostileOptions) readMaps() map[string]map[string]string {
 	return all
 }
 
-// round gives every tenant new values, waits until the controller has taken them
-// up, and looks at what has come of it. It says how many values there were.
+// round gives every tenant, their Service and their class new values, waits until the
+// controller has taken up the former, and looks at what has come of it. It says how
+// many values there were.
 func (h *hostileOptions) round(number int) (values int) {
 	h.t.Helper()
+	settings := map[string]string{}
+	for key, value := range h.values() {
+		_, name, _ := strings.Cut(key, "/")
+		settings[name] = value
+	}
+	annotations := h.values()
+	h.setShared(annotations, settings)
+	values += len(settings) + len(annotations)
 	for i := range hostileTenants {
 		ingress := h.tenant(i)
-		ingress.Annotations = hostileAnnotations(h.random, h.keys)
+		ingress.Annotations = h.values()
 		values += len(ingress.Annotations)
 		h.update(ingress)
 	}
@@ -141,7 +197,7 @@ func (h *hostileOptions) update(ingress *networkingv1.Ingress) {
 func (h *hostileOptions) check() {
 	h.t.Helper()
 	own := h.ns + "_svc_tenant_80"
-	route := regexp.MustCompile(`^(` + own + `(:[A-Za-z0-9_.:-]+)?(\|` + h.ns + `/hostile[0-9])?|` + h.ns + `_svc_victim_80)$`)
+	route := regexp.MustCompile(`^(` + own + `(:[A-Za-z0-9_.:-]+)?(\|(` + h.policies() + `))?|` + h.ns + `_svc_victim_80)$`)
 	for name, entries := range h.readMaps() {
 		for key, value := range h.before[name] {
 			if !strings.HasPrefix(key, "hostile") && !strings.HasPrefix(key, "round") && entries[key] != value {
@@ -176,7 +232,13 @@ var (
 	listEntry   = regexp.MustCompile(`^([0-9a-f]{4}:){4,6}[0-9a-f:.]+/[0-9]+$|^([0-9a-f]{4}:){5}[0-9a-f]{4}\|[0-9a-f:.]+$`)
 	listName    = regexp.MustCompile(`^([0-9a-f]{4}:){5}[0-9a-f]{4}$`)
 	recordStart = regexp.MustCompile(`^[A-Za-z0-9]*$`)
+	shareStart  = regexp.MustCompile(`^[0-9]{1,3}$`)
 )
+
+// policies is how the tenants' policies, and their class's, are called.
+func (h *hostileOptions) policies() string {
+	return h.ns + `/hostile[0-9](/tenant)?|\*/` + h.other
+}
 
 // isOwn: an entry that options of the tenants may make, or the round.
 func (h *hostileOptions) isOwn(name, key, value string) bool {
@@ -185,9 +247,20 @@ func (h *hostileOptions) isOwn(name, key, value string) bool {
 		return strings.HasPrefix(key, "round") || strings.HasPrefix(key, "hostile")
 	case "networks.map", "addresses.map":
 		return listEntry.MatchString(key) && listName.MatchString(value)
+	}
+	if !regexp.MustCompile(`^(` + h.policies() + `)$`).MatchString(key) {
+		return false
+	}
+	first, rest, _ := strings.Cut(value, "|")
+	second, object, hasObject := strings.Cut(rest, "|")
+	isTenants := first == h.ns+"_svc_tenant_80" || strings.HasPrefix(first, h.ns+"_svc_tenant_80:")
+	switch name {
 	case "policy.map":
-		letters, object, _ := strings.Cut(value, "|")
-		return strings.HasPrefix(key, h.ns+"/hostile") && recordStart.MatchString(letters) && json.Valid([]byte(object))
+		return recordStart.MatchString(first) && json.Valid([]byte(rest))
+	case "auth.map":
+		return isTenants && second == "" && json.Valid([]byte(object))
+	case "canary.map":
+		return isTenants && shareStart.MatchString(second) && (!hasObject || json.Valid([]byte(object)))
 	}
 	return false
 }
@@ -221,6 +294,7 @@ func (h *hostileOptions) askTenants() {
 // finish takes all values away again: HAProxy has what it had before.
 func (h *hostileOptions) finish() {
 	h.t.Helper()
+	h.setShared(nil, nil)
 	for i := range hostileTenants {
 		h.update(h.tenant(i))
 	}

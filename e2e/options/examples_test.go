@@ -14,16 +14,19 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// example is what haproxytech's documentation shows for a key, with values of ours:
-// what is written on an Ingress, and what requests meet there.
+// example is what haproxytech's documentation shows for a key, or one of its own
+// end-to-end tests does (scenarios_test.go), with values of ours: what is written on an
+// Ingress, and what requests meet there.
 type example struct {
 	key         string
 	annotations map[string]string
 	path        string // of the rule; "" is /
-	service     string // "" is one that is there
+	service     string // and ":port"; "" is one that is there
+	tls         string // the Secret of its host
 	ask         ask
 	see         see
-	documented  string // what they meet with the original, "HOST" being the example's host
+	look        func(s *scene, host, want string) (string, error) // in place of ask and see; without any of them nothing is asked
+	documented  string                                            // what they meet with the original, "HOST" being the example's host
 	// here is what they meet here, if it is something else; then differs is the row of
 	// docs/migration.md that says so.
 	here, differs string
@@ -90,10 +93,10 @@ func exampleName(i int) string { return "example-" + string(rune('a'+i/26)) + st
 
 // exampleObjects are an Ingress an example; every third has the second and every
 // third the third of the prefixes that mean the same.
-func exampleObjects(ip string) []runtime.Object {
+func exampleObjects(ip string, all []example) []runtime.Object {
 	objects := []runtime.Object{harness.IngressClass("headgate", controller),
 		harness.Service(namespace, web, "80:8080"), harness.EndpointSlice(namespace, web, "8080", ip)}
-	for i, e := range examples {
+	for i, e := range all {
 		path, service := e.path, e.service
 		if path == "" {
 			path = "/"
@@ -101,38 +104,59 @@ func exampleObjects(ip string) []runtime.Object {
 		if service == "" {
 			service = web
 		}
+		if !strings.Contains(service, ":") {
+			service += ":80"
+		}
 		options := []harness.IngressOption{harness.Class("headgate"),
-			harness.RuleOf("ImplementationSpecific", exampleName(i)+".test", path, service+":80")}
+			harness.RuleOf("ImplementationSpecific", exampleName(i)+".test", path, service)}
+		if e.tls != "" {
+			options = append(options, harness.TLS(e.tls, exampleName(i)+".test"))
+		}
+		prefixes := []string{prefix, "ingress.kubernetes.io/", "haproxy.com/"}
 		for _, key := range slices.Sorted(maps.Keys(e.annotations)) {
-			prefixes := []string{prefix, "ingress.kubernetes.io/", "haproxy.com/"}
-			options = append(options, harness.Annotation(prefixes[i%3]+key, e.annotations[key]))
+			name := prefixes[i%3] + key
+			if strings.Contains(key, "/") {
+				name = strings.TrimPrefix(key, "/") // with a prefix, or to be without
+			}
+			options = append(options, harness.Annotation(name, e.annotations[key]))
 		}
 		objects = append(objects, harness.Ingress(namespace, exampleName(i), options...))
 	}
 	return objects
 }
 
-// TestExamples holds Headgate to the documentation of haproxytech's controller; where
-// it does something else, docs/migration.md has to say so.
+// TestExamples holds Headgate to the documentation of haproxytech's controller, and to
+// its end-to-end tests; where it does something else, docs/migration.md has to say so.
 func TestExamples(t *testing.T) {
+	all := slices.Concat(examples, scenarios())
+	wantDifferences(t, all)
+	for _, branch := range []string{"2.6", "3.4"} {
+		t.Run(branch, func(t *testing.T) {
+			t.Parallel()
+			pods := harness.StartPods(t, scenarioPorts...)
+			s := &scene{t: t, dir: t.TempDir(), ip: pods.IP(), next: pods.IP(), g: harness.NewHeadgate(t)}
+			objects := append(exampleObjects(s.ip, all), s.scenarioObjects(startOddPod(t, pods.IP()).ip)...)
+			harness.WriteManifestFile(t, filepath.Join(s.dir, "all.yaml"), objects...)
+			s.start(branch, "--configmap="+namespace+"/settings")
+			for i, e := range all {
+				e.check(s, exampleName(i)+".test")
+			}
+			s.live(pods)
+		})
+	}
+}
+
+// wantDifferences demands a row of docs/migration.md for each.
+func wantDifferences(t *testing.T, all []example) {
+	t.Helper()
 	page, err := os.ReadFile(filepath.Join(harness.Root(t), "docs", "migration.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range examples {
+	for _, e := range all {
 		if row := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(e.differs)); e.differs != "" && !row.Match(page) {
 			t.Errorf("docs/migration.md has no row that begins with %s", e.differs)
 		}
-	}
-	for _, branch := range []string{"2.6", "3.4"} {
-		t.Run(branch, func(t *testing.T) {
-			s := &scene{t: t, dir: t.TempDir(), ip: harness.StartPods(t).IP(), g: harness.NewHeadgate(t)}
-			harness.WriteManifestFile(t, filepath.Join(s.dir, "all.yaml"), exampleObjects(s.ip)...)
-			s.start(branch)
-			for i, e := range examples {
-				e.check(s, exampleName(i)+".test")
-			}
-		})
 	}
 }
 
@@ -143,10 +167,22 @@ func (e example) check(s *scene, name string) {
 		want = e.here
 	}
 	want = strings.ReplaceAll(want, "HOST", name)
-	answers, err := s.ask(name, e.ask)
+	var got string
+	var err error
+	switch {
+	case e.look != nil:
+		got, err = e.look(s, name, want)
+	case e.see != nil:
+		var answers []harness.Answer
+		if answers, err = s.ask(name, e.ask); err == nil {
+			got = e.see(answers)
+		}
+	default:
+		return
+	}
 	if err != nil {
 		s.t.Errorf("%s: %v", e.key, err)
-	} else if got := e.see(answers); got != want {
+	} else if got != want {
 		s.t.Errorf("%s, %v: %q instead of %q", e.key, e.annotations, got, want)
 	}
 }

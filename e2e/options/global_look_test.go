@@ -243,7 +243,7 @@ func lastCheck(s *globalScene, want string) (string, error) {
 	return got, nil
 }
 
-func (s *globalScene) info(key string) string {
+func (s *scene) info(key string) string {
 	reply, err := harness.Runtime(s.g.RuntimeSocket(), "show info")
 	if err != nil {
 		return err.Error()

@@ -251,6 +251,18 @@ static void say_claim(const struct claim *claim, struct buf *text, const char *s
 	}
 }
 
+static void say_servers(const struct backend_node *backend, struct buf *text)
+{
+	if (backend->external != NULL) {
+		say(text, "server", "%s, looked up in DNS at each request", backend->external);
+	}
+	for (size_t i = 0; i < backend->public.n_servers; i++) {
+		const struct model_server *server = &backend->public.servers[i];
+		say(text, "server", "%s at %s%s", server->name, server->address,
+			server->is_draining ? ", draining: no new requests" : "");
+	}
+}
+
 static void say_backend(
 	const struct claim *claim, const struct backend_node *backend, struct buf *text)
 {
@@ -264,16 +276,10 @@ static void say_backend(
 	say(text, "Service", "%s/%s, port %" PRId32, service->namespace, service->name,
 		backend->port);
 	say(text, "backend", "%s", backend->public.name);
-	if (backend->external != NULL) {
-		say(text, "server", "%s, looked up in DNS at each request", backend->external);
-	} else if (backend->public.n_servers == 0) {
+	if (backend->external == NULL && backend->public.n_servers == 0) {
 		say(text, "server", "none: 503 until an endpoint is ready");
 	}
-	for (size_t i = 0; i < backend->public.n_servers; i++) {
-		const struct model_server *server = &backend->public.servers[i];
-		say(text, "server", "%s at %s%s", server->name, server->address,
-			server->is_draining ? ", draining: no new requests" : "");
-	}
+	say_servers(backend, text);
 }
 
 /* Who says what holds. */
@@ -396,6 +402,70 @@ static void say_client(
 	}
 }
 
+/* As the path is written; HAProxy also finds what is meant (lua/headgate.lua). */
+static void say_denied_path(
+	const struct claim *claim, const struct explain_request *request, struct buf *text)
+{
+	const char *paths = sets_option(claim, OPTION_DENY_PATHS);
+	CLEANUP(free_ptr) char *list = xstrdup(paths ? paths : "");
+	char *save;
+
+	for (char *path = strtok_r(list, " ", &save); path != NULL;
+		path = strtok_r(NULL, " ", &save)) {
+		size_t len = strcmp(path, "/") == 0 ? 0 : strlen(path);
+		if (strncmp(request->path, path, len) == 0 &&
+			(request->path[len] == '/' || request->path[len] == '\0')) {
+			say(text, "path", "is %s or below it, which deny-paths has: 403", path);
+			return;
+		}
+	}
+}
+
+/* ---- another Service ---- */
+
+/* Is a request of the canary, as far as headers decide? */
+static void say_share(
+	const struct claim *claim, const struct explain_request *request, struct buf *text)
+{
+	const char *header = sets_option(claim, OPTION_CANARY_BY_HEADER);
+	const char *expected = sets_option(claim, OPTION_CANARY_BY_HEADER_VALUE);
+	const char *cookie = sets_option(claim, OPTION_CANARY_BY_COOKIE);
+	const char *weight = sets_option(claim, OPTION_CANARY_WEIGHT);
+	const char *value = header ? find_header(request, header) : NULL;
+
+	if (value != NULL && strcmp(value, expected ? expected : "always") == 0) {
+		say(text, "canary", "takes this request, as %s says", header);
+	} else if (value != NULL && expected == NULL && strcmp(value, "never") == 0) {
+		say(text, "canary", "does not take this request, as %s says", header);
+	} else {
+		say(text, "canary", "takes %s of a hundred such requests%s%s%s",
+			weight ? weight : "0", cookie ? ", unless the cookie " : "",
+			cookie ? cookie : "", cookie ? " says otherwise" : "");
+	}
+}
+
+static void say_canary(
+	const struct slot *slot, const struct explain_request *request, struct buf *text)
+{
+	const struct canary *canary =
+		slot->policy != NULL ? policies_canary(slot->policy->policy) : NULL;
+
+	if (canary == NULL) {
+		return;
+	}
+	const struct service_node *service = canary->follower.service;
+	const struct backend_node *backend = canary->follower.backend;
+	if (backend == NULL || (backend->external == NULL && backend->public.n_servers == 0)) {
+		say(text, "canary", "%s/%s can't take requests: all go to %s", service->namespace,
+			service->name, slot->claims->service->name);
+		return;
+	}
+	say(text, "canary", "%s/%s, port %" PRId32 ", backend %s", service->namespace,
+		service->name, backend->port, backend->public.name);
+	say_servers(backend, text);
+	say_share(slot->claims, request, text);
+}
+
 static void explain_slot(
 	const struct slot *slot, const struct explain_request *request, struct buf *text)
 {
@@ -405,6 +475,8 @@ static void explain_slot(
 	say_backend(claim, slot->backend, text);
 	say_options(claim, text);
 	say_client(claim, request, text);
+	say_denied_path(claim, request, text);
+	say_canary(slot, request, text);
 	for (claim = claim->next_in_slot; claim != NULL; claim = claim->next_in_slot) {
 		say_claim(claim, text, "behind it");
 	}

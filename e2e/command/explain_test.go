@@ -34,6 +34,11 @@ func TestExplain(t *testing.T) {
 		{"http://admin.example.com/users/", "", 0, []string{"X-Real-IP: 10.0.0.1"}},
 		{"http://admin.example.com/users/", "", 0, []string{"X-Real-IP: nobody"}},
 		{"http://admim.example.com/", "", 1, nil},
+		{"http://next.example.com/", "", 0, nil},
+		{"http://next.example.com/", "", 0, []string{"X-Side: always"}},
+		{"http://next.example.com/debug/x?y=z", "", 0, []string{"X-Side: never"}},
+		{"http://next.example.com/debugger", "", 0, []string{"X-Side: perhaps"}},
+		{"http://later.example.com/", "", 0, nil},
 	}
 	var text strings.Builder
 	for _, row := range rows {

@@ -4,7 +4,11 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum how { EXACT, PREFIX, NAMED };
+/* HAProxy's buffer for messages, one of which goes in only if two more bytes are left. */
+#define MESSAGES_SIZE 1024
+#define MESSAGES_LEFT 2
+
+enum how { EXACT, PREFIX, NAMED, CUT };
 
 struct reply {
 	enum plan_op_kind kind;
@@ -32,10 +36,21 @@ static bool is_named(const char *known, const char *name, const char *line, size
 	       memcmp(line + before_len + name_len, after, after_len) == 0;
 }
 
-static bool is_reply(const struct reply *reply, const char *name, const char *line, size_t len)
+/* Is there no room for this line after what the answer has already? */
+static bool is_cut(const char *known, size_t answer_len)
+{
+	return answer_len + strlen(known) + sizeof("\n") - 1 + MESSAGES_LEFT > MESSAGES_SIZE;
+}
+
+/* `offset` is where the line, the last one, begins in the answer. */
+static bool is_reply(
+	const struct reply *reply, const char *name, const char *line, size_t len, size_t offset)
 {
 	if (reply->how == NAMED) {
 		return is_named(reply->text, name, line, len);
+	}
+	if (reply->how == CUT) {
+		return is_cut(reply->text, offset + len + sizeof("\n") - 1);
 	}
 	size_t known_len = strlen(reply->text);
 
@@ -51,7 +66,8 @@ enum plan_result reply_classify(enum plan_op_kind kind, const char *name, const 
 	const char *line = reply_last_line(text, &len);
 
 	for (size_t i = 0; i < ARRAY_LEN(replies); i++) {
-		if (replies[i].kind == kind && is_reply(&replies[i], name, line, len)) {
+		if (replies[i].kind == kind &&
+			is_reply(&replies[i], name, line, len, (size_t)(line - text))) {
 			return replies[i].result;
 		}
 	}

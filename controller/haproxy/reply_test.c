@@ -131,6 +131,28 @@ static const struct sample samples[] = {
 	{PLAN_OP_MAP_ADD, "\n\n", PLAN_DONE},
 };
 
+/* HAProxy 3.4 repeats what it has noted, 1,024 bytes at most, and then has no room for the answer.
+ */
+static void test_cut_answers(void **state)
+{
+	const char *repeated = "Server deleted.\n";
+	struct buf answer = BUF_INIT(0);
+
+	(void)state;
+	/* 62 times 16 bytes and 17 of the answer leave room; one more doesn't. */
+	for (int i = 1; i <= 63; i++) {
+		buf_append_str(&answer, repeated);
+		enum plan_result wanted = i <= 62 ? PLAN_REFUSED : PLAN_DONE;
+		assert_int_equal(
+			reply_classify(PLAN_OP_BACKEND_DEL, NULL, buf_str(&answer)), wanted);
+	}
+	buf_append_str(&answer, "\n");
+	assert_int_equal(reply_classify(PLAN_OP_BACKEND_DEL, NULL, buf_str(&answer)), PLAN_DONE);
+	assert_int_equal(
+		reply_classify(PLAN_OP_BACKEND_UNPUBLISH, NULL, buf_str(&answer)), PLAN_REFUSED);
+	buf_fini(&answer);
+}
+
 static void test_known_answers(void **state)
 {
 	(void)state;
@@ -164,6 +186,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known_answers),
+		cmocka_unit_test(test_cut_answers),
 		cmocka_unit_test(test_every_operation_can_succeed_and_be_refused),
 	};
 

@@ -175,6 +175,36 @@ static void test_backends(void **state)
 	assert_string_equal(after, before);
 }
 
+/* HAProxy 3.4 repeats what it has noted before it says that a backend is deleted, and leaves that
+ * out when there is no room. */
+static void test_cut_answer(void **state)
+{
+	enum { N = 80 };
+	struct test *test = *state;
+	const char *b = "new_svc_x_80";
+	struct plan_op begin[] = {BACKEND(ADD, b), BACKEND(PUBLISH, b)};
+	struct plan_op end[] = {BACKEND(UNPUBLISH, b)};
+	struct plan_op last[] = {BACKEND(DEL, b)};
+
+	if (!test->caps.can_add_backend) {
+		return;
+	}
+	runtime_apply(test, begin, ARRAY_LEN(begin));
+	for (int i = 0; i < N; i++) {
+		CLEANUP(free_ptr)
+		char *add = xasprintf("add server t_svc_file_80/x%d 10.0.0.9:80", i);
+		assert_string_equal(runtime_ask(test, add), "New server registered.\n");
+	}
+	runtime_apply(test, end, ARRAY_LEN(end));
+	for (int i = 0; i < N; i++) {
+		CLEANUP(free_ptr) char *del = xasprintf("del server t_svc_file_80/x%d", i);
+		assert_string_equal(runtime_ask(test, del), "Server deleted.\n");
+	}
+	runtime_apply(test, last, ARRAY_LEN(last));
+	runtime_assert_result(test, 1, 0, 0, 0);
+	runtime_assert_applied(test);
+}
+
 static void test_refused_server_keeps_the_old_backend(void **state)
 {
 	struct test *test = *state;
@@ -626,6 +656,7 @@ int main(void)
 		RUNTIME_TEST(test_observe_a_wrong_folder),
 		RUNTIME_TEST(test_servers_and_entries),
 		RUNTIME_TEST(test_backends),
+		RUNTIME_TEST(test_cut_answer),
 		RUNTIME_TEST(test_refused_server_keeps_the_old_backend),
 		RUNTIME_TEST(test_what_builds_on_a_refusal),
 		RUNTIME_TEST(test_backend_is_there_already),

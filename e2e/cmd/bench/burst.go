@@ -23,6 +23,7 @@ func (w *world) burst(t harness.TB, report *report, size, n int) {
 	}
 	w.quiet(t)
 	before, operations := w.h.Metrics(t), w.operations(t)
+	spent := processorNanoseconds(t, w.h.PID())
 	w.tap.record()
 	var last apistub.Version
 	var live time.Time
@@ -30,6 +31,7 @@ func (w *world) burst(t harness.TB, report *report, size, n int) {
 		last = w.stub.Put(t, objects...)
 		live = w.allLive(t, made)
 	})
+	spent = processorNanoseconds(t, w.h.PID()) - spent
 	w.quiet(t)
 	asking := time.Now()
 	w.sweep(t, made)
@@ -40,6 +42,7 @@ func (w *world) burst(t harness.TB, report *report, size, n int) {
 	report.add(size, subject, "last event sent to all live, every route asked", ms(live.Sub(sent)))
 	report.add(size, subject, "what asking for every route takes by itself", ms(asked))
 	report.add(size, subject, "last event sent to HAProxy's last answer", ms(answered.Sub(sent)))
+	report.add(size, subject, "controller's processor time until all live", ms(time.Duration(spent)))
 	report.add(size, subject, "passes", count(int(after.Sum("headgate_reconcile_total")-before.Sum("headgate_reconcile_total"))))
 	report.addOperations(size, subject, operations, w.operations(t), n)
 	lines, size64 := w.tap.said()

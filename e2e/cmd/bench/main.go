@@ -72,6 +72,8 @@ func run(o options) (code int) {
 	report.headgate = empty.headgateVersion(t)
 	report.idle = empty.rest(t)
 	report.add(0, "memory", "controller, private, idle", kib(report.idle.private))
+	report.add(0, "memory", "of it, not of files", kib(report.idle.anonymous))
+	report.add(0, "memory", "controller, in all, with libraries that others use, too (VmRSS)", kib(report.idle.resident))
 	report.add(0, "memory", "controller, peak (VmHWM)", kib(report.idle.peak))
 	empty.stop()
 

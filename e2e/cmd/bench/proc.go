@@ -13,14 +13,15 @@ import (
 	"headgate.dev/e2e/harness"
 )
 
-// memory is what a process has to itself, what it has in memory, the program's
-// files and libraries included, and the most that this ever was.
-type memory struct{ private, resident, peak int } // KiB
+// memory is what a process has to itself, the part of it that no file has, what it
+// has in memory, the program's files and libraries included, and the most that this
+// ever was.
+type memory struct{ private, anonymous, resident, peak int } // KiB
 
 func readMemory(t harness.TB, pid int) memory {
 	rollup := fields(t, fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	status := fields(t, fmt.Sprintf("/proc/%d/status", pid))
-	return memory{rollup["Private_Dirty"] + rollup["Private_Clean"], status["VmRSS"], status["VmHWM"]}
+	return memory{rollup["Private_Dirty"] + rollup["Private_Clean"], rollup["Anonymous"], status["VmRSS"], status["VmHWM"]}
 }
 
 // fields reads "Name:  123 kB" lines.

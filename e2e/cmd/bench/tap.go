@@ -12,7 +12,8 @@ import (
 
 // tap stands between the controller and HAProxy's runtime socket and notes when
 // something is said. Its own time, two wake-ups a round trip, is in what it
-// measures.
+// measures. Connections for one question, by which the controller sees every five
+// seconds whether HAProxy is there, are passed on and not noted.
 type tap struct {
 	path     string
 	upstream string
@@ -55,8 +56,15 @@ func (t *tap) pass(controller net.Conn) {
 		return
 	}
 	defer haproxy.Close()
+	var said, isQuestion bool // guarded by t.mu, as both notes are made under it
 	go func() {
 		t.copy(haproxy, controller, func(now time.Time, text []byte) {
+			if !said {
+				said, isQuestion = true, !bytes.HasPrefix(text, []byte("prompt\n"))
+			}
+			if isQuestion {
+				return
+			}
 			if t.keeps {
 				t.kept = append(t.kept, chunk{now, bytes.Clone(text)})
 			}
@@ -66,7 +74,11 @@ func (t *tap) pass(controller net.Conn) {
 		})
 		_ = haproxy.(*net.UnixConn).CloseWrite()
 	}()
-	t.copy(controller, haproxy, func(now time.Time, _ []byte) { t.answered = now })
+	t.copy(controller, haproxy, func(now time.Time, _ []byte) {
+		if !isQuestion {
+			t.answered = now
+		}
+	})
 }
 
 func (t *tap) copy(to, from net.Conn, note func(time.Time, []byte)) {

@@ -7,6 +7,8 @@
 #include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/listener.h>
+#include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -232,10 +234,47 @@ static bool split_bind(const char *bind, char **ret_host, uint16_t *ret_port, st
 	if (len >= 2 && bind[0] == '[' && bind[len - 1] == ']') {
 		*ret_host = xstrndup(bind + 1, len - 2);
 	} else {
-		*ret_host = len > 0 ? xstrndup(bind, len) : xstrdup("0.0.0.0");
+		*ret_host = xstrndup(bind, len);
 	}
 	*ret_port = (uint16_t)port;
 	return true;
+}
+
+/* NULL with errno, or 0 in it when the name has no address. */
+static struct evconnlistener *listen_at(struct event_base *base, const char *host, const char *port)
+{
+	/* Not AI_ADDRCONFIG, as evhttp has it: it takes "any address" away from a machine that has
+	 * addresses of the other family only. */
+	static const struct addrinfo wanted = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
+	struct evconnlistener *listener = NULL;
+	struct addrinfo *found = NULL;
+
+	if (getaddrinfo(host, port, &wanted, &found) != 0) {
+		errno = 0;
+		return NULL;
+	}
+	for (struct addrinfo *one = found; one != NULL && listener == NULL; one = one->ai_next) {
+		listener = evconnlistener_new_bind(base, NULL, NULL,
+			LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_CLOSE_ON_FREE, -1,
+			one->ai_addr, (int)one->ai_addrlen);
+	}
+	int error = errno;
+	freeaddrinfo(found);
+	errno = error;
+	return listener;
+}
+
+/* Without a host, on all addresses of both families; on IPv4's where the kernel has no IPv6. */
+static struct evconnlistener *listen_on(struct event_base *base, const char *host, uint16_t port)
+{
+	char text[sizeof("65535")];
+
+	snprintf(text, sizeof(text), "%u", (unsigned)port);
+	if (*host != '\0') {
+		return listen_at(base, host, text);
+	}
+	struct evconnlistener *listener = listen_at(base, "::", text);
+	return listener != NULL ? listener : listen_at(base, "0.0.0.0", text);
 }
 
 struct admin *admin_open(struct event_base *base, const char *bind,
@@ -262,15 +301,14 @@ struct admin *admin_open(struct event_base *base, const char *bind,
 	evhttp_set_cb(admin->http, "/audit", on_audit, admin);
 	evhttp_set_gencb(admin->http, on_other, admin);
 	admin->retry = event_new(base, -1, EV_PERSIST, on_retry, admin);
-	errno = 0;
-	struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(admin->http, host, port);
-	if (bound == NULL) {
+	admin->listener = listen_on(base, host, port);
+	if (admin->listener == NULL) {
 		err_set(err, ERR_INPUT, "can't listen on '%s': %s: choose another address or port",
 			bind, errno ? strerror(errno) : "not an address of this machine");
 		admin_close(admin);
 		return NULL;
 	}
-	admin->listener = evhttp_bound_socket_get_listener(bound);
+	evhttp_bind_listener(admin->http, admin->listener);
 	evconnlistener_set_error_cb(admin->listener, on_accept_failed);
 	event_add(admin->retry, &interval);
 	return admin;

@@ -418,6 +418,16 @@ static void test_ipv6(void **state)
 	admin_close(NULL);
 }
 
+/* Both families, whatever addresses the machine has. */
+static void test_any_address(void **state)
+{
+	struct err err;
+	struct admin *admin = open_at(*state, ":0", &err);
+
+	assert_non_null(admin);
+	admin_close(admin);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -435,6 +445,7 @@ int main(void)
 		TEST(test_no_descriptors),
 		TEST(test_bad_addresses),
 		TEST(test_ipv6),
+		TEST(test_any_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

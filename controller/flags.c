@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "auth/password.h"
 #include "base/alloc.h"
 #include "status/addresses.h"
 #include "status/lease.h"
@@ -280,6 +281,43 @@ static bool check_server_header(const struct flags *flags, struct err *err)
 		       text);
 }
 
+/* They become words of the configuration, too. */
+static bool read_stats_user(struct flags *flags, struct err *err)
+{
+	static const char bytes[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				    "-._@";
+	const char *text = flags_get(flags, FLAG_STATS_USER);
+
+	if (text == NULL) {
+		return true;
+	}
+	size_t name_len = strspn(text, bytes);
+	if (name_len == 0 || text[name_len] != ':') {
+		return err_set(err, ERR_INPUT,
+			"--stats-user: expected NAME:HASH, and of NAME letters, digits and -._@");
+	}
+	const char *hash = text + name_len + 1;
+	const char *fault = password_fault(hash, strlen(hash));
+	if (fault == NULL && (*hash != '$' || strncmp(hash, "$apr1$", 6) == 0)) {
+		fault = "is none that HAProxy can check: take one that `mkpasswd` makes";
+	}
+	if (fault != NULL) {
+		return err_set(err, ERR_INPUT, "--stats-user: the hash after '%.*s:' %s",
+			(int)name_len, text, fault);
+	}
+	flags->stats_name = xstrndup(text, name_len);
+	flags->stats_hash = xstrdup(hash);
+	return true;
+}
+
+static bool check_stats_tls(const struct flags *flags, struct err *err)
+{
+	return flags_get(flags, FLAG_STATS_TLS_BIND) == NULL ||
+	       flags_get(flags, FLAG_STATS_CERTIFICATE) != NULL ||
+	       err_set(err, ERR_INPUT,
+		       "--stats-tls-bind: which certificate? Name it with --stats-certificate");
+}
+
 static bool watches(const struct flags *flags, const char *namespace)
 {
 	for (size_t i = 0; i < flags->n_watch_namespaces; i++) {
@@ -499,6 +537,7 @@ static bool interpret(struct flags *flags, struct err *err)
 	       read_seconds(flags, FLAG_TICKET_ROTATION, ROTATION_MIN_SECONDS, ROTATION_MAX_SECONDS,
 		       &flags->rotation_seconds, err) &&
 	       read_drain(flags, err) && check_server_header(flags, err) &&
+	       read_stats_user(flags, err) && check_stats_tls(flags, err) &&
 	       read_switch(flags, FLAG_ALLOW_EXTERNAL_NAME, &flags->allows_external_name, err) &&
 	       read_switch(flags, FLAG_LEGACY_CLASS_ANNOTATION, &flags->has_legacy_class, err) &&
 	       read_default_backend(flags, err) && read_config_map(flags, err) &&
@@ -531,6 +570,8 @@ void flags_fini(struct flags *flags)
 	free(flags->default_service);
 	free(flags->default_port);
 	free(flags->own_namespace);
+	free(flags->stats_name);
+	free(flags->stats_hash);
 	free(flags->config_map_namespace);
 	free(flags->certificate_namespace);
 	free(flags->certificate_secret);

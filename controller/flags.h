@@ -44,6 +44,8 @@ struct flags {
 	char *default_namespace; /* parts of --default-backend; NULL = not set */
 	char *default_service;
 	char *default_port;
+	char *stats_name;	  /* of --stats-user; NULL = none */
+	char *stats_hash;	  /* of the password */
 	char *own_namespace;	  /* that of --configmap, else $POD_NAMESPACE; NULL = not known */
 	bool is_ssl_redirect_off; /* --no-ssl-redirect */
 	char *certificate_namespace; /* parts of --default-certificate; NULL = not set */

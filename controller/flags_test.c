@@ -57,6 +57,8 @@ static const char *sample(int which)
 		return "90s";
 	case FLAG_PUBLISH_ADDRESS:
 		return "192.0.2.1,lb.example";
+	case FLAG_STATS_USER:
+		return "ops:$5$abcdefgh$0123456789012345678901234567890123456789012";
 	case FLAG_LEGACY_CLASS_ANNOTATION:
 	case FLAG_ALLOW_EXTERNAL_NAME:
 	case FLAG_NO_SSL_REDIRECT:
@@ -147,6 +149,7 @@ static void test_every_option(void **state)
 {
 	(void)state;
 	setenv("POD_NAMESPACE", "infra", 1); /* some need a Lease */
+	setenv("HEADGATE_STATS_CERTIFICATE", sample(FLAG_STATS_CERTIFICATE), 1); /* one does */
 	for (int i = 0; i < FLAG_COUNT; i++) {
 		bool is_switch = rows[i].argument[0] == '\0';
 		CLEANUP(free_ptr) char *alone = xasprintf("--%s", rows[i].name);
@@ -455,6 +458,20 @@ static void test_mistakes(void **state)
 	}
 }
 
+static void test_stats_mistakes(void **state)
+{
+	(void)state;
+	check_refused("--stats-user=ops",
+		"--stats-user: expected NAME:HASH, and of NAME letters, digits and -._@");
+	check_refused("--stats-user=:$1$a$b",
+		"--stats-user: expected NAME:HASH, and of NAME letters, digits and -._@");
+	check_refused("--stats-user=ops:{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=",
+		"--stats-user: the hash after 'ops:' is none that HAProxy can check: take one that "
+		"`mkpasswd` makes");
+	check_refused("--stats-tls-bind=:8444",
+		"--stats-tls-bind: which certificate? Name it with --stats-certificate");
+}
+
 static void test_mistakes_in_the_environment(void **state)
 {
 	struct flags flags;
@@ -520,6 +537,7 @@ int main(void)
 		TEST(test_own_namespace),
 		TEST(test_paths_become_absolute),
 		TEST(test_mistakes),
+		TEST(test_stats_mistakes),
 		TEST(test_mistakes_in_the_environment),
 		TEST(test_help),
 	};

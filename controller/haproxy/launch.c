@@ -127,7 +127,7 @@ static void environment_set(struct environment *environment, const char *name, c
 
 static void environment_init(struct environment *environment, const struct process_options *options)
 {
-	static const size_t n_ours = 10;
+	static const size_t n_ours = 14;
 	size_t n = 0;
 
 	while (environ[n] != NULL) {
@@ -146,6 +146,10 @@ static void environment_init(struct environment *environment, const struct proce
 	environment_set(environment, "HEADGATE_LUA_DIR", access(lua, X_OK) == 0 ? lua : NULL);
 	environment_set(environment, "HEADGATE_HTTP_BIND", options->http_bind);
 	environment_set(environment, "HEADGATE_STATS_BIND", options->stats_bind);
+	environment_set(environment, "HEADGATE_STATS_NAME", options->stats_name);
+	environment_set(environment, "HEADGATE_STATS_HASH", options->stats_hash);
+	environment_set(environment, "HEADGATE_STATS_TLS_BIND", options->stats_tls_bind);
+	environment_set(environment, "HEADGATE_STATS_CERTIFICATE", options->stats_certificate);
 	/* Without the file HAProxy would not start, for the sake of names that few ask for: then
 	 * they have no address. */
 	if (getenv("HEADGATE_NAMESERVER") == NULL && access("/etc/resolv.conf", R_OK) != 0) {

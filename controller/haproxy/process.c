@@ -94,6 +94,10 @@ static void copy_options(struct process_options *to, const struct process_option
 	COPY(master_socket);
 	COPY(http_bind);
 	COPY(stats_bind);
+	COPY(stats_name);
+	COPY(stats_hash);
+	COPY(stats_tls_bind);
+	COPY(stats_certificate);
 	COPY(https_bind);
 	COPY(server_header);
 #undef COPY
@@ -107,7 +111,9 @@ static void free_options(struct process_options *options)
 	const char *const strings[] = {options->haproxy, options->config_dir, options->backends_dir,
 		options->settings_file, options->state_dir, options->run_dir,
 		options->runtime_socket, options->master_socket, options->http_bind,
-		options->stats_bind, options->https_bind, options->server_header};
+		options->stats_bind, options->stats_name, options->stats_hash,
+		options->stats_tls_bind, options->stats_certificate, options->https_bind,
+		options->server_header};
 
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++) {
 		free((void *)(uintptr_t)strings[i]);

@@ -27,6 +27,11 @@ struct process_options {
 	const char *master_socket; /* may be NULL when not ours: then reloads are impossible */
 	const char *http_bind;	   /* exported as HEADGATE_HTTP_BIND */
 	const char *stats_bind;	   /* exported as HEADGATE_STATS_BIND */
+	const char *stats_name;	   /* of the stats page's user; exported as HEADGATE_STATS_NAME, and
+				      the hash of the password as HEADGATE_STATS_HASH; NULL = both */
+	const char *stats_hash;
+	const char *stats_tls_bind;    /* exported as HEADGATE_STATS_TLS_BIND; NULL = as it is */
+	const char *stats_certificate; /* exported as HEADGATE_STATS_CERTIFICATE; NULL = as it is */
 	const char *https_bind;	   /* exported as HEADGATE_HTTPS_BIND; NULL = as it is in ours */
 	const char *server_header; /* exported as HEADGATE_SERVER_HEADER; NULL = as it is in ours */
 	unsigned grace_ms;	   /* running requests have so long to finish; 0 = a minute */

@@ -28,6 +28,7 @@ var furtherValues = map[string]string{
 	"placement":     `{controller: {nodeSelector: {a: b}, tolerations: [{operator: Exists}], affinity: {nodeAffinity: {}}, priorityClassName: system-cluster-critical, topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}], podLabels: {a: b}, podAnnotations: {c: d}, extraLabels: {e: f}, annotations: {g: h}}}`,
 	"flags":         `{controller: {ingressClass: one, ingressSelector: "team in (a,b)", defaultTLSSecret: {secret: standard}, config: {log-level: debug}, extraArgs: [--allow-external-name], extraEnvs: [{name: HEADGATE_SELF_CHECK, value: "true"}], logging: {level: debug}}, haproxy: {extraArgs: [--accept-proxy], extraEnvs: [{name: HEADGATE_HAPROXY_LOG_LEVEL, value: info}]}}`,
 	"image":         `{controller: {image: {repository: registry.test/a/b, digest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", pullPolicy: Always}, existingImagePullSecret: pull}}`,
+	"stats":         `{controller: {networkPolicy: {enabled: true}}, haproxy: {stats: {userSecret: {name: stats}, tlsSecret: stats-tls}}}`,
 	"budget":        `{controller: {PodDisruptionBudget: {minAvailable: 0}}}`,
 	"little":        `{rbac: {create: false}, serviceAccount: {create: false, name: mine}, controller: {publishService: {enabled: false}, PodDisruptionBudget: {enable: false}, service: {enabled: false}}}`,
 }

@@ -53,6 +53,9 @@ var processFlags = []flag{
 	{"--accept-proxy", nil, ""}, // whom the scene's client does not speak
 	{"--server-header=shop", webIsThere, ""},
 	{"--stats-bind=", webIsThere, ""},
+	{"--stats-user=ops:$5$abcdefgh$0123456789012345678901234567890123456789012", webIsThere, ""},
+	{"--stats-tls-bind=", webIsThere, ""},
+	{"--stats-certificate=/dev/null", webIsThere, ""}, // without an address for it
 	{"--config-dir=", webIsThere, ""},
 	{"--state-dir=", webIsThere, ""},
 	{"--run-dir=", webIsThere, ""},

@@ -96,6 +96,11 @@ spec:
                 - path: namespace
                   fieldRef:
                     fieldPath: metadata.namespace
+    {{- with .Values.haproxy.stats.tlsSecret }}
+    - name: stats
+      secret:
+        secretName: {{ . }}
+    {{- end }}
 {{- end }}
 
 {{- define "headgate.controller" -}}
@@ -182,12 +187,27 @@ args:
   - --drain-timeout={{ .Values.controller.drainTimeoutSeconds }}
   - --log-level={{ .Values.controller.logging.level }}
   - --log-format={{ .Values.controller.logging.format }}
+  {{- if .Values.haproxy.stats.tlsSecret }}
+  - --stats-tls-bind=:{{ .Values.haproxy.stats.tlsPort }}
+  - --stats-certificate=/etc/headgate/stats/tls.crt
+  {{- end }}
   {{- with .Values.haproxy.extraArgs }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- with .Values.haproxy.extraEnvs }}
+{{- if or .Values.haproxy.extraEnvs .Values.haproxy.stats.userSecret.name }}
 env:
+  {{- with .Values.haproxy.stats.userSecret }}
+  {{- if .name }}
+  - name: HEADGATE_STATS_USER
+    valueFrom:
+      secretKeyRef:
+        name: {{ .name }}
+        key: {{ .key }}
+  {{- end }}
+  {{- end }}
+  {{- with .Values.haproxy.extraEnvs }}
   {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 ports:
   {{- range $name := list "http" "https" }}
@@ -199,6 +219,10 @@ ports:
   {{- end }}
   - name: stat
     containerPort: {{ .Values.controller.containerPort.stat }}
+  {{- if .Values.haproxy.stats.tlsSecret }}
+  - name: stat-tls
+    containerPort: {{ .Values.haproxy.stats.tlsPort }}
+  {{- end }}
 livenessProbe:
   httpGet:
     path: /healthz
@@ -223,4 +247,9 @@ volumeMounts:
     readOnly: true
   - name: run
     mountPath: /run/headgate
+  {{- if .Values.haproxy.stats.tlsSecret }}
+  - name: stats
+    mountPath: /etc/headgate/stats
+    readOnly: true
+  {{- end }}
 {{- end }}

@@ -34,7 +34,8 @@ LDOPTIM  := -fsanitize=fuzzer,address,undefined
 WARN     += -Wno-missing-prototypes
 endif
 CONFIG_DIR ?= $(PREFIX)/share/headgate/haproxy-cfg
-CFLAGS   += -std=gnu11 $(WARN) $(HARDEN) $(OPTIM)
+# Where it is built doesn't show in what is built.
+CFLAGS   += -std=gnu11 $(WARN) $(HARDEN) $(OPTIM) -ffile-prefix-map=$(CURDIR)=.
 CPPFLAGS += -D_GNU_SOURCE -Icontroller -I$(BUILD) -MMD -MP \
             $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDFLAGS  += $(LDHARDEN) $(LDOPTIM)

@@ -3,6 +3,20 @@
 
 #include "base/metrics.h"
 #include "model/diag.h"
+#include "plan/drift.h"
+#include "plan/plan.h"
+#include "version.h"
+
+void gauges_begin(void)
+{
+	metrics_set(METRIC_BUILD_INFO, HEADGATE_VERSION, 1);
+	for (int i = 0; i < DRIFT_KIND_COUNT; i++) {
+		metrics_add(METRIC_AUDIT_DRIFT, drift_kind_names[i], 0);
+	}
+	for (int i = 0; i < PLAN_REASON_COUNT; i++) {
+		metrics_add(METRIC_RELOADS, plan_reason_names[i], 0);
+	}
+}
 
 void gauges_refresh(const struct store *store, const struct model *model)
 {

@@ -60,9 +60,11 @@ void pass_log_refusal(const struct apply_result *applied)
 
 void pass_name_reasons(uint32_t reasons, struct buf *buf)
 {
+	size_t start = buf->len;
+
 	for (int i = 0; i < PLAN_REASON_COUNT; i++) {
 		if (reasons & (1u << i)) {
-			buf_printf(buf, "%s%s", buf->len > 0 ? "," : "", plan_reason_names[i]);
+			buf_printf(buf, "%s%s", buf->len > start ? "," : "", plan_reason_names[i]);
 		}
 	}
 }

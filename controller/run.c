@@ -667,7 +667,7 @@ enum exit_status run(const struct flags *flags)
 	log_set_level(flags->log_level);
 	log_set_format(flags->log_format);
 	seed();
-	metrics_set(METRIC_BUILD_INFO, HEADGATE_VERSION, 1);
+	gauges_begin();
 	bool is_ready = read_kube_config(&run) && open_directories(&run);
 	if (is_ready) {
 		make_reconcile(&run);

@@ -71,7 +71,7 @@ func (s *routeScene) wantPage(addr, path string, status int, texts ...string) {
 // wantStatusCommand: the words are in what `headgate status` says, in this order.
 func (s *routeScene) wantStatusCommand(words ...string) {
 	s.t.Helper()
-	output, err := exec.Command(harness.HeadgateBinary(s.t), "status", "--admin-bind="+s.g.Admin, "--stats-bind="+s.g.Stats).Output()
+	output, err := exec.Command(harness.HeadgateBinary(s.t), "status", "--admin-bind="+s.g.Admin, "--run-dir="+s.g.RunDir).Output()
 	rest := string(output)
 	for _, word := range words {
 		_, after, found := strings.Cut(rest, word)

@@ -147,7 +147,7 @@ func (c *Cluster) writeKubeconfig(path, user, token string) error {
 	const name = "e2e"
 	config := clientcmdapi.NewConfig()
 	config.Clusters[name] = &clientcmdapi.Cluster{
-		Server:                   fmt.Sprintf("https://127.0.0.1:%d", apiServerPort),
+		Server:                   fmt.Sprintf("https://127.0.0.1:%d", APIServerPort),
 		CertificateAuthorityData: c.CA.PEM,
 	}
 	config.AuthInfos[user] = &clientcmdapi.AuthInfo{Token: token}

@@ -20,7 +20,7 @@ import (
 const (
 	etcdPort      = 2379
 	etcdPeerPort  = 2380
-	apiServerPort = 6443
+	APIServerPort = 6443
 )
 
 // Cluster is a real Kubernetes API on an etcd of its own. It has no nodes: pods
@@ -102,7 +102,7 @@ func (c *Cluster) startEtcd() error {
 // connect makes the clients; they connect when they are used.
 func (c *Cluster) connect() (err error) {
 	c.Config = &rest.Config{
-		Host:            fmt.Sprintf("https://127.0.0.1:%d", apiServerPort),
+		Host:            fmt.Sprintf("https://127.0.0.1:%d", APIServerPort),
 		BearerToken:     c.tokens[adminUser],
 		TLSClientConfig: rest.TLSClientConfig{CAData: c.CA.PEM},
 		// The default limits are for polite programs; a test writes in bursts.

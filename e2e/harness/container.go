@@ -20,6 +20,7 @@ const containerEnv = "HEADGATE_E2E_CONTAINER"
 
 // containerSpec is what a container runtime is given.
 type containerSpec struct {
+	Network    string // the namespace to join, as a path; "" = that of the run
 	Root       string // of the image
 	Scratch    string // an empty folder, to put the root together on
 	IsReadOnly bool
@@ -70,6 +71,9 @@ func insideContainer() int {
 }
 
 func enter(spec *containerSpec) error {
+	if err := join(spec.Network); err != nil {
+		return fmt.Errorf("network: %w", err)
+	}
 	if err := unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, ""); err != nil {
 		return fmt.Errorf("private mounts: %w", err)
 	}
@@ -99,6 +103,18 @@ func enter(spec *containerSpec) error {
 		return err
 	}
 	return dropPrivileges(spec.UID, spec.GID)
+}
+
+func join(network string) error {
+	if network == "" {
+		return nil
+	}
+	file, err := os.Open(network)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return unix.Setns(int(file.Fd()), unix.CLONE_NEWNET)
 }
 
 func bind(from, to string, isReadOnly bool) error {

@@ -22,12 +22,16 @@ const adminUser = "admin"
 // controller ignores pods whose node doesn't exist.
 const NodeName = "node-1"
 
+// APIAddress is what the API server says its address is, and its certificate is for
+// it. Only what passes connections on listens there.
+const APIAddress = "10.244.0.1"
+
 // writeCredentials makes what the API server is started with.
 func (c *Cluster) writeCredentials() (err error) {
 	if c.CA, err = NewCA("headgate-e2e"); err != nil {
 		return err
 	}
-	pair, err := c.CA.Issue("127.0.0.1", "localhost", "kubernetes.default.svc")
+	pair, err := c.CA.Issue("127.0.0.1", APIAddress, "localhost", "kubernetes.default.svc")
 	if err != nil {
 		return err
 	}
@@ -59,8 +63,8 @@ func (c *Cluster) apiServerCommand() []string {
 	return []string{c.binary, "kube-apiserver",
 		fmt.Sprintf("--etcd-servers=http://127.0.0.1:%d", etcdPort),
 		"--bind-address=127.0.0.1",
-		"--advertise-address=10.244.0.1", // loopback is refused here
-		fmt.Sprintf("--secure-port=%d", apiServerPort),
+		"--advertise-address=" + APIAddress, // loopback is refused here
+		fmt.Sprintf("--secure-port=%d", APIServerPort),
 		"--tls-cert-file=" + c.file("tls.crt"),
 		"--tls-private-key-file=" + c.file("tls.key"),
 		"--client-ca-file=" + c.file("ca.crt"),

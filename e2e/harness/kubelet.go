@@ -23,17 +23,27 @@ const imageConfig = "deploy/image/config.json"
 
 // RunningPod is a pod of the project's own image on this machine: what a kubelet and
 // a container runtime make of its manifest, as far as it matters here. Each
-// container has namespaces of its own for files and processes; all share the
-// network of the run.
+// container has namespaces of its own for files and processes; all share a network,
+// usually that of the run.
 type RunningPod struct {
 	Spec corev1.PodSpec
 
 	c          *Cluster
 	namespace  string
+	place      Place
 	dir        string // volumes, and what the containers' roots are put together on
 	root       string
 	containers map[string]*process
 }
+
+// Place is where a pod is on the network.
+type Place struct {
+	Network   string // its namespace, as a path; "" = that of the run
+	Address   string // of the pod
+	APIServer string // the address of the API server for it
+}
+
+var inRun = Place{Address: "127.0.0.1", APIServer: "127.0.0.1"}
 
 // CanRunPods says why not: other users can only be played by root.
 func CanRunPods(t TB) error {
@@ -70,8 +80,14 @@ func imageRoot(headgate string) (string, error) {
 // StartPod runs the init containers of a pod, and then its containers.
 func (c *Cluster) StartPod(t TB, namespace string, spec corev1.PodSpec) *RunningPod {
 	t.Helper()
+	return c.StartPodAt(t, inRun, namespace, spec)
+}
+
+// StartPodAt is StartPod with a network of the pod's own.
+func (c *Cluster) StartPodAt(t TB, place Place, namespace string, spec corev1.PodSpec) *RunningPod {
+	t.Helper()
 	dir := shortTempDir(t)
-	p := &RunningPod{Spec: spec, c: c, namespace: namespace, dir: dir, containers: map[string]*process{}}
+	p := &RunningPod{Spec: spec, c: c, namespace: namespace, place: place, dir: dir, containers: map[string]*process{}}
 	var err error
 	if p.root, err = imageRoot(HeadgateBinary(t)); err != nil {
 		t.Fatalf("the image's root: %v", err)
@@ -114,6 +130,15 @@ func (p *RunningPod) StartContainer(t TB, name string) {
 		t.Fatalf("container %s: %v", name, err)
 	}
 	p.containers[name] = started
+}
+
+// Log is what a container wrote.
+func (p *RunningPod) Log(name string) ([]byte, error) {
+	container := p.containers[name]
+	if container == nil {
+		return nil, fmt.Errorf("no container %q", name)
+	}
+	return os.ReadFile(container.log)
 }
 
 // Probe tries things in a further container that is made as this one is.
@@ -170,10 +195,10 @@ func (p *RunningPod) WaitReady(t TB) {
 	t.Helper()
 	for _, container := range p.Spec.Containers {
 		probe := container.ReadinessProbe.HTTPGet
-		addr := "127.0.0.1:" + probe.Port.String()
+		addr := p.place.Address + ":" + probe.Port.String()
 		for _, port := range container.Ports {
 			if port.Name == probe.Port.StrVal {
-				addr = fmt.Sprintf("127.0.0.1:%d", port.ContainerPort)
+				addr = fmt.Sprintf("%s:%d", p.place.Address, port.ContainerPort)
 			}
 		}
 		Eventually(t, "container "+container.Name+" becoming ready", func() error {
@@ -210,7 +235,7 @@ func (p *RunningPod) command(t TB, name string, probe *Probe) *exec.Cmd {
 	}
 	user := *p.Spec.SecurityContext.RunAsUser
 	spec := containerSpec{
-		Root: p.root, Scratch: scratch, IsReadOnly: *container.SecurityContext.ReadOnlyRootFilesystem,
+		Network: p.place.Network, Root: p.root, Scratch: scratch, IsReadOnly: *container.SecurityContext.ReadOnlyRootFilesystem,
 		Mounts: p.mounts(t, container), UID: int(user), GID: int(*p.Spec.SecurityContext.RunAsGroup),
 		Args: image.Config.Entrypoint, Env: p.environment(t, container, image.Config.Env), Probe: probe,
 	}
@@ -246,7 +271,7 @@ func (p *RunningPod) mounts(t TB, container corev1.Container) []containerMount {
 func (p *RunningPod) environment(t TB, container corev1.Container, image []string) []string {
 	t.Helper()
 	env := append(slices.Clone(image), "HOSTNAME="+p.namespace+"-pod",
-		"KUBERNETES_SERVICE_HOST=127.0.0.1", fmt.Sprintf("KUBERNETES_SERVICE_PORT=%d", apiServerPort))
+		"KUBERNETES_SERVICE_HOST="+p.place.APIServer, fmt.Sprintf("KUBERNETES_SERVICE_PORT=%d", APIServerPort))
 	for _, variable := range container.Env {
 		if variable.ValueFrom != nil {
 			t.Fatalf("variable %s: only plain values are played here", variable.Name)

@@ -28,7 +28,7 @@ const rounds = 10
 
 // dataPlane compares what a request costs HAProxy with Headgate's configuration,
 // and with the least that anyone would write by hand for the same sites.
-func dataPlane(t *tb, report *report, pods *podServer, hosts int, o options) {
+func dataPlane(t *harness.Program, report *report, pods *podServer, hosts int, o options) {
 	w := start(t, pods, hosts)
 	defer w.stop()
 	w.coldStart(t)
@@ -167,7 +167,7 @@ frontend web
 	return []string{"-f", write(t, filepath.Join(dir, "hand.cfg"), cfg.String())}
 }
 
-func (w *world) startProxy(t *tb, wrapper, args []string) *proxy {
+func (w *world) startProxy(t *harness.Program, wrapper, args []string) *proxy {
 	address := func() string { return fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t)) }
 	p := &proxy{http: address(), https: address()}
 	argv := append(append(slices.Clone(wrapper), w.haproxy, "-db"), args...)

@@ -21,7 +21,7 @@ const (
 
 // countInstructions is what a request costs in instructions of HAProxy, which is
 // the same on a machine that does other things. The kernel's are not in it.
-func (w *world) countInstructions(t *tb, report *report, hosts int, o options) {
+func (w *world) countInstructions(t *harness.Program, report *report, hosts int, o options) {
 	const subject = "data plane, HTTP"
 	if _, err := exec.LookPath("valgrind"); err != nil {
 		report.add(hosts, subject, "instructions per request", figure{note: "not measured: there is no valgrind"})
@@ -61,7 +61,7 @@ func isNeeded(line string) bool {
 	return false
 }
 
-func (w *world) instructions(t *tb, args []string, isTLS bool) float64 {
+func (w *world) instructions(t *harness.Program, args []string, isTLS bool) float64 {
 	out := filepath.Join(t.TempDir(), "out")
 	p := w.startProxy(t, []string{"valgrind", "-q", "--tool=callgrind", "--callgrind-out-file=" + out}, args)
 	defer p.stop()

@@ -62,8 +62,8 @@ func numbers(name, list string) (all []int) {
 }
 
 func run(o options) (code int) {
-	t := &tb{}
-	defer func() { code = t.end(recover()) }()
+	t := harness.NewProgram("bench")
+	defer func() { code = t.End(recover()) }()
 	pods := startPods(t)
 	report := newReport(o)
 

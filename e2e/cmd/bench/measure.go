@@ -21,7 +21,7 @@ const (
 )
 
 // measure takes all figures for one number of Ingresses.
-func measure(t *tb, report *report, pods *podServer, size int, o options) {
+func measure(t *harness.Program, report *report, pods *podServer, size int, o options) {
 	w := start(t, pods, size)
 	defer w.stop()
 	cold := w.coldStart(t)

@@ -59,7 +59,7 @@ var (
 
 // policyCosts compares what a request costs whose route has no policy, some and all,
 // among many routes, with the same by hand.
-func policyCosts(t *tb, report *report, pods *podServer, routes int, o options) {
+func policyCosts(t *harness.Program, report *report, pods *podServer, routes int, o options) {
 	const subject = "policies"
 	w := start(t, pods, 1)
 	defer w.stop()

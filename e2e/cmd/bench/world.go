@@ -20,7 +20,7 @@ const (
 
 // world is a stub with objects, a controller and its HAProxy.
 type world struct {
-	t       *tb // of this world: ended by stop
+	t       *harness.Program // of this world: ended by stop
 	stub    *apistub.Stub
 	h       *harness.Headgate
 	pods    *podServer
@@ -70,8 +70,8 @@ func ingress(name, service string) any {
 }
 
 // start makes the objects and then executes the controller.
-func start(outer *tb, pods *podServer, size int) *world {
-	t := &tb{}
+func start(outer *harness.Program, pods *podServer, size int) *world {
+	t := harness.NewProgram("bench")
 	w := &world{
 		t: t, stub: apistub.Start(t), pods: pods, mark: pods.next,
 		haproxy: harness.HAProxyPath(t, haproxyBranch),
@@ -103,7 +103,7 @@ func start(outer *tb, pods *podServer, size int) *world {
 
 func (w *world) stop() {
 	w.client.close()
-	w.t.cleanUp()
+	w.t.CleanUp()
 	w.pods.rewind(w.mark)
 }
 

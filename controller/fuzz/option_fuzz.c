@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static bool is_rewritten(enum option_type type)
 {
 	return type == OPTION_TYPE_HEADERS || type == OPTION_TYPE_BALANCE ||
-	       type == OPTION_TYPE_ADDRESSES;
+	       type == OPTION_TYPE_ADDRESSES || type == OPTION_TYPE_PATHS;
 }
 
 static void check_again(enum option_id option, const char *value)

@@ -129,12 +129,12 @@ component: $(COMP_BIN)
 e2e: $(BUILD)/headgate
 	BUILD=$(BUILD) e2e/run $(if $(RUN),-run '$(RUN)')
 
-#: make fuzz            every parser and encoder, FUZZ_SECONDS (30) each, one a processor at a time
+#: make fuzz            every parser and encoder, FUZZ_SECONDS (30) each, one a processor at a time; FUZZ_RUNS=N: N inputs, always the same
 FUZZ_SECONDS ?= 30
 fuzz:
 	deploy/dev/deps --if-missing fuzz
 	$(MAKE) FUZZ=1 fuzz-binaries
-	@printf '%s\n' $(FUZZ_SRC:%.c=build-fuzz/%) | xargs -P "$$(nproc)" -I '{}' deploy/dev/fuzz '{}' $(FUZZ_SECONDS)
+	@printf '%s\n' $(FUZZ_SRC:%.c=build-fuzz/%) | xargs -P "$$(nproc)" -I '{}' deploy/dev/fuzz '{}' $(FUZZ_SECONDS) $(FUZZ_RUNS)
 fuzz-binaries: $(FUZZ_BIN)
 
 # ---- looking at the code ----

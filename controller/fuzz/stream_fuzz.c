@@ -4,7 +4,8 @@
  * cuts.
  *
  * Bytes that are refused in one piece may get further when cut: json-c forgets at a cut that a sign
- * can't follow a digit and takes `1-` for 1. Still they give what came before the fault.
+ * can't follow a digit and takes `1-` for 1. Still they give what came before the fault. And where
+ * it takes the beginning of `2.+5` in one piece, it may notice at a cut that this is no number.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -73,6 +74,24 @@ static struct result feed(
 	return result;
 }
 
+/* Is there a beginning of a number that JSON doesn't have: a point, sign or exponent beside
+ * another, but for the sign of an exponent? */
+static bool has_odd_number(const uint8_t *data, size_t size)
+{
+	static const char marks[] = "+-.eE";
+
+	for (size_t i = 1; i < size; i++) {
+		bool is_exponent = data[i - 1] == 'e' || data[i - 1] == 'E';
+		bool is_sign = data[i] == '+' || data[i] == '-';
+		if (memchr(marks, data[i - 1], sizeof(marks) - 1) != NULL &&
+			memchr(marks, data[i], sizeof(marks) - 1) != NULL &&
+			!(is_exponent && is_sign)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 2) {
@@ -82,7 +101,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct result whole = feed(mode, data + 2, size - 2, 0);
 	struct result cut = feed(mode, data + 2, size - 2, 1 + data[1] % 32);
 
-	if (whole.is_ok) {
+	bool is_forgiven = whole.is_ok && !cut.is_ok && has_odd_number(data + 2, size - 2);
+
+	if (is_forgiven) {
+		assert(strncmp(buf_str(&whole.documents), buf_str(&cut.documents),
+			       cut.documents.len) == 0);
+	} else if (whole.is_ok) {
 		assert(cut.is_ok && cut.is_inside == whole.is_inside);
 		assert(strcmp(buf_str(&whole.documents), buf_str(&cut.documents)) == 0);
 	} else {

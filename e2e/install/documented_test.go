@@ -25,6 +25,12 @@ var (
 // containers of the running pod give a scrape.
 func (s *podScene) documented(t *testing.T) {
 	ours, theirs := names(helpLine, scrape(t, podAdmin)), names(helpLine, scrape(t, podStat))
+	for _, series := range []string{"headgate_audit_drift_total{kind=", "headgate_reloads_total{reason="} {
+		// From the start, or Prometheus doesn't see the first one.
+		if !strings.Contains(scrape(t, podAdmin), series) {
+			t.Errorf("no series %s…", series)
+		}
+	}
 	page := repositoryFile(t, "docs/metrics.md")
 	first, second, _ := strings.Cut(page, "\n## HAProxy\n")
 	documentedOurs, documentedTheirs := names(metricRow, first), names(metricRow, second)

@@ -305,3 +305,12 @@ void auditor_write(const struct auditor *auditor, struct buf *json)
 	write_kinds(last, json);
 	buf_printf(json, "},\"found\":[%s]}", buf_str(&last->found));
 }
+
+void auditor_answer(struct auditor *auditor, bool is_start, struct buf *json)
+{
+	if (is_start) {
+		buf_printf(json, "{\"number\":%llu}", (unsigned long long)auditor_request(auditor));
+	} else {
+		auditor_write(auditor, json);
+	}
+}

@@ -60,4 +60,7 @@ void auditor_on_doubt(struct auditor *auditor);
  */
 void auditor_write(const struct auditor *auditor, struct buf *json);
 
+/* Requests one and appends {"number":N}, or appends the result. */
+void auditor_answer(struct auditor *auditor, bool is_start, struct buf *json);
+
 #endif

@@ -35,6 +35,7 @@
 #include "rotation.h"
 #include "settings.h"
 #include "standing.h"
+#include "status/routes.h"
 #include "status/status.h"
 #include "status/verdict.h"
 #include "store/store.h"
@@ -248,16 +249,15 @@ static bool write_verdict(void *ctx, const char *namespace, const char *name, st
 	return verdict_write(json, &sources, namespace, name);
 }
 
+static bool write_backend(void *ctx, const char *name, struct buf *json)
+{
+	return routes_write_backend(
+		json, reconcile_model(((const struct run *)ctx)->reconcile), name);
+}
+
 static void answer_audit(void *ctx, bool is_start, struct buf *json)
 {
-	const struct run *run = ctx;
-	struct auditor *auditor = reconcile_auditor(run->reconcile);
-
-	if (is_start) {
-		buf_printf(json, "{\"number\":%llu}", (unsigned long long)auditor_request(auditor));
-	} else {
-		auditor_write(auditor, json);
-	}
+	auditor_answer(reconcile_auditor(((const struct run *)ctx)->reconcile), is_start, json);
 }
 
 static void write_standing(void *ctx, struct buf *json)
@@ -399,8 +399,8 @@ static void make_reconcile(struct run *run)
 
 static bool open_admin(struct run *run)
 {
-	struct admin_callbacks callbacks = {
-		get_missing, refresh_metrics, write_verdict, write_standing, answer_audit, run};
+	struct admin_callbacks callbacks = {get_missing, refresh_metrics, write_verdict,
+		write_backend, write_standing, answer_audit, run};
 	struct err err = {0};
 
 	run->admin =

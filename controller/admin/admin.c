@@ -20,6 +20,7 @@
 #define TIMEOUT_SECONDS	 10
 #define STATUS_FORBIDDEN 403
 #define INGRESSES	 "/ingresses/"
+#define BACKENDS	 "/backends/"
 
 /* When nothing could be accepted (no file descriptors, no memory), for how long at most it is not
  * tried. */
@@ -123,6 +124,14 @@ static bool split_names(const char *rest, char **ret_namespace, char **ret_name)
 	return true;
 }
 
+/* Takes the content of the buffer. */
+static void reply_about(struct evhttp_request *request, bool is_known, struct buf *json)
+{
+	buf_append_char(json, '\n');
+	reply(request, is_known ? HTTP_OK : HTTP_NOTFOUND, "application/json", buf_str(json));
+	buf_fini(json);
+}
+
 static void on_ingress(struct evhttp_request *request, const struct admin *admin, const char *rest)
 {
 	CLEANUP(free_ptr) char *namespace = NULL;
@@ -135,9 +144,20 @@ static void on_ingress(struct evhttp_request *request, const struct admin *admin
 	} else {
 		buf_append_str(&json, "{\"error\":\"ask for " INGRESSES "NAMESPACE/NAME\"}");
 	}
-	buf_append_char(&json, '\n');
-	reply(request, is_known ? HTTP_OK : HTTP_NOTFOUND, "application/json", buf_str(&json));
-	buf_fini(&json);
+	reply_about(request, is_known, &json);
+}
+
+static void on_backend(struct evhttp_request *request, const struct admin *admin, const char *name)
+{
+	struct buf json = BUF_INIT(0);
+	bool is_known = false;
+
+	if (*name != '\0' && strchr(name, '/') == NULL) {
+		is_known = admin->callbacks.backend(admin->callbacks.ctx, name, &json);
+	} else {
+		buf_append_str(&json, "{\"error\":\"ask for " BACKENDS "NAME\"}");
+	}
+	reply_about(request, is_known, &json);
 }
 
 /* Does the other end of the connection have an address of this machine? Then it is either a
@@ -196,9 +216,13 @@ static void on_other(struct evhttp_request *request, void *ctx)
 		on_ingress(request, admin, path + strlen(INGRESSES));
 		return;
 	}
+	if (path != NULL && strncmp(path, BACKENDS, strlen(BACKENDS)) == 0) {
+		on_backend(request, admin, path + strlen(BACKENDS));
+		return;
+	}
 	reply(request, HTTP_NOTFOUND, "text/plain; charset=utf-8",
-		"not found; there are /healthz, /readyz, /metrics, /status, /audit and " INGRESSES
-		"NAMESPACE/NAME\n");
+		"not found; there are /healthz, /readyz, /metrics, /status, /audit, " INGRESSES
+		"NAMESPACE/NAME and " BACKENDS "NAME\n");
 }
 
 /* To ask the kernel again at once would only turn in circles. (`ctx` is libevent's own here.) */

@@ -1,8 +1,8 @@
 /*
  * The operator's HTTP server: /healthz (the loop runs), /readyz (traffic may come), /metrics
  * (Prometheus text format), /ingresses/NAMESPACE/NAME (what we make of one Ingress, as JSON),
- * /status (how everything stands, as JSON), /audit (the result of the last audit of HAProxy, as
- * JSON).
+ * /backends/NAME (which Ingresses lead to a backend of HAProxy, as JSON), /status (how everything
+ * stands, as JSON), /audit (the result of the last audit of HAProxy, as JSON).
  *
  * Read-only, but for one thing: POST /audit starts an audit, and is taken from this machine only.
  */
@@ -30,6 +30,9 @@ typedef void (*admin_refresh_fn)(void *ctx);
 typedef bool (*admin_ingress_fn)(
 	void *ctx, const char *namespace, const char *name, struct buf *json);
 
+/* The same about one backend, by HAProxy's name. */
+typedef bool (*admin_backend_fn)(void *ctx, const char *name, struct buf *json);
+
 /* Appends how everything stands as one JSON object. */
 typedef void (*admin_status_fn)(void *ctx, struct buf *json);
 
@@ -40,6 +43,7 @@ struct admin_callbacks {
 	admin_ready_fn ready;
 	admin_refresh_fn refresh;
 	admin_ingress_fn ingress;
+	admin_backend_fn backend;
 	admin_status_fn status;
 	admin_audit_fn audit;
 	void *ctx;

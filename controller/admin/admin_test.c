@@ -57,6 +57,13 @@ static bool on_ingress(void *ctx, const char *namespace, const char *name, struc
 	return true;
 }
 
+static bool on_backend(void *ctx, const char *name, struct buf *json)
+{
+	(void)ctx;
+	buf_printf(json, "{\"of\":\"%s\"}", name);
+	return strcmp(name, "a_svc_b_80:check") == 0;
+}
+
 static void on_status(void *ctx, struct buf *json)
 {
 	(void)ctx;
@@ -87,7 +94,7 @@ static int bind_any(uint16_t *ret_port)
 static struct admin *open_at(struct bench *bench, const char *bind_text, struct err *err)
 {
 	const struct admin_callbacks callbacks = {
-		on_ready, on_refresh, on_ingress, on_status, on_audit, bench};
+		on_ready, on_refresh, on_ingress, on_backend, on_status, on_audit, bench};
 
 	*err = (struct err){0};
 	return admin_open(bench->base, bind_text, &callbacks, err);
@@ -207,8 +214,8 @@ static void test_other_paths(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		check(*state, paths[i], "404",
-			"not found; there are /healthz, /readyz, /metrics, /status, /audit and "
-			"/ingresses/NAMESPACE/NAME\n");
+			"not found; there are /healthz, /readyz, /metrics, /status, /audit, "
+			"/ingresses/NAMESPACE/NAME and /backends/NAME\n");
 	}
 }
 
@@ -234,6 +241,10 @@ static void test_ingresses(void **state)
 	check_json(*state, "/ingresses/a/i?x=/y", "200", "{\"of\":\"a i\"}\n");
 	check_json(*state, "/ingresses/b/i", "404", "{\"error\":\"none\"}\n");
 	check_json(*state, "/ingresses/a%2Fi/j", "404", "{\"error\":\"none\"}\n");
+	check_json(*state, "/backends/a_svc_b_80:check", "200", "{\"of\":\"a_svc_b_80:check\"}\n");
+	check_json(*state, "/backends/b", "404", "{\"of\":\"b\"}\n");
+	check_json(*state, "/backends/", "404", "{\"error\":\"ask for /backends/NAME\"}\n");
+	check_json(*state, "/backends/a/b", "404", "{\"error\":\"ask for /backends/NAME\"}\n");
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		check_json(*state, wrong[i], "404",
 			"{\"error\":\"ask for /ingresses/NAMESPACE/NAME\"}\n");

@@ -90,3 +90,9 @@ void json_append_text(struct buf *buf, const char *text, size_t max_size)
 	buf_append_str(buf, is_cut ? ellipsis : "");
 	buf_append_char(buf, '"');
 }
+
+void json_append_member(struct buf *buf, const char *key, const char *value, size_t max_size)
+{
+	buf_printf(buf, "%s\"%s\":", buf->data[buf->len - 1] == '{' ? "" : ",", key);
+	json_append_text(buf, value, max_size);
+}

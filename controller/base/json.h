@@ -13,6 +13,10 @@
  */
 void json_append_text(struct buf *buf, const char *text, size_t max_size);
 
+/* Appends "key":"value" to an object that is being written, with a comma where it is not the first
+ * member; `key` is a word of ours. */
+void json_append_member(struct buf *buf, const char *key, const char *value, size_t max_size);
+
 /* No limit of its own. */
 #define JSON_TEXT_WHOLE ((size_t)-1)
 

@@ -523,6 +523,11 @@ const struct canary *policies_canary(const struct policy_node *policy)
 	return policy ? policy->canary : NULL;
 }
 
+const struct ingress_node *policies_ingress(const struct policy_node *policy)
+{
+	return policy->ingress;
+}
+
 bool policies_is_of_class(const struct policy_node *policy)
 {
 	return policy->ingress == NULL;

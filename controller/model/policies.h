@@ -22,6 +22,7 @@ struct auth;
 struct canary;
 struct claim;
 struct diag;
+struct ingress_node;
 struct model;
 struct policy_node;
 struct secret_node;
@@ -55,6 +56,8 @@ void policies_touch_ingresses(struct model *model, const struct policy_node *pol
 const struct auth *policies_auth(const struct policy_node *policy) MUST_USE;
 /* Who takes a part of its requests; NULL = nobody. `policy` may be NULL. */
 const struct canary *policies_canary(const struct policy_node *policy) MUST_USE;
+/* NULL = it is a class's. */
+const struct ingress_node *policies_ingress(const struct policy_node *policy) MUST_USE;
 bool policies_is_of_class(const struct policy_node *policy) MUST_USE;
 
 /* For the five maps; as model_find_entry() and model_next_entry(). */

@@ -6,11 +6,11 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "model/diag.h"
+#include "status/routes.h"
 
 static void write_member(struct buf *buf, const char *key, const char *value)
 {
-	buf_printf(buf, "%s\"%s\":", buf->data[buf->len - 1] == '{' ? "" : ",", key);
-	json_append_text(buf, value, VERDICT_TEXT_MAX_SIZE);
+	json_append_member(buf, key, value, VERDICT_TEXT_MAX_SIZE);
 }
 
 /* Why the class that it names (NULL = none) makes it none of ours. */
@@ -83,6 +83,7 @@ bool verdict_write(struct buf *buf, const struct verdict_sources *sources, const
 	if (!is_ours) {
 		write_reason(buf, sources->store, class);
 	}
+	routes_write(buf, sources->model, namespace, name);
 	write_diagnostics(buf, sources->model, namespace, name);
 	buf_append_str(buf, ",\"addresses\":");
 	addresses_write_of(ingress, buf);

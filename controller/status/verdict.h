@@ -31,7 +31,8 @@ struct verdict_sources {
  *                absent, the annotation; null = it names none
  *   served       is it ours?
  *   reason       why not; absent when it is
- *   diagnostics  [{reason, field, text}], those of its Events; empty when nothing is wrong
+ *   routes       what it asks for, and which backends that leads to (routes.h); empty when it is
+ * not ours diagnostics  [{reason, field, text}], those of its Events; empty when nothing is wrong
  *   more_diagnostics  how many are left out, if any
  *   addresses    what its status has now
  *   published    what its status is to have; absent when none is published

@@ -311,7 +311,8 @@ static void test_verdicts(void **state)
 	put(bench, "ours", OURS);
 	check_verdict(bench, "i", true,
 		"{\"namespace\":\"a\",\"name\":\"i\",\"uid\":\"u\",\"class\":\"ours\",\"served\":"
-		"true,\"diagnostics\":[{\"reason\":\"InvalidHost\",\"field\":\"spec.rules[0].host\""
+		"true,\"routes\":[],\"diagnostics\":[{\"reason\":\"InvalidHost\",\"field\":\"spec."
+		"rules[0].host\""
 		",\"text\":\"");
 	check_verdict(bench, "i", true,
 		"],\"addresses\":[{\"ip\":\"192.0.2.1\"},{\"hostname\":\"lb.example\"}],"

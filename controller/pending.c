@@ -75,16 +75,21 @@ bool pending_keep_busy(struct pending *pending, const struct plan *plan)
 	}
 	struct model_delta busy = {.backends = xcalloc(plan->n_ops, sizeof(char *)),
 		.certificates = xcalloc(plan->n_ops, sizeof(char *))};
+	bool has_half = false;
 
 	for (size_t i = 0; i < plan->n_ops; i++) {
-		if (plan->ops[i].result == PLAN_BUSY) {
+		if (plan->ops[i].result == PLAN_BUSY && plan->ops[i].certificate != NULL) {
+			busy.certificates[busy.n_certificates++] =
+				xstrdup(plan->ops[i].certificate);
+		} else if (plan->ops[i].result == PLAN_BUSY) {
 			busy.backends[busy.n_backends++] = xstrdup(plan->ops[i].backend);
 		} else if (is_half_way(plan, i)) {
+			has_half = true;
 			busy.certificates[busy.n_certificates++] =
 				xstrdup(plan->ops[i].certificate);
 		}
 	}
 	pending_fini(pending);
 	pending->delta = busy;
-	return busy.n_certificates > 0;
+	return has_half;
 }

@@ -58,7 +58,10 @@ static inline const char *pick_variant(struct dice *dice)
 		",'haproxy.org/cookie-persistence':'S','haproxy.org/check':'maybe'",
 		",'haproxy.org/check-http':'GET /x','haproxy.org/check-interval':'5s'",
 		",'haproxy.org/check':'true','haproxy.org/send-proxy-protocol':'proxy-v2'",
-		",'haproxy.org/server-proto':'h2'", ",'haproxy.org/server-ssl':'true'"};
+		",'haproxy.org/server-proto':'h2'", ",'haproxy.org/server-ssl':'true'",
+		",'haproxy.org/server-ca':'t0'", ",'haproxy.org/server-ca':'n1/t1'",
+		",'haproxy.org/server-crt':'t2','haproxy.org/server-ca':'t0'",
+		",'haproxy.org/server-crt':'t1','haproxy.org/check':'true'"};
 
 	return dice->has_variants && one_in(dice, 3) ? PICK_TEXT(dice, annotations) : "";
 }

@@ -197,7 +197,7 @@ func (h *hostileOptions) update(ingress *networkingv1.Ingress) {
 func (h *hostileOptions) check() {
 	h.t.Helper()
 	own := h.ns + "_svc_tenant_80"
-	route := regexp.MustCompile(`^(` + own + `(:[A-Za-z0-9_.:-]+)?(\|(` + h.policies() + `))?|` + h.ns + `_svc_victim_80)$`)
+	route := regexp.MustCompile(`^((` + own + `(:[A-Za-z0-9_.:-]+)?|headgate_unavailable)(\|(` + h.policies() + `))?|` + h.ns + `_svc_victim_80)$`)
 	for name, entries := range h.readMaps() {
 		for key, value := range h.before[name] {
 			if !strings.HasPrefix(key, "hostile") && !strings.HasPrefix(key, "round") && entries[key] != value {

@@ -65,6 +65,8 @@ var goodValues = map[string][]string{
 	"check-interval":          {"10s"},
 	"server-ssl":              {"false"},
 	"server-proto":            {"h1"},
+	"server-ca":               {"users", "victim/users"},
+	"server-crt":              {"users"},
 	"send-proxy-protocol":     {"proxy", "proxy-v2"},
 }
 
@@ -109,13 +111,13 @@ func optionKeys(t *testing.T, branch string) (keys []string) {
 }
 
 // hostileAnnotations gives about half of the keys a value. Rules about who may come
-// in are seldom there: while one can't be read, nobody sees what the others do.
+// in, and whom is spoken to, are seldom there: while one can't be read, nobody sees what the others do.
 func hostileAnnotations(random *rand.Rand, keys []string) map[string]string {
 	annotations := map[string]string{}
 	closes := random.IntN(4) == 0
 	for _, key := range keys {
 		_, name, _ := strings.Cut(key, "/")
-		isAccess := strings.HasPrefix(name, "auth-") || strings.HasSuffix(name, "-list") || name == "deny-paths" || name == "whitelist" || name == "blacklist"
+		isAccess := name == "server-ca" || name == "server-crt" || strings.HasPrefix(name, "auth-") || strings.HasSuffix(name, "-list") || name == "deny-paths" || name == "whitelist" || name == "blacklist"
 		if random.IntN(2) == 0 && (closes || !isAccess) {
 			annotations[key] = hostileValue(random, goodValues[name])
 		}

@@ -1,5 +1,6 @@
 /* See cert.h. Used by kube/secret.c for what stands in Secrets. */
 #include "cert/cert.h"
+#include "cert/cert_priv.h"
 
 #include <ctype.h>
 #include <openssl/bio.h>
@@ -377,7 +378,7 @@ static bool read_names(X509 *leaf, struct cert *cert, struct err *err)
 	return is_ok;
 }
 
-static bool read_time(const ASN1_TIME *time, int64_t *ret_seconds)
+bool cert_read_time(const ASN1_TIME *time, int64_t *ret_seconds)
 {
 	struct tm parts;
 
@@ -393,8 +394,8 @@ static bool read_leaf(X509 *leaf, struct cert *cert, struct err *err)
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
 
-	if (!read_time(X509_get0_notBefore(leaf), &cert->not_before) ||
-		!read_time(X509_get0_notAfter(leaf), &cert->not_after) ||
+	if (!cert_read_time(X509_get0_notBefore(leaf), &cert->not_before) ||
+		!cert_read_time(X509_get0_notAfter(leaf), &cert->not_after) ||
 		!X509_digest(leaf, EVP_sha1(), digest, &len)) {
 		ERR_clear_error();
 		return err_set(err, ERR_INPUT,

@@ -60,6 +60,16 @@ bool cert_read(const char *crt, size_t crt_len, const char *key, size_t key_len,
 	struct cert *ret_cert, struct err *err) MUST_USE;
 void cert_fini(struct cert *cert);
 
+/*
+ * Reads the authorities in `text`: every certificate, as OpenSSL writes them, in their order, each
+ * once; blocks of other types are left out. NULL: `err` (ERR_INPUT) says what is wrong with
+ * `what`, which is the key that holds it, and the remedy. At most CERT_MAX_PEM bytes; the caller
+ * frees it. `ret_not_after`: when the last of them expires, in Unix seconds. Whether one of them
+ * has is for the TLS handshake to find.
+ */
+char *cert_read_authorities(const char *what, const char *text, size_t len, int64_t *ret_not_after,
+	struct err *err) MUST_USE;
+
 /* Is one of the blank-separated names for this host: the same, or "*." and the host without its
  * first label? A host "*.a.test" is only under that very name. */
 bool cert_names_have(const char *names, const char *host) MUST_USE;

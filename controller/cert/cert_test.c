@@ -481,6 +481,87 @@ static void test_names_have(void **state)
 	assert_false(cert_names_have("*.", "a."));
 }
 
+/* ---- authorities ---- */
+
+static char *read_authorities(const char *text, struct err *err)
+{
+	int64_t not_after = 1;
+
+	*err = (struct err){0};
+	char *pem = cert_read_authorities("ca.crt", text, strlen(text), &not_after, err);
+	assert_int_equal(not_after, pem != NULL ? TESTING_NOW + 86400 : 1);
+	return pem;
+}
+
+static void expect_no_authorities(const char *text, const char *word)
+{
+	struct err err;
+
+	assert_null(read_authorities(text, &err));
+	assert_int_equal(err.kind, ERR_INPUT);
+	if (strstr(err.text, word) == NULL || strstr(err.text, "data[ca.crt]") == NULL) {
+		fail_msg("'%s' is not in '%s'", word, err.text);
+	}
+}
+
+/* In their order, each once, without what stands between them, whatever else is there. */
+static void test_authorities(void **state)
+{
+	(void)state;
+	char *one = make_cert(ec_key, "DNS:one.test");
+	char *other = make_cert(other_key, NULL);
+	char *key = testing_key_pem(ec_key, NULL);
+	char *both = xasprintf("%s%s", other, one);
+	char *mixed = xasprintf("other:\n%s\r\n\n%s and one\n%s%s", other, key, one, other);
+	struct err err;
+
+	char *read = read_authorities(mixed, &err);
+	assert_string_equal(err.text, "");
+	assert_string_equal(read, both);
+	assert_null(strstr(read, "PRIVATE KEY"));
+	free(read);
+	free(mixed);
+	free(both);
+	free(key);
+	free(other);
+	free(one);
+}
+
+static void test_no_authorities(void **state)
+{
+	(void)state;
+	char *one = make_cert(ec_key, NULL);
+	char *key = testing_key_pem(ec_key, NULL);
+	char *cut = xasprintf("%s%.*s", one, (int)strlen(one) / 2, one);
+	char *spoilt = xasprintf("%s%s", one, one);
+	char *large = xmalloc(CERT_MAX_INPUT + 2);
+	struct buf many = BUF_INIT(0);
+
+	expect_no_authorities("", "has no certificate");
+	expect_no_authorities("no", "has no certificate");
+	expect_no_authorities(key, "has no certificate");
+	expect_no_authorities(cut, "can't be read");
+	spoilt[strlen(one) + strlen("-----BEGIN CERTIFICATE-----\n")] = ';';
+	expect_no_authorities(spoilt, "can't be read");
+	memset(large, '\n', CERT_MAX_INPUT + 1);
+	large[CERT_MAX_INPUT + 1] = '\0';
+	expect_no_authorities(large, "larger than 65536 bytes");
+	while (many.len <= CERT_MAX_PEM) {
+		EVP_PKEY *other = EVP_EC_gen("P-256");
+		char *next = make_cert(other, NULL);
+		buf_append_str(&many, next);
+		free(next);
+		EVP_PKEY_free(other);
+	}
+	expect_no_authorities(buf_str(&many), "HAProxy can be told 14000");
+	buf_fini(&many);
+	free(large);
+	free(spoilt);
+	free(cut);
+	free(key);
+	free(one);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -497,6 +578,8 @@ int main(void)
 		cmocka_unit_test(test_weak_signatures),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_names_have),
+		cmocka_unit_test(test_authorities),
+		cmocka_unit_test(test_no_authorities),
 	};
 
 	return cmocka_run_group_tests(tests, make_keys, free_keys);

@@ -161,7 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (size > 0) {
 		add_server(applied, backend, &data, &size);
 	}
-	if (encode_backend_section(&buf, backend)) {
+	if (encode_backend_section(&buf, backend, "/maps")) {
 		check_section(buf.data, backend);
 	} else {
 		assert(buf.len == 0);

@@ -25,11 +25,12 @@ enum mark_bits {
 };
 
 /* What is sent in one go: a group begins when every answer of the one before is there. */
-enum group { PREPARE, SET_ENTRIES, DEL_ENTRIES, RETIRE_SERVERS, RETIRE_BACKENDS };
+enum group { PREPARE, SET_ENTRIES, DEL_ENTRIES, RETIRE_SERVERS, RETIRE_BACKENDS, RETIRE_STORES };
 
 /* The order of sending. Hosts appear after their paths and go before them (plan.c has deletions in
  * this order). */
 enum step {
+	STORE,
 	ADD,
 	FILL,
 	ENABLE,
@@ -44,6 +45,7 @@ enum step {
 	DEL,
 	UNPUBLISH,
 	DEL_BACKEND,
+	DEL_STORE,
 	STEPS
 };
 
@@ -64,6 +66,13 @@ struct rule {
  * from answers that were early.
  */
 static const struct rule rules[PLAN_OP_COUNT] = {
+	/* A server whose certificates are missing is refused by HAProxy itself. */
+	[PLAN_OP_CA_NEW] = {PREPARE, STORE, 0, 0, 0, BROKEN},
+	[PLAN_OP_CA_SET] = {PREPARE, STORE, 0, BROKEN, 0, BROKEN},
+	[PLAN_OP_CA_COMMIT] = {PREPARE, STORE, 0, BROKEN, 0, BROKEN},
+	[PLAN_OP_SHOWN_NEW] = {PREPARE, STORE, 0, 0, 0, BROKEN},
+	[PLAN_OP_SHOWN_SET] = {PREPARE, STORE, 0, BROKEN, 0, BROKEN},
+	[PLAN_OP_SHOWN_COMMIT] = {PREPARE, STORE, 0, BROKEN, 0, BROKEN},
 	[PLAN_OP_BACKEND_ADD] = {PREPARE, ADD, 0, 0, MISSING | BROKEN, 0},
 	[PLAN_OP_BACKEND_PUBLISH] = {PREPARE, FILL, MISSING, 0, BROKEN, 0},
 	[PLAN_OP_SERVER_ADD] = {PREPARE, FILL, MISSING, 0, BROKEN, BROKEN},
@@ -86,6 +95,8 @@ static const struct rule rules[PLAN_OP_COUNT] = {
 	[PLAN_OP_BACKEND_UNPUBLISH] = {RETIRE_BACKENDS, UNPUBLISH, BROKEN | KEPT | STUCK, 0, STUCK,
 		0},
 	[PLAN_OP_BACKEND_DEL] = {RETIRE_BACKENDS, DEL_BACKEND, BROKEN | KEPT | STUCK, 0, 0, 0},
+	[PLAN_OP_CA_DEL] = {RETIRE_STORES, DEL_STORE, 0, 0, 0, 0},
+	[PLAN_OP_SHOWN_DEL] = {RETIRE_STORES, DEL_STORE, 0, 0, 0, 0},
 };
 
 /* In the place of a backend's name, which always has MODEL_BACKEND_INFIX. */
@@ -120,6 +131,12 @@ struct apply {
 	struct apply_result result;
 	char *first_text;
 };
+
+static bool is_commit(enum plan_op_kind kind)
+{
+	return kind == PLAN_OP_CERT_COMMIT || kind == PLAN_OP_CA_COMMIT ||
+	       kind == PLAN_OP_SHOWN_COMMIT;
+}
 
 static enum step step_of(const struct plan_op *op);
 static void sort_by_step(struct apply *apply, struct plan *plan);
@@ -237,7 +254,7 @@ static bool may_look_at_next(const struct apply *apply)
 	if (next == PLAN_OP_SERVER_ENABLE && apply->n_placing > 0) {
 		return false;
 	}
-	if (next == PLAN_OP_CERT_SET && apply->n_committing > 0) {
+	if (encode_has_content(next) && apply->n_committing > 0) {
 		return false;
 	}
 	if ((next == PLAN_OP_BACKEND_ADD || next == PLAN_OP_BACKEND_DEL) &&
@@ -297,7 +314,7 @@ static void look_at_next(struct apply *apply)
 	apply->waiting_size += item->size;
 	apply->n_waiting++;
 	buf_clear(&apply->payload);
-	apply->n_committing += item->op->kind == PLAN_OP_CERT_COMMIT;
+	apply->n_committing += is_commit(item->op->kind);
 	item->is_placing = is_placing(apply, item->op);
 	apply->n_placing += item->is_placing;
 	apply->result.n_sent++;
@@ -336,6 +353,9 @@ static enum plan_result judge_certificate(const struct apply *apply, const struc
 
 	if (marks_on(&apply->marks, CERTIFICATES, op->certificate) & rule->server_blocks) {
 		return PLAN_SKIPPED;
+	}
+	if (rule->step == DEL_STORE && applied_uses_certificate(apply->applied, op->certificate)) {
+		return PLAN_BUSY;
 	}
 	return op->kind == PLAN_OP_CERT_UNLIST && is_certificate_needed(apply, op->certificate)
 		       ? PLAN_SKIPPED
@@ -418,7 +438,8 @@ static enum plan_result classify(struct apply *apply, const struct plan_op *op, 
 static void abort_transaction(struct apply *apply, const struct plan_op *op)
 {
 	buf_clear(&apply->line);
-	buf_append_str(&apply->line, "abort ssl cert ");
+	buf_append_str(&apply->line,
+		op->kind == PLAN_OP_CA_COMMIT ? "abort ssl ca-file " : "abort ssl cert ");
 	if (encode_cli_certificate(&apply->line, op->certificate, apply->map_dir)) {
 		cli_send(apply->cli, buf_str(&apply->line), NULL, NULL);
 	}
@@ -437,7 +458,7 @@ static void on_answer(void *ctx, const char *text)
 	struct item *item = &apply->items[apply->oldest];
 	apply->n_waiting--;
 	apply->n_placing -= item->is_placing;
-	apply->n_committing -= item->op->kind == PLAN_OP_CERT_COMMIT;
+	apply->n_committing -= is_commit(item->op->kind);
 	apply->waiting_size -= item->size;
 	if (text == NULL) {
 		item->op->result = PLAN_LOST;
@@ -466,7 +487,7 @@ static void settle(
 	if (result == PLAN_REFUSED) {
 		sum->n_refused++;
 		metrics_add(METRIC_OPERATION_ERRORS, plan_ops[op->kind].name, 1);
-		if (op->kind == PLAN_OP_CERT_COMMIT) {
+		if (is_commit(op->kind)) {
 			abort_transaction(apply, op);
 		}
 		if (sum->first_refused == NULL) {
@@ -493,10 +514,18 @@ static void enter_certificate(struct applied *applied, const struct plan_op *op)
 				applied, op->certificate, APPLIED_DEFAULT_HOSTS, op->fingerprint);
 		}
 		break;
+	case PLAN_OP_CA_COMMIT:
+	case PLAN_OP_SHOWN_COMMIT:
+		applied_set_certificate(applied, op->certificate, "", NULL);
+		break;
+	case PLAN_OP_CA_NEW:
+	case PLAN_OP_SHOWN_NEW:
 	case PLAN_OP_CERT_NEW:
 	case PLAN_OP_CERT_UNLIST:
 		applied_set_certificate(applied, op->certificate, NULL, NULL);
 		break;
+	case PLAN_OP_CA_DEL:
+	case PLAN_OP_SHOWN_DEL:
 	case PLAN_OP_CERT_DEL:
 		applied_remove_certificate(applied, op->certificate);
 		break;

@@ -262,6 +262,7 @@ static bool ask_certificates(struct audit *audit)
 		/* The list first: what is in it counts. */
 		(void)add_question(audit, READOUT_LIST);
 		(void)add_question(audit, READOUT_CERTIFICATES);
+		(void)add_question(audit, READOUT_AUTHORITIES);
 		(void)add_question(audit, READOUT_DEFAULT);
 	}
 	return true;
@@ -418,7 +419,8 @@ static bool take(struct audit *audit, const struct fact *fact)
 	case FACT_VERSION:
 	case FACT_COMMAND:
 	case FACT_TRANSACTION: /* ours, perhaps */
-	case FACT_SETTINGS:    /* not asked for */
+	case FACT_AUTHORITIES_TRANSACTION:
+	case FACT_SETTINGS: /* not asked for */
 		break;
 	}
 	return true;

@@ -137,6 +137,8 @@ static void say(const struct applied *real, const char *command, struct buf *out
 		say_certificates(real, true, out);
 	} else if (strcmp(command, "show ssl cert") == 0) {
 		say_certificates(real, false, out);
+	} else if (strcmp(command, "show ssl ca-file") == 0) {
+		buf_append_str(out, "# filename\n@system-ca - 145 certificate(s)\n");
 	} else if (strncmp(command, "show ssl cert ", 14) == 0) {
 		buf_printf(out, "SHA1 FingerPrint: %s\n",
 			applied_find_certificate(real, MODEL_CERTIFICATE_DEFAULT)->fingerprint);

@@ -17,6 +17,12 @@
 /* %C certificate, %L list of certificates, %B backend, %S server, %A address, %I its IP, %P its
  * port, %M map, %K key, %V value, %F the backend's profile, %T the server's keywords */
 static const char *const commands[PLAN_OP_COUNT] = {
+	[PLAN_OP_CA_NEW] = "new ssl ca-file %C",
+	[PLAN_OP_CA_SET] = "set ssl ca-file %C",
+	[PLAN_OP_CA_COMMIT] = "commit ssl ca-file %C",
+	[PLAN_OP_SHOWN_NEW] = "new ssl cert %C",
+	[PLAN_OP_SHOWN_SET] = "set ssl cert %C",
+	[PLAN_OP_SHOWN_COMMIT] = "commit ssl cert %C",
 	[PLAN_OP_BACKEND_ADD] = "add backend %B from %F",
 	[PLAN_OP_BACKEND_PUBLISH] = "publish backend %B",
 	[PLAN_OP_SERVER_ADD] = "add server %B/%S %A %T",
@@ -37,6 +43,8 @@ static const char *const commands[PLAN_OP_COUNT] = {
 	[PLAN_OP_SERVER_DEL] = "del server %B/%S",
 	[PLAN_OP_BACKEND_UNPUBLISH] = "unpublish backend %B",
 	[PLAN_OP_BACKEND_DEL] = "del backend %B",
+	[PLAN_OP_CA_DEL] = "del ssl ca-file %C",
+	[PLAN_OP_SHOWN_DEL] = "del ssl cert %C",
 };
 
 struct address {
@@ -201,9 +209,14 @@ bool encode_certificate_line(
 	return finish(buf, start, is_ok && are_hosts(hosts));
 }
 
+bool encode_has_content(enum plan_op_kind kind)
+{
+	return kind == PLAN_OP_CERT_SET || kind == PLAN_OP_CA_SET || kind == PLAN_OP_SHOWN_SET;
+}
+
 bool encode_has_payload(enum plan_op_kind kind)
 {
-	return kind == PLAN_OP_CERT_SET || kind == PLAN_OP_CERT_LIST;
+	return encode_has_content(kind) || kind == PLAN_OP_CERT_LIST;
 }
 
 /* Length of a line of PEM at the start of the text, without its line feed; 0 = it is none. */
@@ -252,7 +265,7 @@ bool encode_payload(struct buf *buf, const struct plan_op *op, const char *map_d
 
 	assert(encode_has_payload(op->kind) && (buf->is_secret || op->kind == PLAN_OP_CERT_LIST));
 	buf_fini(&command);
-	if (is_ok && op->kind == PLAN_OP_CERT_SET) {
+	if (is_ok && encode_has_content(op->kind)) {
 		buf_append_str(buf, op->pem);
 		is_ok = is_pem(op->pem);
 	} else if (is_ok) {
@@ -263,8 +276,8 @@ bool encode_payload(struct buf *buf, const struct plan_op *op, const char *map_d
 
 /* Who reads it can't be told that a word of the name is not understood: that backend is somebody
  * else's, and about to go. */
-static bool put_server_line(
-	struct buf *buf, const char *backend, const struct applied_server *server)
+static bool put_server_line(struct buf *buf, const char *backend,
+	const struct applied_server *server, const char *map_dir)
 {
 	size_t start = buf->len;
 
@@ -275,12 +288,13 @@ static bool put_server_line(
 	buf_append_char(buf, ' ');
 	bool is_ok = put_address(buf, server->address, 'A');
 	buf_append_char(buf, ' ');
-	(void)!keywords_append_server(buf, backend, server->name);
+	(void)!keywords_append_server(buf, backend, server->name, map_dir);
 	buf_append_char(buf, '\n');
 	return finish(buf, start, is_ok);
 }
 
-bool encode_backend_section(struct buf *buf, const struct applied_backend *backend)
+bool encode_backend_section(
+	struct buf *buf, const struct applied_backend *backend, const char *map_dir)
 {
 	size_t start = buf->len;
 
@@ -292,7 +306,7 @@ bool encode_backend_section(struct buf *buf, const struct applied_backend *backe
 	is_ok = finish(buf, start, is_ok);
 	for (uint32_t i = 0; i < backend->n_servers && is_ok; i++) {
 		if (backend->servers[i].admin == APPLIED_READY) {
-			is_ok = put_server_line(buf, backend->name, &backend->servers[i]);
+			is_ok = put_server_line(buf, backend->name, &backend->servers[i], map_dir);
 		}
 	}
 	if (!is_ok) {
@@ -357,7 +371,7 @@ static bool put_part(struct buf *buf, char part, const struct plan_op *op, const
 	case 'F':
 		return keywords_append_profile(buf, op->backend);
 	case 'T':
-		return keywords_append_server(buf, op->backend, op->server);
+		return keywords_append_server(buf, op->backend, op->server, map_dir);
 	case 'M':
 		return encode_cli_map(buf, op->map, map_dir);
 	case 'K':

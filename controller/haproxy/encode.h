@@ -51,6 +51,9 @@
  * as HAProxy knows it. */
 bool encode_op(struct buf *buf, const struct plan_op *op, const char *map_dir) MUST_USE;
 
+/* Does it say what a certificate holds? */
+bool encode_has_content(enum plan_op_kind kind) MUST_USE;
+
 /* Has the operation a payload? */
 bool encode_has_payload(enum plan_op_kind kind) MUST_USE;
 
@@ -90,6 +93,7 @@ bool encode_settings(struct buf *buf, const char *settings, const char *digest) 
 
 /* Appends a backend section with its servers; those in maintenance and those that drain are left
  * out: who reads it (a worker that is started) shall send them nothing. */
-bool encode_backend_section(struct buf *buf, const struct applied_backend *backend) MUST_USE;
+bool encode_backend_section(
+	struct buf *buf, const struct applied_backend *backend, const char *map_dir) MUST_USE;
 
 #endif

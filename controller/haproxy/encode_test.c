@@ -67,6 +67,14 @@ static void test_commands(void **state)
 		[PLAN_OP_CERT_UNLIST] =
 			"del ssl crt-list /run/hg/certs.list /run/hg/certs/a_b-c.d_01.pem",
 		[PLAN_OP_CERT_DEL] = "del ssl cert /run/hg/certs/a_b-c.d_01.pem",
+		[PLAN_OP_CA_NEW] = "new ssl ca-file /run/hg/certs/a_b-c.d_01.pem",
+		[PLAN_OP_CA_SET] = "set ssl ca-file /run/hg/certs/a_b-c.d_01.pem",
+		[PLAN_OP_CA_COMMIT] = "commit ssl ca-file /run/hg/certs/a_b-c.d_01.pem",
+		[PLAN_OP_CA_DEL] = "del ssl ca-file /run/hg/certs/a_b-c.d_01.pem",
+		[PLAN_OP_SHOWN_NEW] = "new ssl cert /run/hg/certs/a_b-c.d_01.pem",
+		[PLAN_OP_SHOWN_SET] = "set ssl cert /run/hg/certs/a_b-c.d_01.pem",
+		[PLAN_OP_SHOWN_COMMIT] = "commit ssl cert /run/hg/certs/a_b-c.d_01.pem",
+		[PLAN_OP_SHOWN_DEL] = "del ssl cert /run/hg/certs/a_b-c.d_01.pem",
 		[PLAN_OP_SERVER_DISABLE] = "disable server a_svc_b_80/pod-1.x:2",
 		[PLAN_OP_SERVER_DEL] = "del server a_svc_b_80/pod-1.x:2",
 		[PLAN_OP_BACKEND_UNPUBLISH] = "unpublish backend a_svc_b_80",
@@ -78,8 +86,16 @@ static void test_commands(void **state)
 		op.kind = (enum plan_op_kind)kind;
 		assert_op(&op, expected[kind]);
 	}
-	op.kind = PLAN_OP_SERVER_ADDRESS;
-	op.address = "[fd00::1]:80";
+}
+
+static void test_commands_of_variants(void **state)
+{
+	struct plan_op op = {.kind = PLAN_OP_SERVER_ADDRESS,
+		.backend = "a_svc_b_80",
+		.server = "pod-1.x:2",
+		.address = "[fd00::1]:80"};
+
+	(void)state;
 	assert_op(&op, "set server a_svc_b_80/pod-1.x:2 addr fd00::1 port 80");
 	op.kind = PLAN_OP_SERVER_ADD;
 	assert_op(&op, "add server a_svc_b_80/pod-1.x:2 [fd00::1]:80 pool-max-conn -1 "
@@ -259,13 +275,13 @@ static void test_backend_section(void **state)
 	struct buf buf = BUF_INIT(0);
 
 	(void)state;
-	assert_true(encode_backend_section(&buf, backend));
+	assert_true(encode_backend_section(&buf, backend, "/maps"));
 	applied_set_server(applied, backend, "s2", "[fd00::1]:80", APPLIED_READY);
 	applied_set_server(applied, backend, "s1", "10.0.0.1:80", APPLIED_READY);
 	applied_set_server(applied, backend, "s3", "10.0.0.3:80", APPLIED_MAINT);
 	applied_set_server(applied, backend, "s4", "10.0.0.4:80", APPLIED_DRAIN);
 	applied_set_server(applied, backend, "s5_h2c", "10.0.0.5:80", APPLIED_READY);
-	assert_true(encode_backend_section(&buf, backend));
+	assert_true(encode_backend_section(&buf, backend, "/maps"));
 	assert_string_equal(buf_str(&buf),
 		"backend a_svc_b_80 from http_profile\n"
 		"backend a_svc_b_80 from http_profile\n"
@@ -276,9 +292,10 @@ static void test_backend_section(void **state)
 	buf_clear(&buf);
 	backend = applied_add_backend(applied, "a_svc_b_80:first:check");
 	applied_set_server(applied, backend, "s2", "10.0.0.1:80", APPLIED_READY);
-	assert_true(encode_backend_section(&buf, backend));
+	assert_true(encode_backend_section(&buf, backend, "/maps"));
 	/* Somebody else's, about to be removed. */
-	assert_true(encode_backend_section(&buf, applied_add_backend(applied, "a_svc_b_80:x")));
+	assert_true(encode_backend_section(
+		&buf, applied_add_backend(applied, "a_svc_b_80:x"), "/maps"));
 	assert_string_equal(buf_str(&buf),
 		"backend a_svc_b_80:first:check from first\n"
 		"\tserver s2 10.0.0.1:80 pool-max-conn -1 pool-purge-delay 5s check\n"
@@ -286,11 +303,11 @@ static void test_backend_section(void **state)
 
 	size_t len = buf.len;
 	applied_set_server(applied, backend, "s2", "host:80", APPLIED_READY);
-	assert_false(encode_backend_section(&buf, backend));
+	assert_false(encode_backend_section(&buf, backend, "/maps"));
 	applied_set_server(applied, backend, "s2", "10.0.0.2:80", APPLIED_READY);
 	applied_set_server(applied, backend, "s\n2", "10.0.0.2:80", APPLIED_READY);
-	assert_false(encode_backend_section(&buf, backend));
-	assert_false(encode_backend_section(&buf, applied_add_backend(applied, "a b")));
+	assert_false(encode_backend_section(&buf, backend, "/maps"));
+	assert_false(encode_backend_section(&buf, applied_add_backend(applied, "a b"), "/maps"));
 	assert_int_equal(buf.len, len);
 	assert_int_equal(strlen(buf_str(&buf)), len);
 	buf_fini(&buf);
@@ -301,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_commands_of_variants),
 		cmocka_unit_test(test_bad_names),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_map_entries),

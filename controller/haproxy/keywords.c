@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "haproxy/encode.h"
 #include "model/model.h"
 #include "model/variant.h"
 
@@ -14,23 +15,28 @@
 
 /*
  * TLS to a server hides the request from the network and says nothing of who answers: pods have
- * certificates of their own making, so none is verified. The name that the server is told (SNI) is
- * the host of the request, which haproxy-cfg/30-http.cfg keeps in txn.host. HTTP/2 only is said by
- * ALPN: with `proto h2`, 2.6 and 3.0 can't check such servers.
+ * certificates of their own making, so none is verified unless authorities are named. The name that
+ * the server is told (SNI) is the host of the request, which haproxy-cfg/30-http.cfg keeps in
+ * txn.host. HTTP/2 only is said by ALPN: with `proto h2`, 2.6 and 3.0 can't check such servers.
+ *
+ * A server that is verified is told no name: HAProxy would look for that name in its certificate,
+ * and no pod has one for the hosts of its Ingresses. 3.4 tells the host by itself unless told
+ * something else, such as a variable that is never set.
  */
-#define TLS "ssl verify none sni var(txn.host) alpn "
+#define UNVERIFIED " ssl verify none sni var(txn.host)"
+#define VERIFIED   " ssl verify required sni var(txn.no_name) ca-file "
 
-/* `check` is what else it takes to check servers that are spoken to so: run-time servers don't take
- * it over from the rest of their keywords. */
+/* Of TLS the keywords are what is spoken. `check` is what else it takes to check servers that are
+ * spoken to so: run-time servers don't take it over from the rest of their keywords. */
 static const struct {
 	const char *keywords;
 	const char *check;
 } transports[] = {
 	[VARIANT_H1] = {"", ""},
 	[VARIANT_H2C] = {" proto h2", ""},
-	[VARIANT_TLS] = {" " TLS "h2,http/1.1", " check-ssl check-alpn h2,http/1.1"},
-	[VARIANT_TLS_H1] = {" " TLS "http/1.1", " check-ssl check-alpn http/1.1"},
-	[VARIANT_TLS_H2] = {" " TLS "h2", " check-ssl check-alpn h2"},
+	[VARIANT_TLS] = {"h2,http/1.1", " check-ssl check-alpn h2,http/1.1"},
+	[VARIANT_TLS_H1] = {"http/1.1", " check-ssl check-alpn http/1.1"},
+	[VARIANT_TLS_H2] = {"h2", " check-ssl check-alpn h2"},
 };
 
 static const enum variant_transport transport_of[] = {
@@ -99,6 +105,45 @@ static uint32_t number_of(const char *server)
 	return number != 0 ? number : 1;
 }
 
+static bool is_tls(enum variant_transport transport)
+{
+	return transport == VARIANT_TLS || transport == VARIANT_TLS_H1 ||
+	       transport == VARIANT_TLS_H2;
+}
+
+/* False: the folder's name can't be written. */
+static bool append_tls(struct buf *buf, const char *backend, const char *map_dir)
+{
+	char ca[VARIANT_STORE_SIZE];
+	char crt[VARIANT_STORE_SIZE];
+	bool has_ca = variant_store(backend, VARIANT_CA, ca);
+	bool is_ok = true;
+
+	buf_append_str(buf, has_ca ? VERIFIED : UNVERIFIED);
+	if (has_ca) {
+		is_ok = encode_cli_certificate(buf, ca, map_dir);
+	}
+	if (variant_store(backend, VARIANT_CRT, crt)) {
+		buf_append_str(buf, " crt ");
+		is_ok = encode_cli_certificate(buf, crt, map_dir) && is_ok;
+	}
+	buf_append_str(buf, " alpn ");
+	return is_ok;
+}
+
+static enum variant_transport transport_for(const struct variant *variant, const char *server)
+{
+	enum variant_transport transport =
+		(enum variant_transport)variant->parts[VARIANT_TRANSPORT];
+
+	if (transport == VARIANT_AS_SERVER) {
+		transport = transport_of[model_server_transport(server)];
+	}
+	/* Whoever has made this name: nothing else goes together. */
+	bool needs_tls = variant->parts[VARIANT_CA] || variant->parts[VARIANT_CRT];
+	return needs_tls && !is_tls(transport) ? VARIANT_TLS : transport;
+}
+
 static void append_check(
 	struct buf *buf, const struct variant *variant, enum variant_transport transport)
 {
@@ -112,17 +157,19 @@ static void append_check(
 	}
 }
 
-bool keywords_append_server(struct buf *buf, const char *backend, const char *server)
+bool keywords_append_server(
+	struct buf *buf, const char *backend, const char *server, const char *map_dir)
 {
 	struct variant variant;
 	bool is_ok = variant_parse(backend, &variant);
 	uint32_t balance = variant.parts[VARIANT_BALANCE];
-	enum variant_transport transport = (enum variant_transport)variant.parts[VARIANT_TRANSPORT];
+	enum variant_transport transport = transport_for(&variant, server);
 
-	if (transport == VARIANT_AS_SERVER) {
-		transport = transport_of[model_server_transport(server)];
-	}
 	buf_append_str(buf, ALWAYS);
+	/* Also when another word of the name is not understood: nobody is trusted by mistake. */
+	if (is_tls(transport)) {
+		is_ok = append_tls(buf, backend, map_dir) && is_ok;
+	}
 	buf_append_str(buf, transports[transport].keywords);
 	buf_append_str(buf, proxies[variant.parts[VARIANT_PROXY]]);
 	if (variant.parts[VARIANT_CHECK] != VARIANT_UNCHECKED) {

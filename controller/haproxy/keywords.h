@@ -16,6 +16,8 @@
 /* False: the name has words that are not understood; what is appended then is for the plain
  * backend. */
 bool keywords_append_profile(struct buf *buf, const char *backend) MUST_USE;
-bool keywords_append_server(struct buf *buf, const char *backend, const char *server) MUST_USE;
+/* `map_dir`: the folder whose certificates are named, as in encode_cli_certificate(). */
+bool keywords_append_server(
+	struct buf *buf, const char *backend, const char *server, const char *map_dir) MUST_USE;
 
 #endif

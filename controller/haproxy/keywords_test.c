@@ -12,6 +12,9 @@
 #define ALWAYS "pool-max-conn -1 pool-purge-delay 5s"
 #define TLS    " ssl verify none sni var(txn.host) alpn "
 
+#define DIGEST	 "0123456789abcdef0123456789abcdef"
+#define VERIFIED " ssl verify required sni var(txn.no_name) ca-file /s/certs/"
+
 static const struct row {
 	const char *words;
 	const char *server;
@@ -45,6 +48,13 @@ static const struct row {
 	{":tls-h2", "p", "http_profile", TLS "h2"},
 	{":proxy-v1", "p", "http_profile", " send-proxy"},
 	{":proxy-v2-ssl", "p", "http_profile", " send-proxy-v2-ssl"},
+	{":tls:ca-" DIGEST, "p", "http_profile", VERIFIED "ca-" DIGEST ".pem alpn h2,http/1.1"},
+	{":tls-h2:ca-" DIGEST ":crt-" DIGEST, "p", "http_profile",
+		VERIFIED "ca-" DIGEST ".pem crt /s/certs/crt-" DIGEST ".pem alpn h2"},
+	{":ca-" DIGEST, "p_h2c", "http_profile", VERIFIED "ca-" DIGEST ".pem alpn h2,http/1.1"},
+	{":crt-" DIGEST, "p_https", "http_profile",
+		" ssl verify none sni var(txn.host) crt /s/certs/crt-" DIGEST
+		".pem alpn h2,http/1.1"},
 	{":proxy-v2-ssl-cn", "p", "http_profile", " send-proxy-v2-ssl-cn"},
 };
 
@@ -59,7 +69,7 @@ static void test_rows(void **state)
 		assert_true(keywords_append_profile(&text, buf_str(&backend)));
 		assert_string_equal(buf_str(&text), rows[i].profile);
 		buf_clear(&text);
-		assert_true(keywords_append_server(&text, buf_str(&backend), rows[i].server));
+		assert_true(keywords_append_server(&text, buf_str(&backend), rows[i].server, "/s"));
 		assert_string_equal(buf_str(&text) + strlen(ALWAYS), rows[i].keywords);
 		buf_fini(&backend);
 		buf_fini(&text);
@@ -74,7 +84,7 @@ static void test_not_understood(void **state)
 	assert_false(keywords_append_profile(&text, "a_svc_b_80:leastcon"));
 	assert_string_equal(buf_str(&text), "http_profile");
 	buf_clear(&text);
-	assert_false(keywords_append_server(&text, "a_svc_b_80:maxconn-1:check", "p"));
+	assert_false(keywords_append_server(&text, "a_svc_b_80:maxconn-1:check", "p", "/s"));
 	assert_string_equal(buf_str(&text), ALWAYS);
 	buf_fini(&text);
 }

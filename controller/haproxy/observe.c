@@ -37,6 +37,7 @@ static const struct readout_question queries[] = {
 	/* The list first: what is in it counts. */
 	{.kind = READOUT_LIST},
 	{.kind = READOUT_CERTIFICATES},
+	{.kind = READOUT_AUTHORITIES},
 	{.kind = READOUT_DEFAULT},
 	{.kind = READOUT_SETTINGS},
 };
@@ -54,7 +55,7 @@ static void on_answer(void *ctx, const char *text);
 static bool take(struct observe *observe, const struct fact *fact);
 static bool take_command(struct observe *observe, const char *command);
 static bool take_server(struct applied *applied, const struct fact *fact);
-static void abort_transaction(const struct observe *observe, const char *name);
+static void abort_transaction(const struct observe *observe, const char *abort, const char *name);
 static bool is_complete(const struct observe *observe);
 static void fail(struct observe *observe);
 static void succeed(struct observe *observe);
@@ -191,12 +192,17 @@ static bool take(struct observe *observe, const struct fact *fact)
 		}
 		return true;
 	case FACT_CERTIFICATE:
-		if (found->caps.has_tls && applied_find_certificate(applied, fact->name) == NULL) {
-			applied_set_certificate(applied, fact->name, NULL, NULL);
+		if ((found->caps.has_tls ||
+			    model_certificate_kind(fact->name) != MODEL_CERTIFICATE_SERVED) &&
+			applied_find_certificate(applied, fact->name) == NULL) {
+			applied_set_certificate(applied, fact->name, fact->value, NULL);
 		}
 		return true;
 	case FACT_TRANSACTION:
-		abort_transaction(observe, fact->name);
+		abort_transaction(observe, "abort ssl cert ", fact->name);
+		return true;
+	case FACT_AUTHORITIES_TRANSACTION:
+		abort_transaction(observe, "abort ssl ca-file ", fact->name);
 		return true;
 	case FACT_SETTINGS:
 		snprintf(applied->settings, sizeof(applied->settings), "%s", fact->value);
@@ -236,11 +242,11 @@ static bool take_server(struct applied *applied, const struct fact *fact)
 	return true;
 }
 
-static void abort_transaction(const struct observe *observe, const char *name)
+static void abort_transaction(const struct observe *observe, const char *abort, const char *name)
 {
 	struct buf command = BUF_INIT(ENCODE_MAX_LINE);
 
-	buf_append_str(&command, "abort ssl cert ");
+	buf_append_str(&command, abort);
 	if (encode_cli_word(&command, name)) {
 		cli_send(observe->cli, buf_str(&command), NULL, NULL);
 	}

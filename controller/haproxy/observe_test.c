@@ -14,6 +14,7 @@
 
 #define DIR "/run/hg"
 
+#define CA   "ca-0123456789abcdef0123456789abcdef"
 #define CERT DIR "/certs/"
 
 #define COLUMNS                                                                                    \
@@ -58,6 +59,11 @@ static const struct script good[] = {
 		"a_b_0.pem:2 a.test *.a.test\n/etc/other.pem:3\n" CERT "a_b_0.pem:4 twice.test\n"},
 	{"show ssl cert", "# transaction\n*" CERT "a_b_0.pem\n# filename\n" CERT "a_b_0.pem\n" CERT
 			  "c_d_1.pem\n" CERT "default.pem\n" CERT "sub/x.pem\n/etc/other.pem\n"},
+	{"show ssl ca-file",
+		"# transaction\n*" CERT CA ".pem - 1 certificate(s)\n# filename\n" CERT CA
+		".pem - 0 certificate(s)\n@system-ca - 145 certificate(s)\n"},
+	{"abort ssl ca-file " CERT CA ".pem",
+		"Transaction aborted for CA file '" CERT CA ".pem'!\n"},
 	{"show ssl cert " CERT "default.pem",
 		"Filename: " CERT "default.pem\nStatus: Used\nSHA1 FingerPrint: "
 		"8311BF1B92ACB2EA852143C0DE3CCE6AEEBBA80D\nOCSP Response Key: \n"},
@@ -85,6 +91,7 @@ static const char good_dump[] = "backend a_svc_1\n"
 				"addresses.map 1:2:3:4:5:6|fd00::1 1:2:3:4:5:6\n"
 				"certificate a_b_0 a.test *.a.test\n"
 				"certificate c_d_1 (not listed)\n"
+				"certificate " CA " (not listed)\n"
 				"certificate default "
 				"8311BF1B92ACB2EA852143C0DE3CCE6AEEBBA80D\n"
 				"settings 0123456789abcdef\n";
@@ -271,7 +278,9 @@ static void test_without_tls(void **state)
 	observe_now(test);
 	assert_string_equal(test->err.text, "");
 	assert_false(test->found.caps.has_tls);
-	assert_int_equal(test->found.applied->certificates.n_items, 0);
+	/* Pods are verified all the same. */
+	assert_int_equal(test->found.applied->certificates.n_items, 1);
+	assert_non_null(applied_find_certificate(test->found.applied, CA));
 }
 
 #define STATE(rows) "1\n" COLUMNS rows
@@ -326,6 +335,8 @@ static const struct script lies[] = {
 	{"show ssl crt-list -n " DIR "/certs.list", "# /x\n" CERT "a_b_0.pem:\n"},
 	{"show ssl crt-list -n " DIR "/certs.list", "# /x\n" CERT "a_b_0.pem:x\n"},
 	{"show ssl crt-list -n " DIR "/certs.list", "# /x\n\n"},
+	{"show ssl ca-file", "# something\n"},
+	{"show ssl ca-file", "# transaction\n" CERT CA ".pem - 1 certificate(s)\n"},
 	{"show ssl cert", ""},
 	{"show ssl cert", "# something\n"},
 	{"show ssl cert", "# filename\n\n"},

@@ -37,6 +37,7 @@ static bool parse_server(struct readout *readout, char *line, struct fact *fact)
 static bool parse_entry(struct readout *readout, char *line, struct fact *fact);
 static bool parse_list(struct readout *readout, char *line, struct fact *fact);
 static bool parse_certificate(struct readout *readout, char *line, struct fact *fact);
+static bool parse_authorities(struct readout *readout, char *line, struct fact *fact);
 static bool parse_default(struct readout *readout, char *line, struct fact *fact);
 static bool parse_settings(struct readout *readout, char *line, struct fact *fact);
 static bool has_lines(const struct readout *readout);
@@ -52,6 +53,7 @@ static const struct kind kinds[] = {
 	[READOUT_MAP] = {"show map ", parse_entry, NULL},
 	[READOUT_LIST] = {"show ssl crt-list -n ", parse_list, has_lines},
 	[READOUT_CERTIFICATES] = {"show ssl cert", parse_certificate, NULL},
+	[READOUT_AUTHORITIES] = {"show ssl ca-file", parse_authorities, NULL},
 	[READOUT_DEFAULT] = {"show ssl cert ", parse_default, has_lines},
 	[READOUT_SETTINGS] = {"show env " ENCODE_SETTINGS_MARK, parse_settings, has_lines},
 };
@@ -402,6 +404,26 @@ static bool parse_certificate(struct readout *readout, char *line, struct fact *
 	fact->name = our_name(readout, line);
 	fact->kind = fact->name != NULL ? FACT_CERTIFICATE : FACT_NONE;
 	return true;
+}
+
+/* The same, with " - 1 certificate(s)" behind each name: with none it was never committed. One that
+ * has some is not told again: 2.6 crashes when servers of its configuration have it. */
+static bool parse_authorities(struct readout *readout, char *line, struct fact *fact)
+{
+	char *end = strstr(line, " - ");
+
+	if (line[0] != '#' && end != NULL) {
+		*end = '\0';
+	}
+	bool has_content = end != NULL && strncmp(end + 1, "- 0 ", 4) != 0;
+	bool is_ok = parse_certificate(readout, line, fact);
+	if (fact->kind == FACT_CERTIFICATE && has_content) {
+		fact->value = "";
+	}
+	if (fact->kind == FACT_TRANSACTION) {
+		fact->kind = FACT_AUTHORITIES_TRANSACTION;
+	}
+	return is_ok;
 }
 
 /* "SHA1 FingerPrint: 8311BF1B..." among others; one line of apology when there is no such

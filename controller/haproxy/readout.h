@@ -25,6 +25,7 @@ enum readout_kind {
 	READOUT_MAP,	      /* show map MAP */
 	READOUT_LIST,	      /* show ssl crt-list -n LIST */
 	READOUT_CERTIFICATES, /* show ssl cert */
+	READOUT_AUTHORITIES,  /* show ssl ca-file */
 	READOUT_DEFAULT,      /* show ssl cert of the default certificate */
 	READOUT_SETTINGS, /* show env of the variable that says which settings it was started with
 			   */
@@ -47,7 +48,9 @@ enum fact_kind {
 	FACT_ENTRY,	  /* name (the key), value */
 	FACT_LIST,	  /* the list of certificates is there */
 	FACT_LISTED,	  /* name and value (its hosts) of a certificate in the list */
-	FACT_CERTIFICATE, /* name of a certificate in memory */
+	FACT_CERTIFICATE, /* name of a certificate, or of a file of authorities, in memory;
+			     value: "" when that is known to have content */
+	FACT_AUTHORITIES_TRANSACTION, /* the same of a file of authorities */
 	FACT_TRANSACTION, /* name, as HAProxy has it, of the one whose transaction is open */
 	FACT_FINGERPRINT, /* value: of the certificate that was asked for */
 	FACT_SETTINGS,	  /* value: their digest */

@@ -1,6 +1,7 @@
 /* See saved.h. Lines are those of haproxy/encode. */
 #include "haproxy/saved.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +119,34 @@ static bool read_file(struct reader *reader, const char *directory, const char *
 	return is_ok;
 }
 
+/* What backends are made with is in no list: the folder says it, by names alone. */
+static bool read_stores(struct reader *reader, const char *directory, struct err *err)
+{
+	CLEANUP(free_ptr) char *path = xasprintf("%s/" CURRENT "/" ENCODE_CERTS_DIR, directory);
+	DIR *folder = opendir(path);
+	const struct dirent *entry;
+
+	if (folder == NULL) {
+		return err_set(
+			err, ERR_INPUT, "%s: %s: is this a --state-dir?", path, strerror(errno));
+	}
+	while ((entry = readdir(folder)) != NULL) {
+		size_t len = strlen(entry->d_name);
+		size_t suffix_len = strlen(ENCODE_CERT_SUFFIX);
+
+		if (len <= suffix_len ||
+			strcmp(entry->d_name + len - suffix_len, ENCODE_CERT_SUFFIX) != 0) {
+			continue;
+		}
+		CLEANUP(free_ptr) char *name = xstrndup(entry->d_name, len - suffix_len);
+		if (model_certificate_kind(name) != MODEL_CERTIFICATE_SERVED) {
+			applied_set_certificate(reader->applied, name, "", NULL);
+		}
+	}
+	closedir(folder);
+	return true;
+}
+
 struct applied *saved_read(const char *directory, struct err *err)
 {
 	struct reader reader = {.applied = applied_new()};
@@ -134,7 +163,8 @@ struct applied *saved_read(const char *directory, struct err *err)
 		is_ok = read_file(&reader, directory, name, read_backend_line, err);
 	}
 	is_ok = is_ok &&
-		read_file(&reader, directory, ENCODE_CERTS_LIST, read_certificate_line, err);
+		read_file(&reader, directory, ENCODE_CERTS_LIST, read_certificate_line, err) &&
+		read_stores(&reader, directory, err);
 	if (!is_ok) {
 		applied_free(reader.applied);
 		return NULL;

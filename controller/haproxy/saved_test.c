@@ -13,6 +13,8 @@
 #include "haproxy/saved.h"
 #include "haproxy/state_testing.h"
 
+#define DIGEST "0123456789abcdef0123456789abcdef"
+
 static int tear_down(void **test)
 {
 	testing_remove_state(*test);
@@ -22,17 +24,20 @@ static int tear_down(void **test)
 static void fill(struct applied *applied)
 {
 	static const char *const backends[] = {"shop_svc_web_80", "shop_svc_web_80:leastconn",
-		"blog_svc_a_http", "blog_svc_none_80"};
+		"blog_svc_a_http", "blog_svc_none_80",
+		"shop_svc_web_443:tls:ca-" DIGEST ":crt-" DIGEST};
 
 	for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
 		struct applied_backend *backend = applied_add_backend(applied, backends[i]);
-		if (i < 3) {
+		if (i != 3) {
 			applied_set_server(
 				applied, backend, "pod-1", "10.0.0.1:8080", APPLIED_READY);
 			applied_set_server(
 				applied, backend, "pod-2_h2c", "[2001:db8::1]:80", APPLIED_READY);
 		}
 	}
+	applied_set_certificate(applied, "ca-" DIGEST, "", NULL);
+	applied_set_certificate(applied, "crt-" DIGEST, "", NULL);
 	applied_set_entry(applied, MODEL_MAP_HOSTS, "a.test", "a.test");
 	applied_set_entry(applied, MODEL_MAP_PREFIX, "a.test/", "shop_svc_web_80|shop/web");
 	applied_set_entry(applied, MODEL_MAP_POLICY, "shop/web", "T|{\"set-host\":\"a b\"}");

@@ -556,7 +556,7 @@ static bool encode_shard(
 	for (uint32_t i = 0; i < table->n_items; i++) {
 		const struct applied_backend *backend = backends[i];
 
-		if (!encode_backend_section(buf, backend)) {
+		if (!encode_backend_section(buf, backend, draft->state->map_dir)) {
 			return state_refuse(draft, "backend", backend->name, err);
 		}
 	}

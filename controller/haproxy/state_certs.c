@@ -18,6 +18,7 @@
 #include "haproxy/encode.h"
 #include "haproxy/selfsigned.h"
 #include "haproxy/state_priv.h"
+#include "model/variant.h"
 
 #define DEFAULT_FILE MODEL_CERTIFICATE_DEFAULT STATE_CERTS_SUFFIX
 
@@ -176,6 +177,75 @@ static bool write_one(struct draft *draft, const struct applied_certificate *cer
 	return true;
 }
 
+/*
+ * One that is not for clients. What servers are made with has to be there, or HAProxy does not
+ * start: where its content is gone, which can't be as long as the folder is ours, somebody else's
+ * certificate stands in, which verifies nobody and which nobody accepts.
+ */
+static bool write_store(struct draft *draft, const char *certificate, bool is_used, struct err *err)
+{
+	char name[NAME_MAX + 1];
+	bool is_there = false;
+	int len = snprintf(name, sizeof(name), "%s" STATE_CERTS_SUFFIX, certificate);
+
+	if (len < 0 || (size_t)len >= sizeof(name) || strchr(certificate, '/') != NULL) {
+		return state_refuse(draft, "certificate", certificate, err);
+	}
+	if (faccessat(draft->certs_fd, name, F_OK, 0) == 0) {
+		return true;
+	}
+	if (!take_over(draft, name, &is_there, err)) {
+		return false;
+	}
+	const struct model_certificate *wanted = find_wanted(draft, certificate);
+	if (!is_there && wanted != NULL) {
+		return write_secret(draft, name, wanted->pem, strlen(wanted->pem), err);
+	}
+	if (is_there || !is_used) {
+		return true;
+	}
+	struct buf pem = {.max = MAX_FILE, .is_secret = true};
+	bool is_ok = selfsigned_make(&pem, err) &&
+		     write_secret(draft, name, buf_str(&pem), pem.len, err);
+	buf_fini(&pem);
+	return is_ok;
+}
+
+static bool write_stores_of(
+	struct draft *draft, const struct applied_backend *backend, struct err *err)
+{
+	static const enum variant_part parts[] = {VARIANT_CA, VARIANT_CRT};
+	char name[VARIANT_STORE_SIZE];
+	bool is_ok = true;
+
+	for (size_t i = 0; i < ARRAY_LEN(parts) && is_ok; i++) {
+		if (backend->n_servers > 0 && variant_store(backend->name, parts[i], name)) {
+			is_ok = write_store(draft, name, true, err);
+		}
+	}
+	return is_ok;
+}
+
+static bool write_stores(struct draft *draft, struct err *err)
+{
+	const struct applied_certificate *certificate;
+	const struct applied_backend *backend;
+	bool is_ok = true;
+
+	TABLE_FOREACH (&draft->applied->certificates, certificate) {
+		if (is_ok &&
+			model_certificate_kind(certificate->name) != MODEL_CERTIFICATE_SERVED) {
+			is_ok = write_store(draft, certificate->name, false, err);
+		}
+	}
+	for (size_t i = 0; i < APPLIED_SHARDS; i++) {
+		TABLE_FOREACH (&draft->applied->backends[i], backend) {
+			is_ok = is_ok && write_stores_of(draft, backend, err);
+		}
+	}
+	return is_ok;
+}
+
 static int compare_certificates(const void *a, const void *b)
 {
 	const struct applied_certificate *const *x = a;
@@ -189,7 +259,7 @@ static bool write_all_certs(struct draft *draft, struct err *err)
 	const struct table *table = &draft->applied->certificates;
 	CLEANUP(free_ptr) void **certificates = table_sorted(table, compare_certificates);
 	struct buf list = BUF_INIT(0);
-	bool is_ok = write_default(draft, err);
+	bool is_ok = write_default(draft, err) && write_stores(draft, err);
 
 	if (is_ok && !encode_certificate_line(&list, MODEL_CERTIFICATE_DEFAULT,
 			     APPLIED_DEFAULT_HOSTS, draft->state->map_dir)) {
@@ -199,6 +269,7 @@ static bool write_all_certs(struct draft *draft, struct err *err)
 		const struct applied_certificate *certificate = certificates[i];
 
 		if (certificate->hosts != NULL &&
+			model_certificate_kind(certificate->name) == MODEL_CERTIFICATE_SERVED &&
 			strcmp(certificate->name, MODEL_CERTIFICATE_DEFAULT) != 0) {
 			is_ok = write_one(draft, certificate, &list, err);
 		}

@@ -202,6 +202,8 @@ struct secret_next {
 	uint8_t key;
 };
 
+#define SECRET_TYPE_TLS "kubernetes.io/tls"
+
 /* Made by kube/secret.c. `pem` holds a key, and so does that of `next`, and hashes are in `users`:
  * freed with object_free(), which wipes. */
 struct secret {
@@ -220,13 +222,20 @@ struct secret {
 	struct obj_text users;
 	struct obj_text users_version;
 	struct obj_text users_fault;
+	/* Of the newest version: the certificates in ca.crt or, in one of another type than
+	 * kubernetes.io/tls, in tls.crt, as cert_read_authorities() gives them; absent = it has
+	 * none that can be used; and what is wrong. */
+	struct obj_text authorities;
+	struct obj_text authorities_fault;
 	struct secret_next next; /* only with SECRET_EARLY, its `pem` absent = what is in use */
 	int64_t not_before;	 /* of what is in use */
 	int64_t not_after;
-	uint8_t key;	  /* enum cert_key */
-	uint8_t state;	  /* enum secret_state, of the newest version */
+	int64_t authorities_not_after; /* of the one that expires last */
+	uint8_t key;		       /* enum cert_key */
+	uint8_t state;		       /* enum secret_state, of the newest version */
 	bool is_untimely; /* what is in use has expired or is not valid yet, when last looked at */
 	bool has_expired; /* the first of these */
+	bool have_authorities_expired; /* all of them, when last looked at */
 };
 
 /* The text, "" when absent; borrowed from the object. */

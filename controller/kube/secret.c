@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "cert/cert.h"
 
-#define N_TEXTS 15
+#define N_TEXTS 17
 
 /* A clock may run a little behind the one of who issued the certificate. */
 #define EARLY_SECONDS 300
@@ -31,7 +31,8 @@ static struct obj_text *text_of(struct secret *secret, size_t i)
 	struct obj_text *const texts[N_TEXTS] = {&secret->head.namespace, &secret->head.name,
 		&secret->type, &secret->pem, &secret->names, &secret->fingerprint, &secret->digest,
 		&secret->fault, &secret->next.pem, &secret->next.names, &secret->next.fingerprint,
-		&secret->next.digest, &secret->users, &secret->users_version, &secret->users_fault};
+		&secret->next.digest, &secret->users, &secret->users_version, &secret->users_fault,
+		&secret->authorities, &secret->authorities_fault};
 
 	return texts[i];
 }
@@ -51,7 +52,9 @@ enum {
 	TEXT_NEXT_DIGEST,
 	TEXT_USERS,
 	TEXT_USERS_VERSION,
-	TEXT_USERS_FAULT
+	TEXT_USERS_FAULT,
+	TEXT_AUTHORITIES,
+	TEXT_AUTHORITIES_FAULT
 };
 
 /* The content, and where it is while it waits. */
@@ -97,6 +100,8 @@ static struct object *put_together(const struct pieces *pieces)
 	secret->state = pieces->fixed.state;
 	secret->is_untimely = pieces->fixed.is_untimely;
 	secret->has_expired = pieces->fixed.has_expired;
+	secret->authorities_not_after = pieces->fixed.authorities_not_after;
+	secret->have_authorities_expired = pieces->fixed.have_authorities_expired;
 	size_t offset = sizeof(struct secret);
 	for (size_t i = 0; i < N_TEXTS; i++) {
 		if (pieces->texts[i] != NULL) {
@@ -326,6 +331,29 @@ static void read_users(struct json_object *json, struct users *ret_users)
 	free(values.values);
 }
 
+/* NULL = it has none, or none that can be used: then `err` says why. */
+static char *read_authorities(
+	struct json_object *json, bool is_tls, int64_t *ret_not_after, struct err *err)
+{
+	static const char *const keys[] = {"ca.crt", "tls.crt"};
+	struct value value = {0};
+	char *authorities = NULL;
+
+	for (size_t i = 0; i < (is_tls ? 1 : ARRAY_LEN(keys)); i++) {
+		bool is_there = find(json, "data", keys[i]) != NULL ||
+				find(json, "stringData", keys[i]) != NULL;
+		if (is_there) {
+			authorities = read_value(json, keys[i], &value, err)
+					      ? cert_read_authorities(keys[i], value.bytes,
+							value.len, ret_not_after, err)
+					      : NULL;
+			value_fini(&value);
+			return authorities;
+		}
+	}
+	return NULL;
+}
+
 /* Borrows the texts. */
 static void set_content(struct pieces *pieces, const struct cert *cert)
 {
@@ -346,9 +374,17 @@ struct object *secret_read(struct object *head, struct json_object *json)
 	struct users users = {0};
 	CLEANUP(free_ptr) char *version = NULL;
 	struct err err = {0};
+	struct err authorities_err = {0};
+	bool is_tls = type != NULL && strcmp(type, SECRET_TYPE_TLS) == 0;
+	CLEANUP(free_ptr)
+	char *authorities = read_authorities(
+		json, is_tls, &pieces.fixed.authorities_not_after, &authorities_err);
 	bool is_ok;
 
-	if (type == NULL || strcmp(type, SECRET_TYPE_TLS) != 0) {
+	pieces.texts[TEXT_AUTHORITIES] = authorities;
+	pieces.texts[TEXT_AUTHORITIES_FAULT] =
+		authorities_err.text[0] != '\0' ? authorities_err.text : NULL;
+	if (!is_tls) {
 		is_ok = err_set(&err, ERR_INPUT,
 			"it is of type '%.100s': create it anew with type " SECRET_TYPE_TLS,
 			type ? type : "Opaque");
@@ -416,7 +452,7 @@ static void look_at_content(struct secret *secret, int64_t now)
 	secret->is_untimely = secret->has_expired || is_early(secret->not_before, now);
 }
 
-struct object *secret_judge(const struct secret *secret, int64_t now)
+static struct object *judge_certificate(const struct secret *secret, int64_t now)
 {
 	struct pieces pieces = take_apart(secret);
 	struct err fault = {0};
@@ -457,10 +493,10 @@ struct object *secret_judge(const struct secret *secret, int64_t now)
 	return put_together(&pieces);
 }
 
-struct object *secret_judge_again(const struct secret *secret, int64_t now)
+static struct object *judge_certificate_again(const struct secret *secret, int64_t now)
 {
 	bool is_newest_timed = secret->state == SECRET_GOOD || secret->state == SECRET_EARLY;
-	struct object *judged = is_newest_timed ? secret_judge(secret, now) : NULL;
+	struct object *judged = is_newest_timed ? judge_certificate(secret, now) : NULL;
 
 	if (judged != NULL || !obj_has(secret->pem)) {
 		return judged;
@@ -472,6 +508,33 @@ struct object *secret_judge_again(const struct secret *secret, int64_t now)
 		return NULL;
 	}
 	return put_together(&pieces);
+}
+
+/* Takes what was found of the certificate (NULL = nothing), and returns what there is of both. */
+static struct object *judge_authorities(
+	const struct secret *secret, struct object *judged, int64_t now)
+{
+	const struct secret *last = judged ? (const struct secret *)judged : secret;
+	bool have_expired = obj_has(last->authorities) && now >= last->authorities_not_after;
+
+	if (have_expired == last->have_authorities_expired) {
+		return judged;
+	}
+	struct pieces pieces = take_apart(last);
+	pieces.fixed.have_authorities_expired = have_expired;
+	struct object *both = put_together(&pieces);
+	object_free(judged);
+	return both;
+}
+
+struct object *secret_judge(const struct secret *secret, int64_t now)
+{
+	return judge_authorities(secret, judge_certificate(secret, now), now);
+}
+
+struct object *secret_judge_again(const struct secret *secret, int64_t now)
+{
+	return judge_authorities(secret, judge_certificate_again(secret, now), now);
 }
 
 /* ---- last good ---- */
@@ -507,10 +570,13 @@ struct object *secret_keep_last_good(const struct secret *newer, const struct se
 	pieces.fixed.head.created_seconds = newer->head.created_seconds;
 	pieces.texts[TEXT_TYPE] = news.texts[TEXT_TYPE];
 	pieces.texts[TEXT_FAULT] = news.texts[TEXT_FAULT];
-	/* Of users nothing but the newest is good: who was taken out must not come in. */
-	for (size_t i = TEXT_USERS; i <= TEXT_USERS_FAULT; i++) {
+	/* Of users and authorities nothing but the newest is good: who was taken out must not
+	 * come in. */
+	for (size_t i = TEXT_USERS; i <= TEXT_AUTHORITIES_FAULT; i++) {
 		pieces.texts[i] = news.texts[i];
 	}
+	pieces.fixed.authorities_not_after = newer->authorities_not_after;
+	pieces.fixed.have_authorities_expired = newer->have_authorities_expired;
 	return put_together(&pieces);
 }
 
@@ -522,9 +588,11 @@ struct object *secret_without_object(const struct secret *secret)
 		return NULL;
 	}
 	set_next(&pieces, NULL);
-	for (size_t i = TEXT_USERS; i <= TEXT_USERS_FAULT; i++) {
+	for (size_t i = TEXT_USERS; i <= TEXT_AUTHORITIES_FAULT; i++) {
 		pieces.texts[i] = NULL;
 	}
+	pieces.fixed.authorities_not_after = 0;
+	pieces.fixed.have_authorities_expired = false;
 	pieces.fixed.state = SECRET_ABSENT;
 	pieces.texts[TEXT_FAULT] = "it is gone: create it again";
 	return put_together(&pieces);

@@ -17,8 +17,6 @@
 #include "base/attr.h"
 #include "kube/object.h"
 
-#define SECRET_TYPE_TLS "kubernetes.io/tls"
-
 /*
  * The whole Secret from its head and its document: `data` in base64 and, as manifests have it,
  * `stringData`, which goes first. Takes `head` and returns another object. The document's texts are

@@ -218,6 +218,51 @@ static void test_judge(void **state)
 	object_free(&secret->head);
 }
 
+/* All of them, not one of two; and of the newest version alone. */
+static void test_authorities_expire(void **state)
+{
+	X509 *certs[2];
+	char *pems[2];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(certs); i++) {
+		certs[i] = testing_cert_new(&(struct testing_cert){.common_name = "ca",
+			.key = key,
+			.from_seconds = FROM,
+			.to_seconds = i == 0 ? TO : 2 * TO});
+		pems[i] = testing_cert_pem(certs[i]);
+		X509_free(certs[i]);
+	}
+	CLEANUP(free_ptr) char *both = xasprintf("%s%s", pems[1], pems[0]);
+	CLEANUP(free_ptr) char *text = testing_base64(both);
+	CLEANUP(free_ptr) char *data = xasprintf("'ca.crt':'%s'", text);
+	struct object *object = testing_secret("ns", "s", data);
+	const struct secret *secret = (const struct secret *)object;
+
+	assert_null(secret_judge(secret, TESTING_NOW + 2 * TO - 1));
+	assert_null(secret_judge_again(secret, TESTING_NOW + 2 * TO - 1));
+	struct object *judged = secret_judge_again(secret, TESTING_NOW + 2 * TO);
+	const struct secret *other = (const struct secret *)judged;
+	assert_true(other->have_authorities_expired);
+	assert_string_equal(obj_str(other, other->authorities), both);
+	assert_null(secret_judge(other, TESTING_NOW + 2 * TO));
+	struct object *back = secret_judge(other, TESTING_NOW);
+	assert_true(object_equals(back, object));
+	object_free(back);
+	struct secret *good = read_content(GOOD);
+	struct object *kept = secret_keep_last_good(other, good);
+	assert_true(((const struct secret *)kept)->have_authorities_expired);
+	struct object *gone = secret_without_object((const struct secret *)kept);
+	assert_false(((const struct secret *)gone)->have_authorities_expired);
+	object_free(gone);
+	object_free(kept);
+	object_free(&good->head);
+	object_free(judged);
+	object_free(object);
+	free(pems[0]);
+	free(pems[1]);
+}
+
 /* ---- last good ---- */
 
 /* Takes both; what is in the place of the older one then. */
@@ -401,6 +446,7 @@ int main(void)
 		cmocka_unit_test(test_clear_text),
 		cmocka_unit_test(test_equal_bytes),
 		cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_authorities_expire),
 		cmocka_unit_test(test_last_good),
 		cmocka_unit_test(test_bad_after_bad),
 		cmocka_unit_test(test_removed),

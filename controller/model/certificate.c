@@ -3,6 +3,7 @@
  * model.h for what readers see and tls.h for where the names come from.
  */
 #include <assert.h>
+#include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,13 +75,22 @@ void certificate_digest(char ret_digest[CERT_DIGEST_SIZE], const char *const *te
 	buf_fini(&all);
 }
 
+static void free_node(struct certificate_node *node)
+{
+	if (node->own_pem != NULL) {
+		OPENSSL_cleanse(node->own_pem, strlen(node->own_pem));
+	}
+	free(node->own_pem);
+	free(node->digest);
+	free(node);
+}
+
 static void drop(struct model *model, struct certificate_node *node)
 {
 	table_remove(&model->certificates, hash_str(node->public.name), node->public.name,
 		certificate_has_name);
 	model_touch_certificate(model, node->public.name);
-	free(node->digest);
-	free(node);
+	free_node(node);
 }
 
 static struct certificate_node *add(struct model *model, const struct secret_node *secret,
@@ -106,6 +116,42 @@ static struct certificate_node *add(struct model *model, const struct secret_nod
 	model_touch_certificate(model, node->public.name);
 	return node;
 }
+
+/* ---- not for clients ---- */
+
+/* Names of the others have a '_', which none of these has. */
+enum model_certificate_kind model_certificate_kind(const char *name)
+{
+	if (strchr(name, '_') != NULL) {
+		return MODEL_CERTIFICATE_SERVED;
+	}
+	return strncmp(name, "ca-", 3) == 0    ? MODEL_CERTIFICATE_AUTHORITIES
+	       : strncmp(name, "crt-", 4) == 0 ? MODEL_CERTIFICATE_SHOWN
+					       : MODEL_CERTIFICATE_SERVED;
+}
+
+struct certificate_node *certificate_take(struct model *model, const char *name, const char *pem)
+{
+	struct certificate_node *node = find(model, name);
+
+	if (node == NULL) {
+		char *own = xstrdup(pem);
+		node = add(model, &(struct secret_node){.pem = own, .fingerprint = (char *)"-"},
+			name, NULL, 0);
+		node->own_pem = own;
+	}
+	node->n_users++;
+	return node;
+}
+
+void certificate_release(struct model *model, struct certificate_node *node)
+{
+	if (node != NULL && --node->n_users == 0) {
+		drop(model, node);
+	}
+}
+
+/* ---- for clients ---- */
 
 /* The same content may lie elsewhere by now: it went and came back within one update. */
 static void borrow_content(struct certificate_node *node, const struct secret_node *secret)
@@ -308,8 +354,7 @@ void model_free_certificates(struct model *model)
 	struct certificate_node *node;
 
 	TABLE_FOREACH (&model->certificates, node) {
-		free(node->digest);
-		free(node);
+		free_node(node);
 	}
 	table_fini(&model->certificates);
 }

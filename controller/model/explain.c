@@ -276,7 +276,9 @@ static void say_backend(
 	say(text, "Service", "%s/%s, port %" PRId32, service->namespace, service->name,
 		backend->port);
 	say(text, "backend", "%s", backend->public.name);
-	if (backend->external == NULL && backend->public.n_servers == 0) {
+	if (backend->trust != NULL && backend->trust->is_closed) {
+		say(text, "server", "none: 503 until server-ca and server-crt can be used");
+	} else if (backend->external == NULL && backend->public.n_servers == 0) {
 		say(text, "server", "none: 503 until an endpoint is ready");
 	}
 	say_servers(backend, text);

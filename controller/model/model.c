@@ -146,6 +146,7 @@ static void free_backend(struct backend_node *backend)
 	free((void *)backend->public.servers);
 	free(backend->refused);
 	free(backend->external);
+	free(backend->trust);
 	free(backend);
 }
 
@@ -198,6 +199,10 @@ void model_free(struct model *model)
 		free_backend(backend);
 	}
 	table_fini(&model->backends);
+	TABLE_FOREACH (&model->closed, backend) {
+		free_backend(backend);
+	}
+	table_fini(&model->closed);
 	TABLE_FOREACH (&model->externals, backend) {
 		free_backend(backend);
 	}

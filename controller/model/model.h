@@ -111,6 +111,21 @@ struct model_certificate {
 /* For names that no other certificate is for, and for clients that send no name. */
 #define MODEL_CERTIFICATE_DEFAULT "default"
 
+/*
+ * Two kinds of certificates are not for clients: authorities that pods are verified against
+ * (option server-ca), and certificates that pods get to see (server-crt). They have no hosts and
+ * are in no list; backends refer to them by their names, which are words of a variant
+ * (variant.h): "ca-" or "crt-" and 32 hexadecimal digits, of the Secret and what it holds. Their
+ * `fingerprint` is "-".
+ */
+enum model_certificate_kind {
+	MODEL_CERTIFICATE_SERVED,
+	MODEL_CERTIFICATE_AUTHORITIES,
+	MODEL_CERTIFICATE_SHOWN, /* to pods */
+};
+
+enum model_certificate_kind model_certificate_kind(const char *name) MUST_USE;
+
 /* HAProxy's command line takes 15,000 bytes, command and payload, on all versions. */
 #define MODEL_CERTIFICATE_MAX_NAME  240
 #define MODEL_CERTIFICATE_MAX_PEM   14000

@@ -28,6 +28,7 @@
 #include "model/policies.h"
 #include "model/sets.h"
 #include "model/tls.h"
+#include "model/trust.h"
 
 /* Claims of spec.defaultBackend carry this instead of a rule's number. */
 #define CLAIM_DEFAULT_RULE UINT32_MAX
@@ -107,13 +108,14 @@ struct host_node {
 };
 
 struct backend_node {
-	struct model_backend public; /* its servers are one block, owned; its name is the one below
-				      */
+	struct model_backend public; /* its servers are one block, owned; its name is the one
+					below, or MODEL_BACKEND_UNAVAILABLE of a closed one */
 	struct service_node *service;
 	struct backend_node *next_of_service;
-	char *external;	  /* owned: value in external.map; NULL = a backend with servers */
-	char *refused;	  /* owned: an endpoint's address that is not used; NULL = none */
-	uint32_t n_slots; /* slots and policies that lead here; it goes with the last one */
+	char *external;	     /* owned: value in external.map; NULL = a backend with servers */
+	struct trust *trust; /* owned; NULL = none */
+	char *refused;	     /* owned: an endpoint's address that is not used; NULL = none */
+	uint32_t n_slots;    /* slots and policies that lead here; it goes with the last one */
 	int32_t port;
 	char name[];
 };
@@ -138,6 +140,7 @@ struct model {
 	struct table services;		       /* struct service_node, by namespace and name */
 	struct table backends;		       /* struct backend_node, by name */
 	struct table externals;		       /* the same, for those without servers */
+	struct table closed;		       /* those that HAProxy is not told of (trust.h) */
 	struct table slots[MODEL_MAP_COUNT];   /* struct slot, by key; none for MODEL_MAP_HOSTS */
 	struct table hosts;		       /* struct host_node, by key */
 	struct ingress_node *operator_default; /* --default-backend, as an Ingress behind all
@@ -216,6 +219,12 @@ void certificate_digest(char ret_digest[CERT_DIGEST_SIZE], const char *const *te
 
 /* certificate.c: the certificates of a Secret become what its content and its claims ask for. */
 void certificates_follow(struct model *model, struct secret_node *secret);
+
+/* certificate.c: one that is not for clients, with this content; released once for each time it was
+ * taken. NULL may be released. */
+struct certificate_node *certificate_take(
+	struct model *model, const char *name, const char *pem) MUST_USE;
+void certificate_release(struct model *model, struct certificate_node *node);
 
 /* certificate.c: all of them. */
 void model_free_certificates(struct model *model);

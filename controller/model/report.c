@@ -79,6 +79,9 @@ static bool backend_diag(const struct claim *claim, struct diag *ret_diag)
 	if (backend->external != NULL) {
 		return false;
 	}
+	if (trust_diag(backend->trust, ret_diag)) {
+		return true;
+	}
 	if (backend->refused != NULL) {
 		*ret_diag = (struct diag){DIAG_ENDPOINT_REFUSED,
 			claim_field(claim, "backend.service.name"),

@@ -23,9 +23,9 @@ static bool host_has_key(const void *item, const void *key)
 	return strcmp(((const struct host_node *)item)->key, key) == 0;
 }
 
-static bool backend_has_name(const void *item, const void *name)
+static bool backend_has_own_name(const void *item, const void *name)
 {
-	return strcmp(((const struct backend_node *)item)->public.name, name) == 0;
+	return strcmp(((const struct backend_node *)item)->name, name) == 0;
 }
 
 static int compare_numbers(int64_t a, int64_t b)
@@ -110,6 +110,12 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+/* HAProxy is not told of it (trust.h). */
+static bool is_closed(const struct backend_node *backend)
+{
+	return backend->trust != NULL && backend->trust->is_closed;
+}
+
 /* "shop_svc_web_80", or "shop_ext_web_80": what changes between the two changes its name, so that
  * the order of a change is the usual one. */
 static void external_refresh(
@@ -140,6 +146,9 @@ void backend_refresh(struct model *model, const struct store *store, struct back
 		external_refresh(model, service, backend);
 		return;
 	}
+	if (is_closed(backend)) {
+		return;
+	}
 	if (service != NULL) {
 		servers = endpoints_collect(
 			store, service, backend->port, model->options.can_use_loopback);
@@ -159,9 +168,16 @@ void backend_refresh(struct model *model, const struct store *store, struct back
 	model_touch_backend(model, public->name);
 }
 
+static struct table *table_of(struct model *model, const struct backend_node *backend)
+{
+	return backend->external    ? &model->externals
+	       : is_closed(backend) ? &model->closed
+				    : &model->backends;
+}
+
 /* `words`: of its variant. */
-static struct backend_node *backend_add(struct model *model, struct service_node *service,
-	int32_t port, const char *words, char *external)
+static struct backend_node *backend_add(
+	struct service_node *service, int32_t port, const char *words, char *external)
 {
 	CLEANUP(free_ptr)
 	char *name = xasprintf("%s%s%s_%d%s", service->namespace,
@@ -175,8 +191,6 @@ static struct backend_node *backend_add(struct model *model, struct service_node
 	backend->external = external;
 	backend->next_of_service = service->backends;
 	service->backends = backend;
-	table_insert(external ? &model->externals : &model->backends,
-		hash_str(backend->public.name), backend);
 	return backend;
 }
 
@@ -184,9 +198,21 @@ static void touch_backend(struct model *model, const struct backend_node *backen
 {
 	if (backend->external != NULL) {
 		model_touch_entry(model, MODEL_MAP_EXTERNAL, backend->public.name);
-	} else {
+	} else if (!is_closed(backend)) {
 		model_touch_backend(model, backend->public.name);
 	}
+}
+
+static void backend_enter(struct model *model, const struct store *store,
+	struct backend_node *backend, const struct trust_wish *wish)
+{
+	backend->trust = trust_take(model, store, backend, wish);
+	if (is_closed(backend)) {
+		backend->public.name = MODEL_BACKEND_UNAVAILABLE;
+	}
+	table_insert(table_of(model, backend), hash_str(backend->name), backend);
+	touch_backend(model, backend);
+	backend_refresh(model, store, backend);
 }
 
 static bool has_words(const struct backend_node *backend, const char *words)
@@ -206,9 +232,11 @@ struct backend_node *backend_take(
 	bool is_external = endpoints_is_external(service);
 	struct backend_node *backend = node->backends;
 	struct buf words = BUF_INIT(0);
+	struct trust_wish wish = {0};
 
-	if (!is_external) {
-		variant_read(&words, claim, endpoints_transport(service, port));
+	if (!is_external && variant_is_wanted(claim)) {
+		trust_wish_read(&wish, store, claim);
+		variant_read(&words, claim, endpoints_transport(service, port), &wish);
 	}
 	while (backend != NULL &&
 		(backend->port != port || (backend->external != NULL) != is_external ||
@@ -216,11 +244,11 @@ struct backend_node *backend_take(
 		backend = backend->next_of_service;
 	}
 	if (backend == NULL) {
-		backend = backend_add(model, node, port, buf_str(&words),
+		backend = backend_add(node, port, buf_str(&words),
 			is_external ? endpoints_external(service, port) : NULL);
-		touch_backend(model, backend);
-		backend_refresh(model, store, backend);
+		backend_enter(model, store, backend, &wish);
 	}
+	trust_wish_fini(&wish);
 	buf_fini(&words);
 	backend->n_slots++;
 	return backend;
@@ -231,15 +259,15 @@ void backend_release(struct model *model, struct backend_node *backend)
 	if (backend == NULL || --backend->n_slots > 0) {
 		return;
 	}
-	const char *name = backend->public.name;
 	struct backend_node **link = &backend->service->backends;
 	while (*link != backend) {
 		link = &(*link)->next_of_service;
 	}
 	*link = backend->next_of_service;
-	table_remove(backend->external ? &model->externals : &model->backends, hash_str(name), name,
-		backend_has_name);
+	table_remove(table_of(model, backend), hash_str(backend->name), backend->name,
+		backend_has_own_name);
 	touch_backend(model, backend);
+	trust_release(model, backend->trust);
 	model->n_servers -= backend->public.n_servers;
 	free((void *)backend->public.servers);
 	free(backend->refused);

@@ -208,6 +208,13 @@ static void load(struct secret_node *node, const struct secret *secret)
 	set_text(&node->fault, secret ? obj_str(secret, secret->fault) : NULL);
 	set_text(&node->users_version, secret ? obj_str(secret, secret->users_version) : NULL);
 	set_text(&node->users_fault, secret ? obj_str(secret, secret->users_fault) : NULL);
+	set_text(&node->authorities_fault,
+		secret ? obj_str(secret, secret->authorities_fault) : NULL);
+	node->is_tls =
+		secret != NULL && strcmp(obj_str(secret, secret->type), SECRET_TYPE_TLS) == 0;
+	node->have_authorities_expired =
+		secret != NULL && (obj_has(secret->authorities) ? secret->have_authorities_expired
+								: secret->has_expired);
 	if (strcmp(digest, node->digest ? node->digest : "") == 0) {
 		return;
 	}
@@ -251,6 +258,7 @@ static void free_secret(struct secret_node *node)
 	free(node->fault);
 	free(node->users_version);
 	free(node->users_fault);
+	free(node->authorities_fault);
 	free(node->certificates);
 	free(node->prefix);
 	free(node->namespace);
@@ -326,6 +334,7 @@ void tls_update_secret(
 	load(node, store_secret(store, namespace, name));
 	tls_mark_secret(model, node);
 	policies_follow_secret(model, node);
+	trust_follow_secret(model, store, node);
 	for (struct tls_claim *claim = node->claims; claim != NULL; claim = claim->next_of_secret) {
 		decide(model, claim->sni);
 		model_touch_ingress(model, claim->ingress->namespace, claim->ingress->name);
@@ -343,6 +352,17 @@ static void add_need(struct model *model, struct secret_node *node, enum model_n
 	need->key.namespace = xstrpair(node->namespace, node->name, &need->key.name);
 }
 
+static enum model_need need_of(const struct secret_node *node)
+{
+	if (node->n_references == 0) {
+		return MODEL_NEED_NONE;
+	}
+	return node->policies != NULL || node->trusts[TRUST_CA] != NULL ||
+			       node->trusts[TRUST_CRT] != NULL
+		       ? MODEL_NEED_ANY
+		       : MODEL_NEED_TLS;
+}
+
 void tls_flush(struct model *model)
 {
 	struct secret_node *node = model->dirty_secrets;
@@ -352,9 +372,8 @@ void tls_flush(struct model *model)
 		struct secret_node *next = node->next_dirty;
 		node->is_dirty = false;
 		certificates_follow(model, node);
-		enum model_need need = node->n_references == 0	? MODEL_NEED_NONE
-				       : node->policies != NULL ? MODEL_NEED_ANY
-								: MODEL_NEED_TLS;
+		enum model_need need = need_of(node);
+
 		if (node->told != need) {
 			add_need(model, node, need);
 		}

@@ -24,6 +24,7 @@
 #include "cert/cert.h"
 #include "model/diag.h"
 #include "model/model.h"
+#include "model/trust.h"
 
 struct ingress;
 struct ingress_node;
@@ -65,10 +66,11 @@ struct secret_node {
 	char *name;	 /* in the block of the namespace */
 	char *prefix;	 /* of its certificates' names; owned */
 	struct tls_claim *claims;
-	struct policy_node *policies; /* that let its users in */
-	uint32_t n_references;	      /* claims, policies, and --default-certificate */
-	bool is_default;	      /* --default-certificate */
-	uint8_t told;		      /* enum model_need, the last one */
+	struct policy_node *policies;		/* that let its users in */
+	struct trust *trusts[TRUST_PART_COUNT]; /* of backends that hold on to it */
+	uint32_t n_references; /* claims, policies, trusts, and --default-certificate */
+	bool is_default;       /* --default-certificate */
+	uint8_t told;	       /* enum model_need, the last one */
 	bool is_dirty;
 	struct secret_node *next_dirty;
 	bool is_known;	  /* the store has it */
@@ -84,6 +86,9 @@ struct secret_node {
 	char *fault;
 	char *users_version; /* NULL = it has no users */
 	char *users_fault;
+	char *authorities_fault;
+	bool is_tls;		       /* of type kubernetes.io/tls */
+	bool have_authorities_expired; /* all that server-ca would find */
 	struct certificate_node **certificates;
 	size_t n_certificates;
 };
@@ -92,7 +97,9 @@ struct secret_node {
  * Secret's. */
 struct certificate_node {
 	struct model_certificate public;
-	char *digest; /* of the default, to see a change; owned; else NULL */
+	char *digest;	  /* of the default, to see a change; owned; else NULL */
+	char *own_pem;	  /* of one that is not for clients; owned, wiped when freed; else NULL */
+	uint32_t n_users; /* trusts that have it; 0 = it is for clients */
 };
 
 /* The virtual hosts that spec.tls of one Ingress lists; for the time of reading it. */

@@ -13,6 +13,7 @@ enum argument {
 	KEY,
 	TEXT,
 	PATH,
+	DIGEST,
 };
 
 struct word {
@@ -43,6 +44,8 @@ static const struct word words[] = {
 	{"proxy-v2", NOTHING, VARIANT_PROXY, VARIANT_PROXY_V2},
 	{"proxy-v2-ssl", NOTHING, VARIANT_PROXY, VARIANT_PROXY_V2_SSL},
 	{"proxy-v2-ssl-cn", NOTHING, VARIANT_PROXY, VARIANT_PROXY_V2_SSL_CN},
+	{"ca-", DIGEST, VARIANT_CA, 1},
+	{"crt-", DIGEST, VARIANT_CRT, 1},
 };
 
 /* What may stand behind "by-" as it is, and what wants a text. */
@@ -121,6 +124,8 @@ static bool is_argument(const struct word *word, const char *text, size_t len)
 		return is_key(text, len);
 	case TEXT:
 		return is_escaped(text, len);
+	case DIGEST:
+		return len == VARIANT_DIGEST_LEN && strspn(text, "0123456789abcdef") >= len;
 	case PATH:
 		return len > 0 && text[0] == '_' && is_escaped(text, len);
 	default:
@@ -179,6 +184,22 @@ bool variant_parse(const char *backend, struct variant *ret_variant)
 	return true;
 }
 
+bool variant_store(const char *backend, enum variant_part part, char ret_name[VARIANT_STORE_SIZE])
+{
+	const char *word = part == VARIANT_CA ? "ca-" : "crt-";
+
+	for (const char *text = strchr(backend, ':'); text != NULL; text = strchr(text, ':')) {
+		size_t len = strcspn(++text, ":");
+
+		if (len == strlen(word) + VARIANT_DIGEST_LEN && begins_with(text, len, word)) {
+			memcpy(ret_name, text, len);
+			ret_name[len] = '\0';
+			return true;
+		}
+	}
+	return false;
+}
+
 /* In a path '/' is written as '_'. */
 static bool append_escaped(struct buf *buf, const char *text, bool is_path)
 {
@@ -216,6 +237,9 @@ static bool append_argument(struct buf *buf, const struct word *word, const stru
 		return is_key(buf_str(buf) + start, buf->len - start);
 	case TEXT:
 		return append_escaped(buf, variant->cookie, false);
+	case DIGEST:
+		buf_append_str(buf, word->part == VARIANT_CA ? variant->ca : variant->crt);
+		return is_argument(word, buf_str(buf) + start, buf->len - start);
 	case PATH:
 		return append_escaped(buf, variant->path, true) && buf_str(buf)[start] == '_';
 	default:

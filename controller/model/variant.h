@@ -17,7 +17,11 @@
  *     maxconn-<n>                 a server gets so many requests at a time
  *     h1, h2c, tls, tls-h1, tls-h2               whatever the Service says of its port
  *     proxy-v1, proxy-v2, proxy-v2-ssl, proxy-v2-ssl-cn
+ *     ca-<digest>                 TLS, and pods are verified: the stored file of this name has the
+ *                                 authorities (MODEL_CERTIFICATE_AUTHORITIES)
+ *     crt-<digest>                TLS, and pods get to see the certificate of this name
  *
+ *   <digest> 32 lower-case hexadecimal digits
  *   <text>   letters, digits, '-' and '_' as they are, other bytes as '.' and two hexadecimal
  * digits <path>   the same with '/' as '_', and so '_' as ".5f"; it begins with '/'
  *
@@ -81,6 +85,8 @@ enum variant_part {
 	VARIANT_MAXCONN,   /* requests that a server gets at a time; 0 = any number */
 	VARIANT_TRANSPORT, /* enum variant_transport */
 	VARIANT_PROXY,	   /* enum variant_proxy */
+	VARIANT_CA,	   /* 1 = pods are verified */
+	VARIANT_CRT,	   /* 1 = they get to see a certificate */
 	VARIANT_PART_COUNT
 };
 
@@ -92,11 +98,22 @@ struct variant {
 	const char *key_argument; /* ... this; NULL = none */
 	const char *cookie;
 	const char *path;
+	const char *ca; /* digests */
+	const char *crt;
 };
+
+/* "ca-" or "crt-", digest, NUL. */
+#define VARIANT_DIGEST_LEN 32
+#define VARIANT_STORE_SIZE (sizeof("crt-") + VARIANT_DIGEST_LEN)
 
 /* Of a backend's name. False: it has words that are not understood, or in another order, and
  * *ret_variant is that of the plain backend. */
 bool variant_parse(const char *backend, struct variant *ret_variant) MUST_USE;
+
+/* The word of VARIANT_CA or VARIANT_CRT in a backend's name: what the certificates are called that
+ * its servers are made with. False = it has none. Name and word need not be otherwise right. */
+bool variant_store(
+	const char *backend, enum variant_part part, char ret_name[VARIANT_STORE_SIZE]) MUST_USE;
 
 /* Appends the words, each behind its ':'. False: a text or the whole is too long or empty, or has
  * bytes that nobody can send; the buffer is what it was. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/model_priv.h"
+#include "model/trust.h"
 #include "model/variant.h"
 
 struct choice {
@@ -116,10 +117,12 @@ static void read_check(struct variant *variant, const struct claim *claim)
 	}
 }
 
-static enum variant_transport transport_of(const struct claim *claim, enum model_transport port)
+/* `has_trust`: TLS, whatever else is said. */
+static enum variant_transport transport_of(
+	const struct claim *claim, enum model_transport port, bool has_trust)
 {
 	const char *protocol = sets_option(claim, OPTION_SERVER_PROTO);
-	bool has_tls = is_word(sets_option(claim, OPTION_SERVER_SSL), "true");
+	bool has_tls = has_trust || is_word(sets_option(claim, OPTION_SERVER_SSL), "true");
 
 	if (has_tls || port == MODEL_TRANSPORT_HTTPS) {
 		return is_word(protocol, "h2")	       ? VARIANT_TLS_H2
@@ -153,26 +156,33 @@ static uint32_t proxy_of(const struct claim *claim)
 	return VARIANT_NO_PROXY;
 }
 
-/* The usual case. */
-static bool has_no_options(const struct claim *claim)
+bool variant_is_wanted(const struct claim *claim)
 {
 	const struct class_node *class = claim->ingress->class;
 
-	return claim->service->options == NULL && claim->ingress->options == NULL &&
-	       (class == NULL || class->options == NULL);
+	return claim->service->options != NULL || claim->ingress->options != NULL ||
+	       (class != NULL && class->options != NULL);
 }
 
-void variant_read(struct buf *words, const struct claim *claim, enum model_transport port)
+static void set_trust(struct variant *variant, const struct trust_wish *wish)
+{
+	variant->parts[VARIANT_CA] = wish->parts[TRUST_CA].reference != NULL;
+	variant->ca = wish->parts[TRUST_CA].digest;
+	variant->parts[VARIANT_CRT] = wish->parts[TRUST_CRT].reference != NULL;
+	variant->crt = wish->parts[TRUST_CRT].digest;
+}
+
+void variant_read(struct buf *words, const struct claim *claim, enum model_transport port,
+	const struct trust_wish *wish)
 {
 	struct variant variant = {.parts = {0}};
 
-	if (has_no_options(claim)) {
-		return;
-	}
+	set_trust(&variant, wish);
 	read_balance(&variant, claim);
 	read_check(&variant, claim);
 	variant.parts[VARIANT_MAXCONN] = number_of(claim, OPTION_POD_MAXCONN);
-	variant.parts[VARIANT_TRANSPORT] = transport_of(claim, port);
+	variant.parts[VARIANT_TRANSPORT] =
+		transport_of(claim, port, variant.parts[VARIANT_CA] || variant.parts[VARIANT_CRT]);
 	variant.parts[VARIANT_PROXY] = proxy_of(claim);
 	/* Canonical values are short and plain enough: OPTION() has the limits. */
 	bool is_ok = variant_append(words, &variant);

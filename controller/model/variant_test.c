@@ -11,6 +11,8 @@
 #include "base/alloc.h"
 #include "model/variant.h"
 
+#define DIGEST "0123456789abcdef0123456789abcdef"
+
 static const struct row {
 	const char *suffix;
 	struct variant variant;
@@ -48,6 +50,12 @@ static const struct row {
 	{":proxy-v2", {.parts[VARIANT_PROXY] = VARIANT_PROXY_V2}},
 	{":proxy-v2-ssl", {.parts[VARIANT_PROXY] = VARIANT_PROXY_V2_SSL}},
 	{":proxy-v2-ssl-cn", {.parts[VARIANT_PROXY] = VARIANT_PROXY_V2_SSL_CN}},
+	{":tls:ca-" DIGEST,
+		{.parts = {[VARIANT_TRANSPORT] = VARIANT_TLS, [VARIANT_CA] = 1}, .ca = DIGEST}},
+	{":proxy-v1:ca-" DIGEST ":crt-" DIGEST,
+		{.parts = {[VARIANT_PROXY] = VARIANT_PROXY_V1, [VARIANT_CA] = 1, [VARIANT_CRT] = 1},
+			.ca = DIGEST,
+			.crt = DIGEST}},
 	{":random:cookie-a:get-_:inter-1:maxconn-2:tls:proxy-v2",
 		{.parts = {VARIANT_RANDOM, 1, VARIANT_CHECK_GET, 1, 2, VARIANT_TLS,
 			 VARIANT_PROXY_V2},
@@ -79,7 +87,9 @@ static void test_not_read(void **state)
 		"a:by-param-a.", "a:by-param-a.2", "a:by-param-a.2F", "a:by-param-a b", "a:cookie-",
 		"a:by-source:cookie-a", "a:get-", "a:get-a", "a:get-/a", "a:inter-5",
 		"a:check:inter-0", "a:check:inter-05", "a:check:inter-x", "a:maxconn-4294967296",
-		"a:maxconn-10000000000", "a:maxconn--1", "a:h1:tls", "a:proxy-v3", "a:proxy-v2-"};
+		"a:maxconn-10000000000", "a:maxconn--1", "a:h1:tls", "a:ca-", "a:ca-" DIGEST "0",
+		"a:ca-0123456789ABCDEF0123456789ABCDEF", "a:crt-" DIGEST ":ca-" DIGEST,
+		"a:proxy-v3", "a:proxy-v2-"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -91,6 +101,19 @@ static void test_not_read(void **state)
 		}
 		assert_memory_equal(variant.parts, plain.parts, sizeof(plain.parts));
 	}
+}
+
+static void test_store(void **state)
+{
+	char name[VARIANT_STORE_SIZE];
+
+	(void)state;
+	assert_true(variant_store("a_svc_b_80:tls:ca-" DIGEST ":crt-" DIGEST, VARIANT_CA, name));
+	assert_string_equal(name, "ca-" DIGEST);
+	assert_true(variant_store("a_svc_b_80:tls:crt-" DIGEST, VARIANT_CRT, name));
+	assert_string_equal(name, "crt-" DIGEST);
+	assert_false(variant_store("a_svc_b_80:tls:crt-" DIGEST, VARIANT_CA, name));
+	assert_false(variant_store("ca-" DIGEST, VARIANT_CA, name));
 }
 
 static void assert_refused(struct variant variant)
@@ -141,6 +164,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_written_and_read),
 		cmocka_unit_test(test_not_read),
+		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_not_written),
 	};
 

@@ -68,6 +68,10 @@ extern const struct option_info option_table[OPTION_COUNT];
 /* How values of a type are written, for documentation. */
 extern const char *const option_forms[OPTION_TYPE_COUNT];
 
+/* In the place of a reference that was refused, of the options that servers are made with: it names
+ * nothing, and what stands behind it does not come into use. */
+#define OPTION_REFUSED_REFERENCE "?"
+
 /* What one object says. All zeros = nothing. */
 struct option_set {
 	char *values[OPTION_COUNT]; /* owned canonical texts; NULL = says nothing */

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "model/variant.h"
 
 static bool backend_has_name(const void *item, const void *name)
 {
@@ -327,6 +328,25 @@ void applied_join_hosts(const struct model_certificate *certificate, struct buf 
 	}
 }
 
+bool applied_uses_certificate(const struct applied *applied, const char *name)
+{
+	enum variant_part part = model_certificate_kind(name) == MODEL_CERTIFICATE_AUTHORITIES
+					 ? VARIANT_CA
+					 : VARIANT_CRT;
+	char used[VARIANT_STORE_SIZE];
+
+	for (size_t i = 0; i < APPLIED_SHARDS; i++) {
+		const struct applied_backend *backend;
+		TABLE_FOREACH (&applied->backends[i], backend) {
+			if (backend->n_servers > 0 && variant_store(backend->name, part, used) &&
+				strcmp(used, name) == 0) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 struct applied_certificate *applied_find_certificate(
 	const struct applied *applied, const char *name)
 {
@@ -421,8 +441,10 @@ static void dump_certificates(const struct applied *applied, struct buf *buf)
 			buf_printf(buf, " %s",
 				certificate->fingerprint ? certificate->fingerprint : "-");
 		} else {
-			buf_printf(buf, " %s",
-				certificate->hosts ? certificate->hosts : "(not listed)");
+			const char *hosts =
+				certificate->hosts ? certificate->hosts : "(not listed)";
+
+			buf_printf(buf, "%s%s", *hosts != '\0' ? " " : "", hosts);
 		}
 		buf_append_char(buf, '\n');
 	}

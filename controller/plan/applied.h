@@ -57,7 +57,8 @@ struct applied_entry {
 
 struct applied_certificate {
 	char *hosts; /* as model_certificate.hosts, blanks between them; NULL = it is in no list:
-			half made, or half removed; owned */
+			half made, or half removed; of one that is not for clients: "" = it
+			is there, NULL = what it holds is not known; owned */
 	char *fingerprint; /* of the default, whose name does not say its content; owned */
 	bool is_listed;	   /* seen in the list, or in memory, by the look that is under way */
 	bool is_there;
@@ -137,6 +138,9 @@ struct applied_certificate *applied_find_certificate(
  */
 void applied_set_certificate(
 	struct applied *applied, const char *name, const char *hosts, const char *fingerprint);
+/* Does a backend that has servers say in its name that they are made with this certificate, one
+ * that is not for clients? Looks at every backend. */
+bool applied_uses_certificate(const struct applied *applied, const char *name) MUST_USE;
 /* Appends the hosts of a certificate with blanks between them. */
 void applied_join_hosts(const struct model_certificate *certificate, struct buf *buf);
 void applied_remove_certificate(struct applied *applied, const char *name);

@@ -440,8 +440,10 @@ void drift_see_default(struct drift_look *look, const char *fingerprint)
 static bool is_certificate_missing(
 	const struct drift_look *look, const struct applied_certificate *have)
 {
+	bool is_served = model_certificate_kind(have->name) == MODEL_CERTIFICATE_SERVED;
+
 	return !is_default(have->name) &&
-	       !(have->hosts != NULL ? have->is_listed : have->is_there) &&
+	       !(is_served && have->hosts != NULL ? have->is_listed : have->is_there) &&
 	       !is_touched(look, TOUCHED_CERTIFICATE, have->name);
 }
 

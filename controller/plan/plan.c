@@ -286,6 +286,48 @@ static struct plan_op *op_certificate(
 	return op;
 }
 
+/* Those that are not for clients go their own way: backends are made with them. */
+static const struct {
+	enum plan_op_kind new, set, commit, del;
+} stores[] = {
+	[MODEL_CERTIFICATE_AUTHORITIES] = {PLAN_OP_CA_NEW, PLAN_OP_CA_SET, PLAN_OP_CA_COMMIT,
+		PLAN_OP_CA_DEL},
+	[MODEL_CERTIFICATE_SHOWN] = {PLAN_OP_SHOWN_NEW, PLAN_OP_SHOWN_SET, PLAN_OP_SHOWN_COMMIT,
+		PLAN_OP_SHOWN_DEL},
+};
+
+/* Of one that is there without hosts it is not known what it holds: it is told again. Not while
+ * servers have it: then it holds what they were made with, and HAProxy 2.6 crashes when a file that
+ * its configuration loaded is told again. */
+static void plan_wanted_store(struct planner *planner, const char *name)
+{
+	enum model_certificate_kind kind = model_certificate_kind(name);
+	const struct model_certificate *wanted = model_find_certificate(planner->model, name);
+	const struct applied_certificate *have = applied_find_certificate(planner->applied, name);
+
+	if (wanted == NULL || (have != NULL && have->hosts != NULL)) {
+		return;
+	}
+	if (have != NULL && applied_uses_certificate(planner->applied, name)) {
+		return;
+	}
+	if (have == NULL) {
+		op_certificate(planner, stores[kind].new, name);
+	}
+	op_certificate(planner, stores[kind].set, name)->pem = wanted->pem;
+	op_certificate(planner, stores[kind].commit, name);
+}
+
+/* A backend that waits for a reload still has it; the reload takes it away. */
+static void plan_unwanted_store(struct planner *planner, const char *name)
+{
+	if (model_find_certificate(planner->model, name) == NULL &&
+		applied_find_certificate(planner->applied, name) != NULL &&
+		planner->held_backends.n_items == 0) {
+		op_certificate(planner, stores[model_certificate_kind(name)].del, name);
+	}
+}
+
 static void plan_content(struct planner *planner, const struct model_certificate *wanted)
 {
 	op_certificate(planner, PLAN_OP_CERT_SET, wanted->name)->pem = wanted->pem;
@@ -466,17 +508,26 @@ static struct keys certificate_keys(const struct planner *planner, const struct 
 	return keys;
 }
 
-/* Without a listener for TLS there is no list to put them in. */
-static void plan_certificates(struct planner *planner, const struct model_delta *delta)
+/* Without a listener for TLS there is no list to put those for clients in. */
+static void plan_certificates(struct planner *planner, const struct keys *keys)
 {
-	if (!planner->caps->has_tls) {
-		return;
+	for (size_t i = 0; i < keys->n; i++) {
+		if (model_certificate_kind(keys->items[i]) != MODEL_CERTIFICATE_SERVED) {
+			plan_wanted_store(planner, keys->items[i]);
+		} else if (planner->caps->has_tls) {
+			plan_certificate(planner, keys->items[i]);
+		}
 	}
-	struct keys keys = certificate_keys(planner, delta);
-	for (size_t i = 0; i < keys.n; i++) {
-		plan_certificate(planner, keys.items[i]);
+}
+
+/* Behind the backends that were made with them. */
+static void plan_unwanted_stores(struct planner *planner, const struct keys *keys)
+{
+	for (size_t i = 0; i < keys->n; i++) {
+		if (model_certificate_kind(keys->items[i]) != MODEL_CERTIFICATE_SERVED) {
+			plan_unwanted_store(planner, keys->items[i]);
+		}
 	}
-	free(keys.items);
 }
 
 static void plan_map(struct planner *planner, enum model_map map, const struct model_delta *delta)
@@ -591,7 +642,8 @@ void plan_make(struct plan *plan, const struct model *model, const struct applie
 	planner.adds_live = caps->can_add_backend && !is_cold(model, applied);
 	struct keys backends = backend_keys(&planner, delta);
 
-	plan_certificates(&planner, delta);
+	struct keys certificates = certificate_keys(&planner, delta);
+	plan_certificates(&planner, &certificates);
 	/* Routes first: what else has to wait is known when they have been decided. */
 	for (int map = 0; map < MODEL_MAP_COUNT; map++) {
 		if (is_route((enum model_map)map)) {
@@ -606,6 +658,8 @@ void plan_make(struct plan *plan, const struct model *model, const struct applie
 	for (size_t i = 0; i < backends.n; i++) {
 		plan_backend(&planner, backends.items[i]);
 	}
+	plan_unwanted_stores(&planner, &certificates);
+	free(certificates.items);
 	free(backends.items);
 	if (needs_settings(&planner)) {
 		plan->reasons |= 1u << PLAN_REASON_SETTINGS;

@@ -73,9 +73,9 @@ struct plan_op {
 	const char *address;	 /* SERVER_ADD, SERVER_ADDRESS */
 	const char *key;	 /* MAP_* */
 	const char *value;	 /* MAP_ADD, MAP_SET */
-	const char *certificate; /* CERT_*: its name */
+	const char *certificate; /* CERT_*, CA_*, SHOWN_*: its name */
 	const char *hosts;	 /* CERT_LIST: with blanks between them */
-	const char *pem; /* CERT_SET; has a key; borrowed from the model until its next change */
+	const char *pem; /* *_SET; may have a key; borrowed from the model until its next change */
 	const char *fingerprint; /* CERT_COMMIT of the default */
 };
 

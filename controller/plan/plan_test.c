@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "cert/cert_testing.h"
 #include "plan/plan_testing.h"
 #include "store/store_testing.h"
 
@@ -298,6 +299,59 @@ static void test_keys_of_a_delta_count_once(void **state)
 	plan_fini(&plan);
 }
 
+/* ---- what backends are made with ---- */
+
+static void put_authority(struct bench *bench)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *cert = testing_cert_new(&(struct testing_cert){.common_name = "ca", .key = key});
+	CLEANUP(free_ptr) char *pem = testing_cert_pem(cert);
+	CLEANUP(free_ptr) char *text = testing_base64(pem);
+
+	testing_put(bench->store, KUBE_SECRET,
+		"{'metadata':{'namespace':'a','name':'ca'},'data':{'ca.crt':'%s'}}", text);
+	testing_put(bench->store, KUBE_INGRESS,
+		"{'metadata':{'namespace':'a','name':'i','annotations':{'haproxy.org/"
+		"server-ca':'ca'}},"
+		"'spec':{'ingressClassName':'c','rules':[{'host':'a.test','http':{'paths':[{'path':"
+		"'/"
+		"','pathType':'Prefix','backend':{'service':{'name':'web','port':{'number':80}}}}]}"
+		"}]}}");
+	update(bench);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+}
+
+/*
+ * After a read-back nobody knows what is in the file. It is told again while no server has it, and
+ * left alone from then on: 2.6 crashes when servers of its configuration have it.
+ */
+static void test_told_again(void **state)
+{
+	struct bench *bench = *state;
+	uint32_t position = 0;
+
+	put_authority(bench);
+	const struct model_certificate *ca = model_next_certificate(bench->model, &position);
+	assert_non_null(ca);
+	CLEANUP(free_ptr) char *backend = xasprintf("%s:tls:%s", BACKEND, ca->name);
+	CLEANUP(free_ptr) char *told = xasprintf("ca-set %s\nca-commit %s\n", ca->name, ca->name);
+	CLEANUP(free_ptr)
+	char *servers = xasprintf("%sserver-add %s/p1 10.0.0.1:8080\nserver-enable %s/p1\n"
+				  "server-add %s/p2 10.0.0.2:8080\nserver-enable %s/p2\n",
+		told, backend, backend, backend, backend);
+	applied_free(bench->applied);
+	bench->applied = applied_from_model(bench->model, NULL);
+	check(bench, &reloading, "noop\n");
+	applied_set_certificate(bench->applied, ca->name, NULL, NULL);
+	check(bench, &reloading, "noop\n");
+	check(bench, &live, "noop\n");
+	applied_remove_server(bench->applied, applied_find_backend(bench->applied, backend), "p1");
+	applied_remove_server(bench->applied, applied_find_backend(bench->applied, backend), "p2");
+	check(bench, &reloading, servers);
+	check(bench, &live, servers);
+}
+
 /* ---- applied ---- */
 
 static void test_applied_servers(void **state)
@@ -370,6 +424,7 @@ int main(void)
 		TEST(test_reload_takes_nothing_away),
 		TEST(test_drift),
 		TEST(test_keys_of_a_delta_count_once),
+		TEST(test_told_again),
 		cmocka_unit_test(test_applied_servers),
 		cmocka_unit_test(test_applied_entries),
 	};

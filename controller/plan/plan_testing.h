@@ -421,7 +421,8 @@ static inline bool simulator_may_unlist(const struct simulator *simulator, const
 static inline const char *simulator_do_content(
 	struct simulator *simulator, const struct plan_op *op, struct applied_certificate *have)
 {
-	if (op->kind == PLAN_OP_CERT_SET) {
+	if (op->kind == PLAN_OP_CERT_SET || op->kind == PLAN_OP_CA_SET ||
+		op->kind == PLAN_OP_SHOWN_SET) {
 		if (have == NULL || simulator->transaction != NULL || op->pem == NULL) {
 			return "no such certificate, another transaction, or no content";
 		}
@@ -434,7 +435,9 @@ static inline const char *simulator_do_content(
 	}
 	free(simulator->transaction);
 	simulator->transaction = NULL;
-	CLEANUP(free_ptr) char *hosts = have->hosts ? xstrdup(have->hosts) : NULL;
+	bool is_served = op->kind == PLAN_OP_CERT_COMMIT;
+	CLEANUP(free_ptr)
+	char *hosts = have->hosts ? xstrdup(have->hosts) : is_served ? NULL : xstrdup("");
 	applied_set_certificate(simulator->applied, op->certificate, hosts,
 		op->fingerprint ? op->fingerprint : "content");
 	return NULL;
@@ -448,6 +451,15 @@ static inline const char *simulator_do_certificate(
 	bool is_listed = have != NULL && have->hosts != NULL;
 
 	switch (op->kind) {
+	case PLAN_OP_CA_DEL:
+	case PLAN_OP_SHOWN_DEL:
+		if (have == NULL || applied_uses_certificate(applied, op->certificate)) {
+			return "the certificate is not there, or servers have it";
+		}
+		applied_remove_certificate(applied, op->certificate);
+		return NULL;
+	case PLAN_OP_CA_NEW:
+	case PLAN_OP_SHOWN_NEW:
 	case PLAN_OP_CERT_NEW:
 		if (have != NULL) {
 			return "the certificate is there";

@@ -239,6 +239,79 @@ static void test_left_over_transaction(void **state)
 	assert_true_belief(f);
 }
 
+/* ---- not for clients ---- */
+
+#define CA    "ca-00112233445566778899aabbccddeeff"
+#define SHOWN "crt-00112233445566778899aabbccddeeff"
+#define SAFE  "t_svc_web_443:tls:" CA ":" SHOWN
+
+#define STORE(op, of, ...)                                                                         \
+	{                                                                                          \
+		.kind = PLAN_OP_##op, .certificate = (of), __VA_ARGS__                             \
+	}
+
+#define ADD_STORE(what, of, content)                                                               \
+	STORE(what##_NEW, of), STORE(what##_SET, of, .pem = (content)), STORE(what##_COMMIT, of)
+
+static void remove_stores(struct fixture *f, enum plan_result result)
+{
+	struct plan_op ops[] = {STORE(CA_DEL, CA), STORE(SHOWN_DEL, SHOWN)};
+
+	apply(f, ops, ARRAY_LEN(ops));
+	assert_int_equal(ops[0].result, result);
+	assert_int_equal(ops[1].result, result);
+}
+
+/* What servers have stays, whether we know of it or HAProxy says it. */
+static void test_stores(void **state)
+{
+	struct fixture *f = *state;
+	struct plan_op add[] = {ADD_STORE(CA, CA, f->pems[0]), ADD_STORE(SHOWN, SHOWN, f->pems[1])};
+	struct plan_op use[] = {BACKEND(ADD, SAFE), BACKEND(PUBLISH, SAFE),
+		SERVER_AT(ADD, SAFE, "pod", "192.0.2.1:443")};
+	struct plan_op leave[] = {SERVER(DEL, SAFE, "pod")};
+
+	apply(f, add, ARRAY_LEN(add));
+	runtime_assert_result(&f->test, ARRAY_LEN(add), 0, 0, 0);
+	observe(f);
+	assert_string_equal(applied_find_certificate(f->test.applied, CA)->hosts, "");
+	assert_non_null(applied_find_certificate(f->test.applied, SHOWN));
+	if (f->test.caps.can_add_backend) {
+		apply(f, use, ARRAY_LEN(use));
+		runtime_assert_result(&f->test, ARRAY_LEN(use), 0, 0, 0);
+		remove_stores(f, PLAN_BUSY);
+		applied_remove_backend(f->test.applied, SAFE);
+		remove_stores(f, PLAN_BUSY);
+		observe(f);
+		apply(f, leave, ARRAY_LEN(leave));
+		runtime_assert_result(&f->test, ARRAY_LEN(leave), 0, 0, 0);
+	}
+	remove_stores(f, PLAN_DONE);
+	assert_true_belief(f);
+}
+
+/* What is no PEM goes no further than the encoder. It is told the
+ * right one afterwards. */
+static void test_refused_stores(void **state)
+{
+	struct fixture *f = *state;
+	struct plan_op bad[] = {
+		ADD_STORE(CA, CA, "show info\n"), ADD_STORE(SHOWN, SHOWN, "show info\n")};
+	struct plan_op again[] = {STORE(CA_SET, CA, .pem = f->pems[0]), STORE(CA_COMMIT, CA),
+		STORE(SHOWN_SET, SHOWN, .pem = f->pems[1]), STORE(SHOWN_COMMIT, SHOWN)};
+
+	apply(f, bad, ARRAY_LEN(bad));
+	assert_int_equal(bad[1].result, PLAN_REFUSED);
+	assert_int_equal(bad[2].result, PLAN_SKIPPED);
+	assert_int_equal(bad[4].result, PLAN_REFUSED);
+	assert_int_equal(bad[5].result, PLAN_SKIPPED);
+	observe(f);
+	assert_null(applied_find_certificate(f->test.applied, CA)->hosts);
+	apply(f, again, ARRAY_LEN(again));
+	runtime_assert_result(&f->test, ARRAY_LEN(again), 0, 0, 0);
+	remove_stores(f, PLAN_DONE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -249,6 +322,8 @@ int main(void)
 		TEST(test_default_is_replaced),
 		TEST(test_refused),
 		TEST(test_left_over_transaction),
+		TEST(test_stores),
+		TEST(test_refused_stores),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,17 +39,23 @@ func (p KeyPair) Leaf() (*x509.Certificate, error) {
 }
 
 // NewCA makes an authority.
-func NewCA(name string) (*CA, error) { return newCA(name, nil) }
+func NewCA(name string) (*CA, error) { return newCA(certificate(name), nil) }
+
+// NewExpiredCA makes one whose time was over a minute ago.
+func NewExpiredCA(name string) (*CA, error) {
+	template := certificate(name)
+	template.NotAfter = time.Now().Add(-time.Minute)
+	return newCA(template, nil)
+}
 
 // Intermediate makes an authority that this one vouches for.
-func (ca *CA) Intermediate(name string) (*CA, error) { return newCA(name, ca) }
+func (ca *CA) Intermediate(name string) (*CA, error) { return newCA(certificate(name), ca) }
 
-func newCA(name string, above *CA) (*CA, error) {
+func newCA(template *x509.Certificate, above *CA) (*CA, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	template := certificate(name)
 	template.IsCA = true
 	template.BasicConstraintsValid = true
 	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature
@@ -78,6 +84,17 @@ func (ca *CA) Issue(names ...string) (KeyPair, error) {
 	return ca.issue(key, certificate(names[0]), names)
 }
 
+// IssueForClient is Issue for who connects, with the first name as its subject.
+func (ca *CA) IssueForClient(names ...string) (KeyPair, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return KeyPair{}, err
+	}
+	template := certificate(names[0])
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	return ca.issue(key, template, names)
+}
+
 // IssueRSA is Issue with an RSA key.
 func (ca *CA) IssueRSA(names ...string) (KeyPair, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -100,7 +117,9 @@ func (ca *CA) IssueExpired(names ...string) (KeyPair, error) {
 
 func (ca *CA) issue(key crypto.Signer, template *x509.Certificate, names []string) (KeyPair, error) {
 	template.KeyUsage = x509.KeyUsageDigitalSignature
-	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	if template.ExtKeyUsage == nil {
+		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	}
 	for _, name := range names {
 		if ip := net.ParseIP(name); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)

@@ -135,7 +135,7 @@ func TestExamples(t *testing.T) {
 			t.Parallel()
 			pods := harness.StartPods(t, scenarioPorts...)
 			s := &scene{t: t, dir: t.TempDir(), ip: pods.IP(), next: pods.IP(), g: harness.NewHeadgate(t)}
-			objects := append(exampleObjects(s.ip, all), s.scenarioObjects(startOddPod(t, pods.IP()).ip)...)
+			objects := append(exampleObjects(s.ip, all), s.scenarioObjects(startOddPod(t, pods.IP(), newTrust(t)).ip)...)
 			harness.WriteManifestFile(t, filepath.Join(s.dir, "all.yaml"), objects...)
 			s.start(branch, "--configmap="+namespace+"/settings")
 			for i, e := range all {

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -19,7 +21,7 @@ const (
 	variantNamespace  = "shop"
 	variantController = "headgate.dev/ingress-controller"
 	// Ports of pods that speak something else than HTTP.
-	tlsPort, proxyPort, checkPort, h2cPort = 8443, 8445, 8446, 8447
+	tlsPort, proxyPort, checkPort, h2cPort, mutualPort = 8443, 8445, 8446, 8447, 8448
 )
 
 // variantScene is a controller that reads two files: pods.yaml with the Services
@@ -28,6 +30,7 @@ type variantScene struct {
 	t       *testing.T
 	branch  string
 	dir     string
+	args    []string
 	g       *harness.Headgate
 	workers *harness.Workers
 }
@@ -39,9 +42,10 @@ func newVariantScene(t *testing.T, branch string, pods, routes []runtime.Object)
 	s.writePods(append(pods, class)...)
 	s.writeRoutes(routes...)
 	s.workers = harness.WatchWorkers(t, s.g.Dir+"/")
-	s.g.Start(t, "--manifests="+s.dir, "--haproxy="+harness.HAProxyPath(t, branch),
-		"--config-dir="+filepath.Join(harness.Root(t), "haproxy-cfg"),
-		"--controller-name="+variantController, "--self-check")
+	s.args = []string{"--manifests=" + s.dir, "--haproxy=" + harness.HAProxyPath(t, branch),
+		"--config-dir=" + filepath.Join(harness.Root(t), "haproxy-cfg"),
+		"--controller-name=" + variantController, "--self-check"}
+	s.g.Start(t, s.args...)
 	s.g.WaitReady(t)
 	return s
 }
@@ -159,29 +163,26 @@ func (p *oddPod) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	spoken := r.Proto
 	if r.TLS != nil {
 		spoken += " TLS " + r.TLS.ServerName
+		for _, shown := range r.TLS.PeerCertificates[:min(1, len(r.TLS.PeerCertificates))] {
+			spoken += " from " + shown.Subject.CommonName
+		}
 	}
 	w.Header().Set("X-Pod", net.JoinHostPort(p.ip, "0"))
 	fmt.Fprint(w, spoken)
 }
 
-func startOddPod(t *testing.T, ip string) *oddPod {
+func startOddPod(t *testing.T, ip string, trust *trust) *oddPod {
 	t.Helper()
 	p := &oddPod{ip: ip}
-	ca, err := harness.NewCA("pods")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, err := ca.Issue("pod.example")
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, err := tls.X509KeyPair(pair.Cert, pair.Key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"h2", "http/1.1"}}
+	config := &tls.Config{Certificates: []tls.Certificate{trust.pod}, NextProtos: []string{"h2", "http/1.1"}}
+	mutual := config.Clone()
+	mutual.ClientAuth, mutual.ClientCAs = tls.RequireAndVerifyClientCert, trust.right.ClientTLS().RootCAs
+	quiet := log.New(io.Discard, "", 0)
 	p.serve(t, tlsPort, func(l net.Listener) error {
-		return (&http.Server{Handler: p, TLSConfig: config}).ServeTLS(l, "", "")
+		return (&http.Server{Handler: p, TLSConfig: config, ErrorLog: quiet}).ServeTLS(l, "", "")
+	})
+	p.serve(t, mutualPort, func(l net.Listener) error {
+		return (&http.Server{Handler: p, TLSConfig: mutual, ErrorLog: quiet}).ServeTLS(l, "", "")
 	})
 	p.serve(t, checkPort, func(l net.Listener) error { return http.Serve(l, p) })
 	p.serve(t, h2cPort, func(l net.Listener) error {

@@ -14,6 +14,8 @@ import (
 type secrets struct {
 	first, renewed, broken, other *corev1.Secret
 	standard, standardRenewed     *corev1.Secret
+	otherStandard                 *corev1.Secret
+	firstCA, secondCA             *corev1.Secret
 }
 
 func newSecrets(t *testing.T) (s secrets) {
@@ -32,6 +34,7 @@ func newSecrets(t *testing.T) (s secrets) {
 		{&s.other, "other", "row.test"},
 		{&s.standard, "standard", "standard.test"},
 		{&s.standardRenewed, "standard", "standard.test"},
+		{&s.otherStandard, "other-standard", "standard.test"},
 	} {
 		pair, err := ca.Issue(want.host, "more.test", "secure.test")
 		if err != nil {
@@ -39,6 +42,8 @@ func newSecrets(t *testing.T) (s secrets) {
 		}
 		*want.secret = harness.TLSSecret(namespace, want.name, pair)
 	}
+	s.firstCA = harness.Secret(namespace, "first-ca", map[string]string{"ca.crt": string(ca.PEM)})
+	s.secondCA = harness.Secret(namespace, "second-ca", map[string]string{"ca.crt": string(ca.PEM)})
 	s.broken = harness.TLSSecret(namespace, "row", harness.KeyPair{Cert: []byte("no"), Key: []byte("no")})
 	return s
 }
@@ -50,7 +55,7 @@ func baseObjects(secrets secrets) []runtime.Object {
 		served("web", pods(101, 102)...), served("api", pods(103, 104)...),
 		ingress("base", harness.Rule("web.test", "/", "web:80"), harness.Rule("api.test", "/", "api:80"),
 			harness.Rule("secure.test", "/", "web:80"), harness.TLS("standard", "secure.test")),
-		one(secrets.standard),
+		one(secrets.standard), one(secrets.otherStandard), one(secrets.firstCA), one(secrets.secondCA),
 	)
 }
 

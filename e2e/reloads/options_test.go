@@ -91,6 +91,8 @@ var backendOptions = []option{
 	{"check-interval", "10s", "20s", []string{"check: true"}},
 	{"server-ssl", "true", "false", nil},
 	{"server-proto", "h2", "h1", nil},
+	{"server-ca", "first-ca", "second-ca", nil},
+	{"server-crt", "standard", "other-standard", nil},
 	{"send-proxy-protocol", "proxy", "proxy-v2", nil},
 }
 

@@ -104,10 +104,16 @@ func (s *scene) state() string { return fmt.Sprintf("state-%d.test", s.states) }
 
 func rowName(i int) string { return fmt.Sprintf("row-%d", i) }
 
-// settle waits until the last file is what HAProxy has: its new host is answered.
+// settle waits until the last files are what HAProxy has. Their new host is answered
+// while the pass that brings it still takes away what has gone. So another host comes,
+// one without a Service: its pass begins when the first is over.
 func (s *scene) settle() {
 	s.t.Helper()
 	harness.WantStatus(s.t, s.g.HTTP, s.state(), "/", http.StatusOK)
+	after := "after-" + s.state()
+	harness.WriteManifestFile(s.t, filepath.Join(s.dir, "after.yaml"),
+		harness.Ingress(namespace, "after", harness.Class("headgate"), harness.Rule(after, "/", "none:80")))
+	harness.WantStatus(s.t, s.g.HTTP, after, "/", http.StatusServiceUnavailable)
 }
 
 // look asks all rows at once, and says which of them are not as wanted.

@@ -129,7 +129,7 @@ func (w *Workers) sample() {
 			alien[pid] = true
 			continue
 		}
-		if !w.isHAProxy(pid) {
+		if !isHAProxy(pid, w.match) {
 			continue
 		}
 		if id, parent, ok := identify(pid); ok {
@@ -149,22 +149,37 @@ func (w *Workers) sample() {
 	}
 }
 
+// HAProxyPIDs is the processes of HAProxy that run in our namespace with match in
+// their command line, masters among them.
+func HAProxyPIDs(match string) (pids []int) {
+	own, err := netNamespace(os.Getpid())
+	if err != nil {
+		return nil
+	}
+	for _, pid := range processesIn(own) {
+		if isHAProxy(pid, match) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
 func (w *Workers) inOurNamespace(pid int) bool {
 	namespace, err := netNamespace(pid)
 	return err == nil && namespace == w.own
 }
 
 // isHAProxy asks for the program, which execution changes: it is not remembered.
-func (w *Workers) isHAProxy(pid int) bool {
+func isHAProxy(pid int, match string) bool {
 	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	if err != nil || !strings.HasPrefix(filepath.Base(exe), "haproxy") {
 		return false
 	}
-	if w.match == "" {
+	if match == "" {
 		return true
 	}
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	return err == nil && bytes.Contains(line, []byte(w.match))
+	return err == nil && bytes.Contains(line, []byte(match))
 }
 
 // identify reads the parent and the start time from /proc/PID/stat.

@@ -28,6 +28,10 @@ type options struct {
 	requests int
 	lines    bool
 	routes   []int // among which policies are measured
+	peers    string
+	subjects string
+	rate     int
+	scores   *scores
 }
 
 func main() {
@@ -41,11 +45,18 @@ func main() {
 	routes := flag.String("policies", "", "numbers of routes among which to measure what policies cost a request (10000)")
 	flag.IntVar(&o.requests, "requests", 2000, "requests of each of the turns that are compared")
 	flag.BoolVar(&o.lines, "lines", false, "count what each line of the configuration costs (takes minutes)")
+	flag.StringVar(&o.peers, "peers", "", "compare with other controllers, in these folders, and measure nothing else: see bench/peers/run")
+	flag.StringVar(&o.subjects, "subjects", "Headgate,haproxytech,haproxy-ingress", "with -peers: who takes part; with :defaults after its name a peer does as installed")
+	flag.IntVar(&o.rate, "rate", 100, "with -peers: requests a second during the changes")
 	flag.Parse()
 	o.bursts = numbers("bursts", *bursts)
 	o.routes = numbers("policies", *routes)
 	o.sizes, o.hosts = numbers("sizes", *sizes), numbers("hosts", *hosts)
-	os.Exit(harness.Isolated(func() int { return run(o) }))
+	measured := run
+	if o.peers != "" {
+		measured = comparePeers
+	}
+	os.Exit(harness.Isolated(func() int { return measured(o) }))
 }
 
 // numbers reads a list of sizes, which may be empty.

@@ -76,7 +76,7 @@ const coldLimit = 10 * time.Minute
 // coldStart is the time from exec until a sample of the routes, spread over all
 // of them with the last one among them, is right in one round.
 func (w *world) coldStart(t harness.TB) time.Duration {
-	sample := w.spread(sampled)
+	sample := someOf(w.sites, sampled)
 	for time.Since(w.execed) < coldLimit {
 		if w.wrong(sample, 1) == 0 {
 			return time.Since(w.execed)
@@ -90,12 +90,11 @@ func (w *world) coldStart(t harness.TB) time.Duration {
 // swept is how many routes are asked for after each class of changes.
 const swept = 5000
 
-// spread is at most n of the sites, spread over all of them, the last one first.
-func (w *world) spread(n int) []*site {
-	n = min(n, len(w.sites))
-	var some []*site
+// someOf is at most n of the sites, spread over all of them, the last one first.
+func someOf(sites []*site, n int) (some []*site) {
+	n = min(n, len(sites))
 	for i := range n {
-		some = append(some, w.sites[len(w.sites)-1-i*len(w.sites)/n])
+		some = append(some, sites[len(sites)-1-i*len(sites)/n])
 	}
 	return some
 }
@@ -298,7 +297,7 @@ func (w *world) cost(t harness.TB, report *report, size int, class class, n int)
 	report.add(size, class.name, "processor time of saving per 1,000",
 		figure{value: (after.children - before.children) * 1e6 / float64(n), unit: "ms"})
 	w.undo(t, class, n)
-	if wrong := w.sweep(t, w.spread(swept)); wrong > 0 {
+	if wrong := w.sweep(t, someOf(w.sites, swept)); wrong > 0 {
 		t.Fatalf("after %s, %d routes are wrong", class.name, wrong)
 	}
 }

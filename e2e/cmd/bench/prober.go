@@ -18,7 +18,8 @@ type client struct {
 	conn    net.Conn
 	answers *bufio.Reader
 	request []byte
-	headers string // of requests, each with its end of line
+	headers string        // of requests, each with its end of line
+	pause   time.Duration // of a probe after each answer
 }
 
 // answer is what a probe wants to know of one.
@@ -109,7 +110,7 @@ type probe struct {
 }
 
 // limit is how long a probe goes on. It is not a measurement.
-const limit = 20 * time.Second
+var limit = 20 * time.Second
 
 // startProbe probes a host until right says so. An answer that isn't allowed is
 // counted as a failure.
@@ -135,6 +136,7 @@ func (c *client) startProbe(change change) *probe {
 				p.failures++
 				p.last = fmt.Sprintf("%s: %d from %q, %v", change.host, a.status, a.pod, err)
 			}
+			time.Sleep(c.pause)
 		}
 	}()
 	return p

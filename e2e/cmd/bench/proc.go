@@ -26,9 +26,17 @@ func readMemory(t harness.TB, pid int) memory {
 
 // fields reads "Name:  123 kB" lines.
 func fields(t harness.TB, path string) map[string]int {
-	file, err := os.Open(path)
+	found, err := tryFields(path)
 	if err != nil {
 		t.Fatalf("%v", err)
+	}
+	return found
+}
+
+func tryFields(path string) (map[string]int, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
 	}
 	defer file.Close()
 	found := map[string]int{}
@@ -38,7 +46,7 @@ func fields(t harness.TB, path string) map[string]int {
 			found[name], _ = strconv.Atoi(words[0])
 		}
 	}
-	return found
+	return found, nil
 }
 
 // ticks is Linux' unit in /proc/PID/stat, whatever the kernel's own is.
@@ -49,9 +57,17 @@ const ticks = 100
 type processorSeconds struct{ own, children float64 }
 
 func cpuTime(t harness.TB, pid int) processorSeconds {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	spent, err := tryCPUTime(pid)
 	if err != nil {
 		t.Fatalf("%v", err)
+	}
+	return spent
+}
+
+func tryCPUTime(pid int) (processorSeconds, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return processorSeconds{}, err
 	}
 	_, after, _ := strings.Cut(string(stat), ") ")
 	words := strings.Fields(after)
@@ -59,7 +75,7 @@ func cpuTime(t harness.TB, pid int) processorSeconds {
 	for i := range times {
 		times[i], _ = strconv.ParseFloat(words[11+i], 64)
 	}
-	return processorSeconds{(times[0] + times[1]) / ticks, (times[2] + times[3]) / ticks}
+	return processorSeconds{(times[0] + times[1]) / ticks, (times[2] + times[3]) / ticks}, nil
 }
 
 // machine is what the figures depend on, in a few lines without any path.
@@ -72,13 +88,15 @@ func machine() []string {
 }
 
 // load says what else the machine was doing before the run began.
-func load() string {
+func load() string { return loadNow() + " over 1, 5 and 15 minutes before the run" }
+
+func loadNow() string {
 	text, _ := os.ReadFile("/proc/loadavg")
 	words := strings.Fields(string(text))
 	if len(words) < 3 {
 		return "unknown"
 	}
-	return strings.Join(words[:3], " ") + " over 1, 5 and 15 minutes before the run"
+	return strings.Join(words[:3], " ")
 }
 
 func valueOf(path, name string) string {

@@ -84,6 +84,12 @@ static void mean_transport(const char *server, struct words *words)
 }
 
 static const char *const verbs[PLAN_OP_COUNT] = {
+	[PLAN_OP_CA_NEW] = "new",
+	[PLAN_OP_CA_SET] = "set",
+	[PLAN_OP_CA_COMMIT] = "commit",
+	[PLAN_OP_SHOWN_NEW] = "new",
+	[PLAN_OP_SHOWN_SET] = "set",
+	[PLAN_OP_SHOWN_COMMIT] = "commit",
 	[PLAN_OP_BACKEND_ADD] = "add",
 	[PLAN_OP_BACKEND_PUBLISH] = "publish",
 	[PLAN_OP_SERVER_ADD] = "add",
@@ -104,15 +110,27 @@ static const char *const verbs[PLAN_OP_COUNT] = {
 	[PLAN_OP_SERVER_DEL] = "del",
 	[PLAN_OP_BACKEND_UNPUBLISH] = "unpublish",
 	[PLAN_OP_BACKEND_DEL] = "del",
+	[PLAN_OP_CA_DEL] = "del",
+	[PLAN_OP_SHOWN_DEL] = "del",
 };
+
+/* Is it about a file of certificates: one that clients get, authorities, one that pods are shown?
+ */
+static bool is_of_certificates(enum plan_op_kind kind)
+{
+	return fnmatch("certificate-*", plan_ops[kind].name, 0) == 0 ||
+	       fnmatch("ca-*", plan_ops[kind].name, 0) == 0 ||
+	       fnmatch("pod-certificate-*", plan_ops[kind].name, 0) == 0;
+}
 
 static void mean_certificate(
 	const struct plan_op *op, const char *const texts[N_TEXTS], struct words *words)
 {
 	bool has_list = op->kind == PLAN_OP_CERT_LIST || op->kind == PLAN_OP_CERT_UNLIST;
+	bool is_ca = fnmatch("ca-*", plan_ops[op->kind].name, 0) == 0;
 
 	add_word(words, xstrdup("ssl"));
-	add_word(words, xstrdup(has_list ? "crt-list" : "cert"));
+	add_word(words, xstrdup(has_list ? "crt-list" : is_ca ? "ca-file" : "cert"));
 	if (has_list) {
 		add_word(words, xasprintf("%s/certs.list", texts[DIR]));
 	}
@@ -129,7 +147,7 @@ static void mean(const struct plan_op *op, const char *const texts[N_TEXTS], str
 
 	assert(verbs[op->kind] != NULL);
 	add_word(words, xstrdup(verbs[op->kind]));
-	if (strncmp(plan_ops[op->kind].name, "certificate", 11) == 0) {
+	if (is_of_certificates(op->kind)) {
 		mean_certificate(op, texts, words);
 		return;
 	}
@@ -218,7 +236,8 @@ static void check_payload(const struct plan_op *op, const char *const texts[N_TE
 		const char *text = buf_str(&payload);
 
 		assert(is_ok);
-		assert(strcmp(text, op->kind == PLAN_OP_CERT_SET ? texts[PEM] : meant) == 0);
+		bool is_content = op->kind != PLAN_OP_CERT_LIST;
+		assert(strcmp(text, is_content ? texts[PEM] : meant) == 0);
 		free(meant);
 		assert(text[0] != '\n' && strstr(text, "\n\n") == NULL);
 		assert(text[payload.len - 1] == '\n' && strlen(text) == payload.len);
@@ -226,11 +245,10 @@ static void check_payload(const struct plan_op *op, const char *const texts[N_TE
 		/* A name that is kept out begins with it; it stands nowhere else. */
 		for (const char *mark = strchr(text, '!'); mark != NULL;
 			mark = strchr(mark + 1, '!')) {
-			assert(op->kind != PLAN_OP_CERT_SET && mark[-1] == ' ');
+			assert(!is_content && mark[-1] == ' ');
 		}
 		assert(line.len + payload.len <= ENCODE_MAX_LINE);
-		assert(op->kind == PLAN_OP_CERT_SET ||
-			strchr(text, '\n') == text + payload.len - 1);
+		assert(is_content || strchr(text, '\n') == text + payload.len - 1);
 	} else {
 		assert(payload.len == 0);
 	}

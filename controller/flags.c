@@ -83,9 +83,9 @@ static enum flags_outcome read_arguments(
 			return FLAGS_HELP;
 		}
 		if (found == '?' || found == ':') {
-			err_set(err, ERR_INPUT, "%s option '%s': see 'headgate run --help'",
+			err_set(err, ERR_INPUT, "%s option '%s': see 'headgate %s --help'",
 				found == '?' ? "unknown or ambiguous" : "missing argument of",
-				argv[optind - 1]);
+				argv[optind - 1], argv[0]);
 			return FLAGS_ERROR;
 		}
 		if (!is_switch(found) && optarg[0] == '\0') {
@@ -96,8 +96,8 @@ static enum flags_outcome read_arguments(
 		set_value(flags, found, is_switch(found) ? "true" : optarg);
 	}
 	if (optind < argc) {
-		err_set(err, ERR_INPUT, "unexpected argument '%s': see 'headgate run --help'",
-			argv[optind]);
+		err_set(err, ERR_INPUT, "unexpected argument '%s': see 'headgate %s --help'",
+			argv[optind], argv[0]);
 		return FLAGS_ERROR;
 	}
 	return FLAGS_RUN;

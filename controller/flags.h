@@ -65,8 +65,9 @@ struct flags {
 enum flags_outcome { FLAGS_RUN, FLAGS_HELP, FLAGS_ERROR };
 
 /*
- * Reads the arguments behind the command's name and the environment. FLAGS_ERROR: `err` names the
- * option and the remedy. `flags` is filled in any case; release with flags_fini().
+ * Reads the arguments behind the command's name, which is argv[0], and the environment.
+ * FLAGS_ERROR: `err` names the option and the remedy, the help of that command where it has one.
+ * `flags` is filled in any case; release with flags_fini().
  */
 enum flags_outcome flags_parse(
 	struct flags *flags, int argc, char *const *argv, struct err *err) MUST_USE;

@@ -400,6 +400,19 @@ static void check_refused(const char *argument, const char *expected)
 	flags_fini(&flags);
 }
 
+/* Whoever writes a command wrongly is sent to that command's help. */
+static void test_own_help(void **state)
+{
+	char *argv[] = {(char *)"status", (char *)"stray", NULL};
+	struct flags flags;
+	struct err err = {0};
+
+	(void)state;
+	assert_int_equal(flags_parse(&flags, 2, argv, &err), FLAGS_ERROR);
+	assert_string_equal(err.text, "unexpected argument 'stray': see 'headgate status --help'");
+	flags_fini(&flags);
+}
+
 static void test_mistakes(void **state)
 {
 	static const char *const backends[] = {"x", "/", "a/", "/b:80", "a/:80", "a/b",
@@ -536,6 +549,7 @@ int main(void)
 		TEST(test_watch_limit),
 		TEST(test_own_namespace),
 		TEST(test_paths_become_absolute),
+		TEST(test_own_help),
 		TEST(test_mistakes),
 		TEST(test_stats_mistakes),
 		TEST(test_mistakes_in_the_environment),

@@ -172,16 +172,14 @@ func (r *rig) awaitWatches() {
 }
 
 // fence adds a new route and waits until it works. Watches are read in order, so
-// all that was sent before it has been taken in by then. The pass that adds it may
-// still take away what has gone: the second route's begins when it is over.
+// all that was sent before it has been taken in by then; the pass that adds it may
+// still take away what has gone, and a second fence comes when that is over.
 func (r *rig) fence() {
 	r.t.Helper()
-	for range 2 {
-		r.fences++
-		fence := r.newRoute(fmt.Sprintf("fence%d", r.fences))
-		r.stub.Put(r.t, fence.objects()...)
-		r.awaitPods(fence)
-	}
+	r.fences++
+	fence := r.newRoute(fmt.Sprintf("fence%d", r.fences))
+	r.stub.Put(r.t, fence.objects()...)
+	r.awaitPods(fence)
 }
 
 // wantTouched checks that HAProxy was told of nothing but these routes and the

@@ -94,6 +94,7 @@ func TestGoneMeansListAndCompare(t *testing.T) {
 				r.awaitPods(r.routes[0])
 				r.awaitWatches()
 				r.fence()
+				r.fence() // or a deletion is taken for the next round's
 				r.wantLists(1, watched...)
 				r.wantTouched(gone.name, r.routes[0].name)
 				if t.Failed() {

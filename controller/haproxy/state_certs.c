@@ -132,6 +132,16 @@ static const struct model_certificate *find_default(const struct draft *draft)
 	return wanted;
 }
 
+/* A certificate of our own making. */
+static bool write_stand_in(struct draft *draft, const char *name, struct err *err)
+{
+	struct buf pem = {.max = MAX_FILE, .is_secret = true};
+	bool is_ok = selfsigned_make(&pem, err) &&
+		     write_secret(draft, name, buf_str(&pem), pem.len, err);
+	buf_fini(&pem);
+	return is_ok;
+}
+
 static bool write_default(struct draft *draft, struct err *err)
 {
 	const struct model_certificate *wanted = find_default(draft);
@@ -143,11 +153,7 @@ static bool write_default(struct draft *draft, struct err *err)
 	if (!take_over(draft, DEFAULT_FILE, &is_there, err) || is_there) {
 		return is_there;
 	}
-	struct buf pem = {.max = MAX_FILE, .is_secret = true};
-	bool is_ok = selfsigned_make(&pem, err) &&
-		     write_secret(draft, DEFAULT_FILE, buf_str(&pem), pem.len, err);
-	buf_fini(&pem);
-	return is_ok;
+	return write_stand_in(draft, DEFAULT_FILE, err);
 }
 
 static bool write_one(struct draft *draft, const struct applied_certificate *certificate,
@@ -204,11 +210,7 @@ static bool write_store(struct draft *draft, const char *certificate, bool is_us
 	if (is_there || !is_used) {
 		return true;
 	}
-	struct buf pem = {.max = MAX_FILE, .is_secret = true};
-	bool is_ok = selfsigned_make(&pem, err) &&
-		     write_secret(draft, name, buf_str(&pem), pem.len, err);
-	buf_fini(&pem);
-	return is_ok;
+	return write_stand_in(draft, name, err);
 }
 
 static bool write_stores_of(

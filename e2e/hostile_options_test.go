@@ -253,7 +253,8 @@ func (h *hostileOptions) isOwn(name, key, value string) bool {
 	}
 	first, rest, _ := strings.Cut(value, "|")
 	second, object, hasObject := strings.Cut(rest, "|")
-	isTenants := first == h.ns+"_svc_tenant_80" || strings.HasPrefix(first, h.ns+"_svc_tenant_80:")
+	// None at all, where a value that pods' trust depends on was refused.
+	isTenants := first == h.ns+"_svc_tenant_80" || strings.HasPrefix(first, h.ns+"_svc_tenant_80:") || first == "headgate_unavailable"
 	switch name {
 	case "policy.map":
 		return recordStart.MatchString(first) && json.Valid([]byte(rest))

@@ -27,13 +27,12 @@
 #include "haproxy/state.h"
 #include "kube/client.h"
 #include "kube/config.h"
-#include "kube/reflector.h"
-#include "kube/secret.h"
 #include "kube/secrets.h"
 #include "manifest/manifest.h"
 #include "reconcile.h"
 #include "rotation.h"
 #include "settings.h"
+#include "sources.h"
 #include "standing.h"
 #include "status/routes.h"
 #include "status/status.h"
@@ -55,11 +54,8 @@ struct run {
 	struct store *store;
 	struct kube_config *kube_config; /* until the client takes it */
 	struct kube_client *client;
-	struct secrets *secrets; /* NULL with manifests */
-	struct reflector **reflectors;
-	size_t n_reflectors;
-	bool is_watching_others;
-	struct reflector *config_maps;	    /* lists anew when a class refers to another one */
+	struct secrets *secrets;	    /* NULL with manifests */
+	struct sources *sources;	    /* NULL with manifests */
 	struct model_options model_options; /* borrows from the flags */
 	struct class_settings *class_settings;
 	struct manifests *manifests;
@@ -78,8 +74,6 @@ struct run {
 	bool is_stopped;     /* all have ended, or were never ours to end */
 	enum exit_status status;
 };
-
-static void on_needs_known(void *ctx);
 
 static bool fail(struct run *run, enum exit_status status, const struct err *err)
 {
@@ -189,8 +183,6 @@ static void on_worker(void *ctx, struct cli *cli, const struct caps *caps, long 
 	}
 }
 
-static void watch_config_maps(struct run *run);
-
 static void on_settings(void *ctx)
 {
 	struct run *run = ctx;
@@ -202,13 +194,8 @@ static void on_settings(void *ctx)
 			flags->log_level);
 	}
 	bool must_list = class_settings_refresh(run->class_settings);
-	if (run->config_maps == NULL) {
-		return;
-	}
-	class_settings_forget(run->class_settings);
-	if (must_list) {
-		reflector_free(run->config_maps);
-		watch_config_maps(run);
+	if (run->sources != NULL) {
+		sources_follow_classes(run->sources, must_list);
 	}
 }
 
@@ -272,8 +259,6 @@ static bool has_manifests(const struct flags *flags)
 	return flags_get(flags, FLAG_MANIFESTS) != NULL;
 }
 
-static void watch_others(struct run *run);
-
 static void on_need(void *ctx, const char *namespace, const char *name, enum model_need need)
 {
 	static const enum secrets_need needs[] = {[MODEL_NEED_NONE] = SECRETS_NEED_NONE,
@@ -283,8 +268,13 @@ static void on_need(void *ctx, const char *namespace, const char *name, enum mod
 
 	secrets_need(run->secrets, namespace, name, needs[need]);
 	if (need == MODEL_NEED_ANY) {
-		watch_others(run);
+		sources_watch_others(run->sources);
 	}
+}
+
+static void on_needs_known(void *ctx)
+{
+	sources_watch_certificates(((struct run *)ctx)->sources);
 }
 
 static bool is_waiting(void *ctx)
@@ -423,128 +413,6 @@ static bool start_haproxy(struct run *run)
 	return process_start(run->process, &err) || fail(run, EXIT_STATUS_HAPROXY, &err);
 }
 
-static struct reflector *make_reflector(struct run *run, const struct reflector_target *target)
-{
-	struct reflector *reflector = reflector_new(run->base, run->client, run->store, target);
-
-	reflector_on_denied(reflector, on_denied, run);
-	return reflector;
-}
-
-static struct reflector *keep_reflector(struct run *run, const struct reflector_target *target)
-{
-	struct reflector *reflector = make_reflector(run, target);
-
-	run->reflectors =
-		xreallocarray(run->reflectors, run->n_reflectors + 1, sizeof(struct reflector *));
-	run->reflectors[run->n_reflectors++] = reflector;
-	return reflector;
-}
-
-static void start_reflector(struct run *run, const struct reflector_target *target)
-{
-	struct reflector *reflector = keep_reflector(run, target);
-
-	if (target->kind == KUBE_SECRET) {
-		reflector_set_need(reflector, secrets_wants, run->secrets);
-	}
-	reflector_start(reflector);
-}
-
-/* Secrets that are no certificates: which of them change, once somebody refers to one. */
-static void watch_others(struct run *run)
-{
-	const struct flags *flags = run->flags;
-	size_t n = flags->n_watch_namespaces;
-	struct reflector_target target = {
-		.kind = KUBE_SECRET, .field_selector = SECRETS_OTHER_TYPES};
-
-	if (run->is_watching_others) {
-		return;
-	}
-	run->is_watching_others = true;
-	for (size_t i = 0; i < (n > 0 ? n : 1); i++) {
-		target.namespace = n > 0 ? flags->watch_namespaces[i] : NULL;
-		struct reflector *reflector = keep_reflector(run, &target);
-		reflector_set_news(reflector, secrets_on_news, run->secrets);
-		reflector_start(reflector);
-	}
-}
-
-/* The controller's own one and those that classes refer to, all in one namespace. */
-static void watch_config_maps(struct run *run)
-{
-	const char *namespace = run->flags->own_namespace;
-
-	if (namespace == NULL) {
-		store_set_known(run->store, KUBE_CONFIG_MAP);
-		return;
-	}
-	run->config_maps = make_reflector(
-		run, &(struct reflector_target){.kind = KUBE_CONFIG_MAP, .namespace = namespace});
-	reflector_set_need(run->config_maps, class_settings_need, run->class_settings);
-	reflector_start(run->config_maps);
-}
-
-/* In these namespaces; none = in all. */
-static void watch_in(
-	struct run *run, struct reflector_target target, const char *const *namespaces, size_t n)
-{
-	if (n == 0) {
-		start_reflector(run, &target);
-		return;
-	}
-	store_split(run->store, target.kind, namespaces, n);
-	for (size_t i = 0; i < n; i++) {
-		target.namespace = namespaces[i];
-		start_reflector(run, &target);
-	}
-}
-
-/* In all namespaces, or in those of --watch-namespace. */
-static void watch_namespaced(struct run *run, struct reflector_target target)
-{
-	watch_in(run, target, (const char *const *)run->flags->watch_namespaces,
-		run->flags->n_watch_namespaces);
-}
-
-/* The list comes last: only what is needed is kept of it. The default certificate may be in a
- * namespace of its own. */
-static void on_needs_known(void *ctx)
-{
-	struct run *run = ctx;
-	const struct flags *flags = run->flags;
-	size_t n = flags->n_watch_namespaces;
-	CLEANUP(free_ptr) const char **namespaces = xcalloc(n + 1, sizeof(*namespaces));
-	bool has_default = flags->certificate_namespace == NULL;
-
-	for (size_t i = 0; i < n; i++) {
-		namespaces[i] = flags->watch_namespaces[i];
-		has_default =
-			has_default || strcmp(namespaces[i], flags->certificate_namespace) == 0;
-	}
-	if (n > 0 && !has_default) {
-		namespaces[n++] = flags->certificate_namespace;
-	}
-	secrets_start(run->secrets);
-	watch_in(run,
-		(struct reflector_target){
-			.kind = KUBE_SECRET, .field_selector = "type=" SECRET_TYPE_TLS},
-		namespaces, n);
-}
-
-static void start_reflectors(struct run *run)
-{
-	const char *selector = flags_get(run->flags, FLAG_INGRESS_SELECTOR);
-
-	watch_namespaced(
-		run, (struct reflector_target){.kind = KUBE_INGRESS, .label_selector = selector});
-	start_reflector(run, &(struct reflector_target){.kind = KUBE_INGRESS_CLASS});
-	watch_namespaced(run, (struct reflector_target){.kind = KUBE_SERVICE});
-	watch_namespaced(run, (struct reflector_target){.kind = KUBE_ENDPOINT_SLICE});
-	watch_config_maps(run);
-}
-
 static void start_publisher(struct run *run)
 {
 	const struct flags *flags = run->flags;
@@ -581,7 +449,16 @@ static bool start_source(struct run *run)
 		return fail(run, EXIT_STATUS_INPUT, &err);
 	}
 	run->secrets = secrets_new(run->base, run->client, run->store);
-	start_reflectors(run);
+	run->sources = sources_start(&(struct sources_options){
+		.base = run->base,
+		.client = run->client,
+		.store = run->store,
+		.flags = run->flags,
+		.secrets = run->secrets,
+		.class_settings = run->class_settings,
+		.on_denied = on_denied,
+		.ctx = run,
+	});
 	start_publisher(run);
 	return true;
 }
@@ -624,11 +501,7 @@ static void tear_down(struct run *run)
 			event_free(run->signals[i]);
 		}
 	}
-	for (size_t i = 0; i < run->n_reflectors; i++) {
-		reflector_free(run->reflectors[i]);
-	}
-	free(run->reflectors);
-	reflector_free(run->config_maps);
+	sources_free(run->sources);
 	draining_free(run->draining);
 	status_free(run->publisher);
 	secrets_free(run->secrets);

@@ -146,10 +146,9 @@ static bool was_default(
 static size_t recall_default(
 	const struct last_good *last_good, const struct applied *applied, int64_t now)
 {
-	const struct candidate candidate = {MODEL_CERTIFICATE_DEFAULT,
-		last_good->options->certificate_namespace, last_good->options->certificate_secret};
+	struct candidate candidate = {.certificate = MODEL_CERTIFICATE_DEFAULT};
 
-	if (candidate.name == NULL) {
+	if (!model_find_default_secret(last_good->model, &candidate.namespace, &candidate.name)) {
 		return 0;
 	}
 	const struct secret *newest =

@@ -20,7 +20,6 @@
 struct last_good {
 	struct store *store;
 	struct model *model; /* knows what is needed */
-	const struct model_options *options;
 	const struct state *state;
 	bool is_done;
 };

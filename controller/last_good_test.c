@@ -149,8 +149,7 @@ static void save(struct fixture *f, bool is_more)
 
 static size_t recall(struct fixture *f)
 {
-	struct last_good last_good = {
-		f->world.store, f->world.model, &f->world.options, f->state, false};
+	struct last_good last_good = {f->world.store, f->world.model, f->state, false};
 
 	assert_int_equal(last_good_recall(&last_good, f->applied, TESTING_NOW), 0);
 	for (int kind = 0; kind < KUBE_KIND_COUNT; kind++) {

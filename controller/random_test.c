@@ -36,8 +36,10 @@
 #define FIRST_SEED 20240501
 #define N_STEPS	   12
 
-/* Where the reports on --default-backend go. */
-#define REPORT_DEFAULT N_INGRESSES
+/* Where the reports on what the operator asks for go: the default backend first, then the
+ * certificate, each by flag and by key, in each namespace. */
+#define REPORT_OPERATOR N_INGRESSES
+#define N_REPORTS	(REPORT_OPERATOR + 4 * N_NAMESPACES)
 
 struct machine {
 	struct simulator simulator;
@@ -52,7 +54,7 @@ struct world {
 	struct machine live;
 	struct machine reloading;
 	bool is_draining; /* no server is busy any more */
-	char *reports[N_INGRESSES + 1];
+	char *reports[N_REPORTS];
 	char note[64];
 };
 
@@ -102,8 +104,9 @@ static void check_reports(const struct world *world)
 			buf_append_str(&actual, world->reports[i] ? world->reports[i] : "");
 		}
 	}
-	buf_append_str(
-		&actual, world->reports[REPORT_DEFAULT] ? world->reports[REPORT_DEFAULT] : "");
+	for (unsigned i = REPORT_OPERATOR; i < N_REPORTS; i++) {
+		buf_append_str(&actual, world->reports[i] ? world->reports[i] : "");
+	}
 	model_dump(world->model, &dump);
 	for (char *line = dump.data ? strtok_r(dump.data, "\n", &save) : NULL; line != NULL;
 		line = strtok_r(NULL, "\n", &save)) {
@@ -115,14 +118,24 @@ static void check_reports(const struct world *world)
 	buf_fini(&dump);
 }
 
+static unsigned report_of(const char *namespace, const char *name)
+{
+	unsigned is_key = strncmp(name, "data[", 5) == 0;
+	unsigned is_certificate = strstr(name, "certificate") != NULL;
+
+	return name[0] == 'i' ? (unsigned)(name[1] - '0')
+			      : REPORT_OPERATOR + (2 * is_certificate + is_key) * N_NAMESPACES +
+					(unsigned)(namespace[1] - '0');
+}
+
 static void on_report(void *ctx, const char *namespace, const char *name, const struct diag *diags,
 	size_t n_diags)
 {
 	struct world *world = ctx;
 	struct buf text = BUF_INIT(0);
-	unsigned i = name[0] == 'i' ? (unsigned)(name[1] - '0') : REPORT_DEFAULT;
+	unsigned i = report_of(namespace, name);
 
-	assert_in_range(i, 0, REPORT_DEFAULT);
+	assert_in_range(i, 0, N_REPORTS - 1);
 	for (size_t j = 0; j < n_diags; j++) {
 		buf_printf(&text, "ingress %s/%s %s %s: %s\n", namespace, name,
 			diag_reason_names[diags[j].reason], diags[j].field, diags[j].text);

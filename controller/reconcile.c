@@ -558,8 +558,8 @@ struct reconcile *reconcile_new(const struct reconcile_options *options)
 	reconcile->is_self_check = options->is_self_check;
 	reconcile->on_settings = options->on_settings;
 	reconcile->needs = options->needs;
-	reconcile->last_good = (struct last_good){
-		options->store, reconcile->model, &reconcile->model_options, options->state, false};
+	reconcile->last_good =
+		(struct last_good){options->store, reconcile->model, options->state, false};
 	reconcile->settings_ctx = options->settings_ctx;
 	reconcile->listener = options->listener;
 	reconcile->pending.is_everything = true;

@@ -274,7 +274,13 @@ static void on_need(void *ctx, const char *namespace, const char *name, enum mod
 
 static void on_needs_known(void *ctx)
 {
-	sources_watch_certificates(((struct run *)ctx)->sources);
+	const struct run *run = ctx;
+	const char *namespace;
+	const char *name;
+	bool has_default =
+		model_find_default_secret(reconcile_model(run->reconcile), &namespace, &name);
+
+	sources_watch_certificates(run->sources, has_default ? namespace : NULL);
 }
 
 static bool is_waiting(void *ctx)

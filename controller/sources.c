@@ -115,21 +115,30 @@ void sources_free(struct sources *sources)
 	free(sources);
 }
 
-/* The default certificate may be in a namespace of its own. */
-void sources_watch_certificates(struct sources *sources)
+/* Adds one that is not there; NULL is none. Returns how many there are now. */
+static size_t add_namespace(const char **namespaces, size_t n, const char *namespace)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (namespace != NULL && strcmp(namespaces[i], namespace) == 0) {
+			return n;
+		}
+	}
+	namespaces[n] = namespace;
+	return namespace != NULL ? n + 1 : n;
+}
+
+void sources_watch_certificates(struct sources *sources, const char *default_namespace)
 {
 	const struct flags *flags = sources->options.flags;
 	size_t n = flags->n_watch_namespaces;
-	CLEANUP(free_ptr) const char **namespaces = xcalloc(n + 1, sizeof(*namespaces));
-	bool has_default = flags->certificate_namespace == NULL;
+	CLEANUP(free_ptr) const char **namespaces = xcalloc(n + 2, sizeof(*namespaces));
 
 	for (size_t i = 0; i < n; i++) {
 		namespaces[i] = flags->watch_namespaces[i];
-		has_default =
-			has_default || strcmp(namespaces[i], flags->certificate_namespace) == 0;
 	}
-	if (n > 0 && !has_default) {
-		namespaces[n++] = flags->certificate_namespace;
+	if (n > 0) {
+		n = add_namespace(namespaces, n, flags->certificate_namespace);
+		n = add_namespace(namespaces, n, default_namespace);
 	}
 	secrets_start(sources->options.secrets);
 	watch_in(sources,

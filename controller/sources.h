@@ -35,9 +35,13 @@ struct sources *sources_start(const struct sources_options *options) MUST_USE;
 /* NULL is fine. */
 void sources_free(struct sources *sources);
 
-/* Which Secrets are needed is known: the list of certificates comes now, and only what is needed is
- * kept of it. Once. */
-void sources_watch_certificates(struct sources *sources);
+/*
+ * Which Secrets are needed is known: the list of certificates comes now, and only what is needed is
+ * kept of it. Once. The default certificate may be in a namespace of its own, which is watched
+ * besides the others: that of the flag, and the one of which the model says that it is, which may
+ * be NULL.
+ */
+void sources_watch_certificates(struct sources *sources, const char *default_namespace);
 
 /* Somebody refers to a Secret that may be no certificate: from now on it is heard of when one
  * changes. The first call does it. */

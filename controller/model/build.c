@@ -101,6 +101,13 @@ void service_release(struct model *model, struct service_node *node)
 	}
 }
 
+void claim_enter(struct model *model, const struct store *store, struct claim *claim,
+	const char *service, enum model_map map, const char *key)
+{
+	service_add_claim(model, store, claim, service);
+	slot_enter(model, store, claim, map, key);
+}
+
 static void service_drop_claim(struct model *model, struct claim *claim)
 {
 	struct service_node *node = claim->service;
@@ -186,9 +193,8 @@ static void add_claim(struct reader *reader, struct claim claim,
 	if (backend->port_number == 0) {
 		place->port_name = xstrdup(obj_str(reader->ingress, backend->port_name));
 	}
-	service_add_claim(
-		reader->model, reader->store, place, obj_str(reader->ingress, backend->service));
-	slot_enter(reader->model, reader->store, place, map, key);
+	claim_enter(reader->model, reader->store, place, obj_str(reader->ingress, backend->service),
+		map, key);
 }
 
 static void read_path(struct reader *reader, const char *host, uint32_t rule, uint32_t index)
@@ -300,7 +306,7 @@ static struct ingress_node *node_new(const char *namespace, const char *name)
 	return node;
 }
 
-static void drop_claims(struct model *model, const struct store *store, struct ingress_node *node)
+void ingress_drop_claims(struct model *model, const struct store *store, struct ingress_node *node)
 {
 	for (size_t i = 0; i < node->n_claims; i++) {
 		struct claim *claim = &node->claims[i];
@@ -335,7 +341,7 @@ static void drop_ingress(struct model *model, const struct store *store, struct 
 {
 	struct ingress_key key = {node->namespace, node->name};
 
-	drop_claims(model, store, node);
+	ingress_drop_claims(model, store, node);
 	table_remove(
 		&model->ingresses, model_hash_pair(key.namespace, key.name), &key, ingress_has_key);
 	node_free(node);
@@ -379,7 +385,7 @@ static void update_ingress(
 	}
 	read_ingress(
 		&(struct reader){.model = model, .store = store, .ingress = ingress, .node = node});
-	drop_claims(model, store, &old);
+	ingress_drop_claims(model, store, &old);
 }
 
 /* Would it be read otherwise now? */
@@ -451,33 +457,6 @@ static void update_service(
 	update_backends(model, store, node);
 }
 
-/* --default-backend, entered with the first update as the claim that every other one goes before.
- */
-static void add_operator_default(struct model *model, const struct store *store)
-{
-	const struct model_options *options = &model->options;
-	struct ingress_node *node = model->operator_default;
-
-	if (node == NULL || node->n_claims > 0) {
-		return;
-	}
-	char *end;
-	long parsed = strtol(options->default_port, &end, 10);
-	/* A name may begin with digits. */
-	int32_t number = *end == '\0' && parsed > 0 && parsed <= UINT16_MAX ? (int32_t)parsed : 0;
-	node->claims = xcalloc(1, sizeof(*node->claims));
-	node->n_claims = 1;
-	node->claims[0] = (struct claim){
-		.ingress = node,
-		.rule = CLAIM_DEFAULT_RULE,
-		.is_fallback = true,
-		.port_number = number,
-		.port_name = number == 0 ? xstrdup(options->default_port) : NULL,
-	};
-	service_add_claim(model, store, &node->claims[0], options->default_service);
-	slot_enter(model, store, &node->claims[0], MODEL_MAP_DEFAULTS, ROUTE_ANY_HOST);
-}
-
 /* The controller's own ConfigMap stands behind those of all classes. */
 static bool is_of_class(
 	const struct model *model, const struct store *store, const struct store_change *change)
@@ -496,8 +475,6 @@ void model_update(
 {
 	bool must_ask_again = false;
 
-	add_operator_default(model, store);
-	tls_add_default(model, store);
 	for (size_t i = 0; i < changes->n; i++) {
 		const struct store_change *change = &changes->items[i];
 		switch (change->kind) {
@@ -525,6 +502,7 @@ void model_update(
 		sets_read_settings(model, store);
 		update_class(model, store);
 	}
+	operator_follow(model, store);
 	/* First: it may come to need a Secret. */
 	policies_flush(model, store);
 	tls_flush(model);

@@ -301,6 +301,15 @@ static bool is_among(
 	return false;
 }
 
+void certificates_forget_default(struct model *model)
+{
+	struct certificate_node *node = find(model, MODEL_CERTIFICATE_DEFAULT);
+
+	if (node != NULL) {
+		drop(model, node);
+	}
+}
+
 /* The one certificate that keeps its name. Without content what HAProxy has stays. */
 static void follow_default(struct model *model, const struct secret_node *secret)
 {

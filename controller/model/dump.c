@@ -124,6 +124,9 @@ void model_dump(const struct model *model, struct buf *buf)
 	if (model->operator_default != NULL) {
 		dump_diags(model->operator_default, buf);
 	}
+	if (model->operator_certificate != NULL) {
+		dump_diags(model->operator_certificate, buf);
+	}
 	for (int i = 0; i < OPTION_VERDICT_COUNT; i++) {
 		if (model->n_verdicts[i] > 0) {
 			buf_printf(buf, "annotations %s %zu\n", option_verdict_names[i],

@@ -57,6 +57,17 @@ static bool has_external_name(const struct service *service)
 	return is_host;
 }
 
+static const struct service_port *find_first(const struct service *service)
+{
+	const struct service_port *ports = obj_items(service, service->ports);
+	uint32_t i = 0;
+
+	while (i < service->ports.n && ports[i].protocol != PORT_PROTOCOL_TCP) {
+		i++;
+	}
+	return i < service->ports.n ? &ports[i] : NULL;
+}
+
 enum endpoints_port endpoints_find_port(const struct service *service,
 	struct endpoints_reference reference, bool can_be_external, int32_t *ret_number)
 {
@@ -76,8 +87,9 @@ enum endpoints_port endpoints_find_port(const struct service *service,
 		*ret_number = reference.number;
 		return ENDPOINTS_OK;
 	}
-	port = reference.number != 0 ? find_by_number(service, reference.number)
-				     : find_by_name(service, reference.name);
+	port = reference.number != 0	? find_by_number(service, reference.number)
+	       : reference.name != NULL ? find_by_name(service, reference.name)
+					: find_first(service);
 	if (port == NULL) {
 		return ENDPOINTS_NO_PORT;
 	}

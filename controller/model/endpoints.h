@@ -19,7 +19,7 @@ enum endpoints_port {
 	ENDPOINTS_NO_PORT
 };
 
-/* A port by number when `number` is not 0, else by name. */
+/* A port by number when `number` is not 0, else by name; where that is NULL, the first one. */
 struct endpoints_reference {
 	int32_t number;
 	const char *name;

@@ -18,9 +18,6 @@ const char *const model_map_files[MODEL_MAP_COUNT] = {
 /* Maps in texts of the delta: one character each. */
 #define FIRST_MAP '0'
 
-/* The operator's default backend is shown under this name. */
-#define OPERATOR_DEFAULT_NAME "--default-backend"
-
 static bool text_equals(const void *item, const void *key)
 {
 	return strcmp(item, key) == 0;
@@ -74,13 +71,6 @@ struct model *model_new(const struct model_options *options)
 		.can_use_loopback = options->can_use_loopback,
 		.can_use_external = options->can_use_external,
 	};
-	if (options->default_service != NULL) {
-		struct ingress_node *node = xcalloc(1, sizeof(*node));
-		node->namespace =
-			xstrpair(options->default_namespace, OPERATOR_DEFAULT_NAME, &node->name);
-		node->created_seconds = INT64_MAX;
-		model->operator_default = node;
-	}
 	sets_read_settings(model, NULL);
 	return model;
 }
@@ -189,6 +179,10 @@ void model_free(struct model *model)
 	}
 	table_fini(&model->ingresses);
 	free_ingress(model->operator_default);
+	free_ingress(model->operator_certificate);
+	free(model->backend_wish);
+	free(model->certificate_wish);
+	option_set_free(model->own_options);
 	TABLE_FOREACH (&model->services, service) {
 		free_service(service);
 	}

@@ -142,7 +142,8 @@ struct model_options {
 	const char *parameters_namespace; /* where ConfigMaps of classes are; NULL = nowhere */
 	const char *config_map_namespace; /* the controller's own ConfigMap; NULL = none */
 	const char *config_map_name;
-	bool has_legacy_class;	       /* the annotation kubernetes.io/ingress.class is read too */
+	bool has_legacy_class; /* the annotation kubernetes.io/ingress.class is read too */
+	/* What the keys default-backend-service and ssl-certificate of that ConfigMap go before: */
 	const char *default_namespace; /* Service of the class-wide default backend; NULL = none */
 	const char *default_service;
 	const char *default_port;	   /* number or name */
@@ -200,6 +201,11 @@ const struct model_certificate *model_next_certificate(
  * even in the state directory: what HAProxy has is the last good one.
  */
 bool model_keeps_certificate(const struct model *model, const char *name) MUST_USE;
+
+/* The Secret of the default certificate, as the controller's ConfigMap or else the options say;
+ * false = there is none. Borrowed until the next model_update(). */
+bool model_find_default_secret(
+	const struct model *model, const char **ret_namespace, const char **ret_name) MUST_USE;
 
 /* Does somebody refer to this Secret? */
 bool model_needs_secret(

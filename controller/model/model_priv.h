@@ -24,6 +24,7 @@
 #include "model/endpoints.h"
 #include "model/globals.h"
 #include "model/model.h"
+#include "model/operator.h"
 #include "model/parameters.h"
 #include "model/policies.h"
 #include "model/sets.h"
@@ -64,7 +65,7 @@ struct ingress_node {
 	char *namespace; /* owned */
 	char *name;	 /* in the block of the namespace */
 	int64_t created_seconds;
-	struct class_node *class;   /* NULL for the operator's default backend */
+	struct class_node *class;   /* NULL for what is the operator's */
 	struct option_set *options; /* owned: its own annotations; NULL = none */
 	struct claim *claims;	    /* array; its address is fixed while the node lives */
 	size_t n_claims;
@@ -134,18 +135,21 @@ struct service_node {
 };
 
 struct model {
-	struct model_options options;	       /* owned copies */
-	struct table ingresses;		       /* struct ingress_node, by namespace and name */
-	struct table classes;		       /* struct class_node, by name */
-	struct table services;		       /* struct service_node, by namespace and name */
-	struct table backends;		       /* struct backend_node, by name */
-	struct table externals;		       /* the same, for those without servers */
-	struct table closed;		       /* those that HAProxy is not told of (trust.h) */
-	struct table slots[MODEL_MAP_COUNT];   /* struct slot, by key; none for MODEL_MAP_HOSTS */
-	struct table hosts;		       /* struct host_node, by key */
-	struct ingress_node *operator_default; /* --default-backend, as an Ingress behind all
-						  others; NULL = none */
-	struct table snis;		       /* struct sni, by host */
+	struct model_options options;	     /* owned copies */
+	struct table ingresses;		     /* struct ingress_node, by namespace and name */
+	struct table classes;		     /* struct class_node, by name */
+	struct table services;		     /* struct service_node, by namespace and name */
+	struct table backends;		     /* struct backend_node, by name */
+	struct table externals;		     /* the same, for those without servers */
+	struct table closed;		     /* those that HAProxy is not told of (trust.h) */
+	struct table slots[MODEL_MAP_COUNT]; /* struct slot, by key; none for MODEL_MAP_HOSTS */
+	struct table hosts;		     /* struct host_node, by key */
+	struct option_set *own_options; /* what the controller's ConfigMap says; NULL = nothing */
+	struct ingress_node *operator_default;	   /* the default backend, and … */
+	struct ingress_node *operator_certificate; /* … certificate, of operator.h; NULL = none */
+	char *backend_wish;			   /* what these two are; NULL = nothing */
+	char *certificate_wish;
+	struct table snis;		   /* struct sni, by host */
 	struct table siblings;		   /* struct sni, the first of those under one wildcard, by
 					      what follows their first label */
 	struct table secrets;		   /* struct secret_node, by namespace and name */
@@ -226,6 +230,9 @@ struct certificate_node *certificate_take(
 	struct model *model, const char *name, const char *pem) MUST_USE;
 void certificate_release(struct model *model, struct certificate_node *node);
 
+/* certificate.c: no Secret is the one of the default any more. */
+void certificates_forget_default(struct model *model);
+
 /* certificate.c: all of them. */
 void model_free_certificates(struct model *model);
 
@@ -240,6 +247,12 @@ void slot_decide(struct model *model, const struct store *store, struct slot *sl
 struct backend_node *backend_take(struct model *model, const struct store *store,
 	const struct claim *claim, int32_t port) MUST_USE;
 void backend_release(struct model *model, struct backend_node *backend);
+
+/* build.c: an Ingress's claim, whose members are filled in, comes into the model at this key of a
+ * map; and all that an Ingress has there goes. */
+void claim_enter(struct model *model, const struct store *store, struct claim *claim,
+	const char *service, enum model_map map, const char *key);
+void ingress_drop_claims(struct model *model, const struct store *store, struct ingress_node *node);
 
 /* build.c: the node of a Service, which need not exist. It goes when it is released and neither a
  * claim nor a policy has it. */

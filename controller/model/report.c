@@ -58,7 +58,11 @@ static struct diag port_diag(const struct claim *claim)
 	const struct service_node *service = claim->service;
 	struct diag diag = {DIAG_PORT_MISSING, claim_field(claim, "backend.service.port"), NULL};
 
-	if (claim->port_name != NULL) {
+	if (claim->port_name == NULL && claim->port_number == 0) {
+		diag.text =
+			xasprintf("Service %s/%s has no TCP port: requests get 503 until it has",
+				service->namespace, service->name);
+	} else if (claim->port_name != NULL) {
 		diag.text = xasprintf(
 			"Service %s/%s has no TCP port named '%s': requests get 503 until it has",
 			service->namespace, service->name, claim->port_name);
@@ -334,11 +338,9 @@ static struct diag *current_diags(
 	const struct model *model, const struct ingress_key *key, size_t *ret_n)
 {
 	const struct ingress_node *node = model_find_ingress(model, key->namespace, key->name);
-	const struct ingress_node *operator_default = model->operator_default;
 
-	if (node == NULL && operator_default != NULL &&
-		strcmp(operator_default->name, key->name) == 0) {
-		node = operator_default;
+	if (node == NULL) {
+		node = operator_find(model, key->namespace, key->name);
 	}
 	if (node == NULL) {
 		*ret_n = 0;

@@ -78,7 +78,8 @@ void sets_read_settings(struct model *model, const struct store *store)
 	struct buf settings = BUF_INIT(0);
 
 	globals_write(&settings, set);
-	option_set_free(set);
+	option_set_free(model->own_options);
+	model->own_options = set;
 	free(model->settings);
 	model->settings = buf_take(&settings);
 	globals_digest(model->settings_digest, model->settings);

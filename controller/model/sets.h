@@ -35,8 +35,8 @@ bool sets_read_service(struct model *model, const struct store *store, struct se
 /* A node's verdicts no longer count. */
 void sets_forget_verdicts(struct model *model, uint16_t n_verdicts[OPTION_VERDICT_COUNT]);
 
-/* Reads what the controller's own ConfigMap says about the whole of HAProxy; `store` NULL: nothing.
- */
+/* Reads what the controller's own ConfigMap says, of that about the whole of HAProxy the settings;
+ * `store` NULL: nothing. */
 void sets_read_settings(struct model *model, const struct store *store);
 
 /* Reads the options of all classes again. From then until sets_forget_changes() sets_is_changed()

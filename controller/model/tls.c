@@ -312,15 +312,32 @@ void tls_leave(struct model *model, struct tls_claim *claim)
 	tls_release_secret(model, secret);
 }
 
-void tls_add_default(struct model *model, const struct store *store)
+void tls_set_default(
+	struct model *model, const struct store *store, const char *namespace, const char *name)
 {
-	const struct model_options *options = &model->options;
+	struct secret_node *before = model->default_secret;
 
-	if (options->certificate_secret != NULL && model->default_secret == NULL) {
-		model->default_secret = tls_take_secret(
-			model, store, options->certificate_namespace, options->certificate_secret);
+	if (before != NULL) {
+		before->is_default = false;
+		tls_release_secret(model, before);
+	}
+	/* Its content is borrowed from the Secret. */
+	certificates_forget_default(model);
+	model->default_secret = name ? tls_take_secret(model, store, namespace, name) : NULL;
+	if (name != NULL) {
 		model->default_secret->is_default = true;
 	}
+}
+
+bool model_find_default_secret(
+	const struct model *model, const char **ret_namespace, const char **ret_name)
+{
+	if (model->default_secret == NULL) {
+		return false;
+	}
+	*ret_namespace = model->default_secret->namespace;
+	*ret_name = model->default_secret->name;
+	return true;
 }
 
 void tls_update_secret(
@@ -333,6 +350,9 @@ void tls_update_secret(
 	}
 	load(node, store_secret(store, namespace, name));
 	tls_mark_secret(model, node);
+	if (node->is_default) {
+		operator_touch_certificate(model);
+	}
 	policies_follow_secret(model, node);
 	trust_follow_secret(model, store, node);
 	for (struct tls_claim *claim = node->claims; claim != NULL; claim = claim->next_of_secret) {
@@ -496,9 +516,8 @@ static const char *meanwhile_text(const struct secret_node *secret)
 				     "where there is no better one";
 }
 
-static char *secret_text(const struct secret_node *secret)
+static char *secret_text(const struct secret_node *secret, const char *meanwhile)
 {
-	const char *meanwhile = meanwhile_text(secret);
 
 	if (secret->fault == NULL) {
 		return xasprintf("there is no Secret %s/%s of type kubernetes.io/tls: create it; "
@@ -509,7 +528,9 @@ static char *secret_text(const struct secret_node *secret)
 		secret->fault, meanwhile);
 }
 
-static bool secret_diag(const struct tls_claim *claim, struct diag *ret_diag)
+/* Takes `field`. */
+static bool secret_diag(
+	const struct secret_node *secret, char *field, const char *meanwhile, struct diag *ret_diag)
 {
 	static const enum diag_reason reasons[] = {
 		[SECRET_ABSENT] = DIAG_SECRET_MISSING,
@@ -517,14 +538,30 @@ static bool secret_diag(const struct tls_claim *claim, struct diag *ret_diag)
 		[SECRET_EXPIRED] = DIAG_CERTIFICATE_EXPIRED,
 		[SECRET_EARLY] = DIAG_CERTIFICATE_NOT_YET_VALID,
 	};
-	const struct secret_node *secret = claim->secret;
 
 	if (secret->is_known && secret->state == SECRET_GOOD) {
+		free(field);
 		return false;
 	}
-	*ret_diag = (struct diag){reasons[secret->state],
-		xasprintf("spec.tls[%u].secretName", claim->tls), secret_text(secret)};
+	*ret_diag = (struct diag){reasons[secret->state], field, secret_text(secret, meanwhile)};
 	return true;
+}
+
+static bool claim_diag(const struct tls_claim *claim, struct diag *ret_diag)
+{
+	return secret_diag(claim->secret, xasprintf("spec.tls[%u].secretName", claim->tls),
+		meanwhile_text(claim->secret), ret_diag);
+}
+
+/* The default is always there: of this Secret or of one before. */
+bool tls_default_diag(const struct model *model, struct diag *ret_diag)
+{
+	const struct secret_node *secret = model->default_secret;
+
+	return secret_diag(secret, xstrdup("secretName"),
+		secret->pem == NULL ? "clients get the default certificate that there was before"
+				    : meanwhile_text(secret),
+		ret_diag);
 }
 
 static char *host_field(const struct tls_claim *claim)
@@ -605,7 +642,7 @@ size_t tls_collect_diags(const struct ingress_node *node, struct diag *ret_diags
 		const struct tls_claim *claim = &node->tls_claims[i];
 		/* A Secret's fault is one, however many hosts it is for. */
 		bool is_first = i == 0 || claim[-1].tls != claim->tls;
-		n += is_first && secret_diag(claim, &ret_diags[n]);
+		n += is_first && claim_diag(claim, &ret_diags[n]);
 		n += host_diag(claim, &ret_diags[n]);
 	}
 	return n;

@@ -68,8 +68,8 @@ struct secret_node {
 	struct tls_claim *claims;
 	struct policy_node *policies;		/* that let its users in */
 	struct trust *trusts[TRUST_PART_COUNT]; /* of backends that hold on to it */
-	uint32_t n_references; /* claims, policies, trusts, and --default-certificate */
-	bool is_default;       /* --default-certificate */
+	uint32_t n_references; /* claims, policies, trusts, and the default certificate */
+	bool is_default;       /* that of the default certificate */
 	uint8_t told;	       /* enum model_need, the last one */
 	bool is_dirty;
 	struct secret_node *next_dirty;
@@ -139,8 +139,12 @@ struct secret_node *tls_take_secret(struct model *model, const struct store *sto
 	const char *namespace, const char *name) MUST_USE;
 void tls_release_secret(struct model *model, struct secret_node *node);
 
-/* --default-certificate; once. */
-void tls_add_default(struct model *model, const struct store *store);
+/* Which Secret the default certificate is of; `name` NULL = of none. */
+void tls_set_default(
+	struct model *model, const struct store *store, const char *namespace, const char *name);
+
+/* What is wrong with that Secret: true = *ret_diag is filled in. */
+bool tls_default_diag(const struct model *model, struct diag *ret_diag) MUST_USE;
 
 /* The store has something new of this Secret. */
 void tls_update_secret(

@@ -45,7 +45,7 @@ enum option_scope {
 
 enum option_apply {
 	OPTION_APPLY_NONE,	 /* known, and not supported yet: refused with these words */
-	OPTION_APPLY_MAP,	 /* an entry of a map, live on every HAProxy */
+	OPTION_APPLY_MAP,	 /* an entry of a map, a certificate: live on every HAProxy */
 	OPTION_APPLY_BACKEND,	 /* another backend: live from HAProxy 3.4 on, else a reload */
 	OPTION_APPLY_RELOAD,	 /* the operator's: a reload */
 	OPTION_APPLY_CONTROLLER, /* nothing in HAProxy */

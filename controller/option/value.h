@@ -14,6 +14,7 @@
  *   URL          "http://host[:port]/path[?query]": scheme and host in lower case, always a path
  *   PLACE        the same, or "/path[?query]"
  *   SERVICE      "name:80", "name:http"
+ *   TARGET       "namespace/name", "namespace/name:80", "namespace/name:http"
  *   NAMESPACES   "*", or names separated by ','
  *   HEADER_LIST  names in lower case separated by ','
  *   HEADERS      lines "Name: value"

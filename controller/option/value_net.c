@@ -337,6 +337,24 @@ static bool is_port_reference(const char *text)
 	       strpbrk(text, "abcdefghijklmnopqrstuvwxyz") != NULL;
 }
 
+bool value_parse_target(
+	const struct option_info *info, const char *text, struct buf *value, struct buf *reason)
+{
+	size_t namespace_len = strcspn(text, "/");
+	const char *name = text[namespace_len] == '/' ? text + namespace_len + 1 : "";
+	size_t len = strcspn(name, ":");
+
+	(void)info;
+	if (text[namespace_len] == '\0' || !is_label(text, namespace_len) || !is_label(name, len) ||
+		(name[len] == ':' && !is_port_reference(name + len + 1))) {
+		return value_refuse(reason,
+			"no Service: write <namespace>/<service>, or with a port "
+			"<namespace>/<service>:<port>");
+	}
+	buf_append_str(value, text);
+	return true;
+}
+
 bool value_parse_service(
 	const struct option_info *info, const char *text, struct buf *value, struct buf *reason)
 {

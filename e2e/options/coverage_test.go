@@ -30,7 +30,8 @@ func TestCoverage(t *testing.T) {
 	var page strings.Builder
 	page.WriteString("# The keys of haproxytech/kubernetes-ingress, and what shows each\n\n" +
 		"Made by a test from the controller's tables and those of the tests in `e2e/options`; options.md says what becomes of a key. `TestOptions` sets,\n" +
-		"changes and removes them under traffic on HAProxy 2.6 and 3.4, without a reload; `TestVariants` does the same, on 2.6 with reloads, and `TestGlobals` with one reload a change.\n\n" +
+		"changes and removes them under traffic on HAProxy 2.6 and 3.4, without a reload; `TestVariants` does the same, on 2.6 with reloads, and `TestGlobals` with one reload a change;\n" +
+		"`TestLiveGlobals` without one.\n\n" +
 		"| key | verdict | shown by |\n|---|---|---|\n")
 	counts := map[string]int{}
 	for _, match := range verdict.FindAllStringSubmatch(dialect, -1) {
@@ -64,6 +65,11 @@ func showers(key string) string {
 	for _, r := range globalRows {
 		if slices.Contains(strings.Fields(r.keys), key) {
 			places = append(places, "TestGlobals")
+		}
+	}
+	for _, r := range liveRows {
+		if r.key == key {
+			places = append(places, "TestLiveGlobals")
 		}
 	}
 	for _, r := range variantRows {

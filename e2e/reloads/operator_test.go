@@ -107,6 +107,9 @@ func operatorSections(secrets secrets) []section {
 		}},
 		{"Settings", []change{
 			{"`log-level` in the controller's ConfigMap", nil, one(configMap("settings", "log-level", "debug")), nil},
+			{"`ssl-certificate`", nil, one(configMap("settings", "ssl-certificate", "standard")), webIsThere},
+			{"`default-backend-service`", nil, one(configMap("settings", "default-backend-service", namespace+"/web")), []string{"who.test/ 200"}},
+			{"`default-backend-service` goes", one(configMap("settings", "default-backend-service", namespace+"/web")), nil, []string{"who.test/ 404"}},
 			{"`timeout-client`, and whatever else is about the whole of HAProxy", nil, one(configMap("settings", "timeout-client", "5m")), webIsThere},
 			{"the same in other words", one(configMap("settings", "timeout-client", "5m")), one(configMap("settings", "timeout-client", "300s")), webIsThere},
 			{"it goes", one(configMap("settings", "timeout-client", "5m")), nil, webIsThere},

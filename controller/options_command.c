@@ -96,11 +96,18 @@ static void print_row(const struct dialect_row *row)
 			printf("done | `%s` |\n", option_table[row->option].name);
 		}
 		break;
+	case DIALECT_BESIDE:
+		printf("done | %s |\n", row->reason);
+		break;
 	case DIALECT_NOTHING:
 		printf("needs nothing | %s |\n", row->reason);
 		break;
 	case DIALECT_REFUSED:
-		printf("refused | %s |\n", row->reason);
+		printf("refused | ");
+		if (row->harmless != NULL) {
+			printf("but for `%s`, which needs nothing; ", row->harmless);
+		}
+		printf("%s |\n", row->reason);
 		break;
 	}
 }

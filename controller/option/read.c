@@ -20,10 +20,12 @@ const char *const option_verdict_names[OPTION_VERDICT_COUNT] = {
 	[OPTION_APPLIED] = "applied", [OPTION_IGNORED] = "ignored", [OPTION_REFUSED] = "refused"};
 
 const struct dialect_row dialect_haproxytech[] = {
-#define SAME(key, id)	     {(key), DIALECT_SAME, OPTION_##id, NULL},
-#define ALIAS(key, id)	     {(key), DIALECT_ALIAS, OPTION_##id, NULL},
-#define NOTHING(key, reason) {(key), DIALECT_NOTHING, OPTION_COUNT, (reason)},
-#define REFUSED(key, reason) {(key), DIALECT_REFUSED, OPTION_COUNT, (reason)},
+#define SAME(key, id)			{(key), DIALECT_SAME, OPTION_##id, NULL, NULL},
+#define ALIAS(key, id)			{(key), DIALECT_ALIAS, OPTION_##id, NULL, NULL},
+#define BESIDE(key, how)		{(key), DIALECT_BESIDE, OPTION_COUNT, (how), NULL},
+#define NOTHING(key, reason)		{(key), DIALECT_NOTHING, OPTION_COUNT, (reason), NULL},
+#define REFUSED(key, reason)		{(key), DIALECT_REFUSED, OPTION_COUNT, (reason), NULL},
+#define REFUSED_BUT(key, value, reason) {(key), DIALECT_REFUSED, OPTION_COUNT, (reason), (value)},
 #include "option/haproxytech.def"
 };
 
@@ -196,6 +198,22 @@ static void take_option(struct reading *reading, size_t pair, const struct reque
 	say(reading, pair, request, OPTION_APPLIED, NULL);
 }
 
+/* A key that is no option. */
+static void take_row(struct reading *reading, size_t pair, const struct request *request)
+{
+	const struct dialect_row *row = request->row;
+	const char *value = reading->pairs[pair].value;
+
+	if (row->harmless != NULL && value != NULL && option_means(value, row->harmless)) {
+		CLEANUP(free_ptr)
+		char *text = xasprintf("is %s, which asks for what is done anyway", row->harmless);
+		say(reading, pair, request, OPTION_IGNORED, text);
+		return;
+	}
+	say(reading, pair, request, row->what == DIALECT_REFUSED ? OPTION_REFUSED : OPTION_IGNORED,
+		row->reason);
+}
+
 static void take_pair(struct reading *reading, size_t pair)
 {
 	struct request request = find_request(reading->scope, reading->pairs[pair].key);
@@ -206,9 +224,7 @@ static void take_pair(struct reading *reading, size_t pair)
 	if (request.option < OPTION_COUNT) {
 		take_option(reading, pair, &request);
 	} else if (request.row != NULL) {
-		say(reading, pair, &request,
-			request.row->what == DIALECT_NOTHING ? OPTION_IGNORED : OPTION_REFUSED,
-			request.row->reason);
+		take_row(reading, pair, &request);
 	} else {
 		bool is_shared = strncmp(reading->pairs[pair].key, SHARED_PREFIX,
 					 strlen(SHARED_PREFIX)) == 0;

@@ -63,13 +63,15 @@ struct option_set *option_read(const struct option_source *source, const struct 
 extern const char *const option_prefixes[];
 
 /* A row of the dialect of haproxytech, for documentation and tests. */
-enum dialect_what { DIALECT_SAME, DIALECT_ALIAS, DIALECT_NOTHING, DIALECT_REFUSED };
+enum dialect_what { DIALECT_SAME, DIALECT_ALIAS, DIALECT_BESIDE, DIALECT_NOTHING, DIALECT_REFUSED };
 
 struct dialect_row {
 	const char *key;
 	enum dialect_what what;
 	enum option_id option; /* of SAME and ALIAS */
 	const char *reason;    /* of the others */
+	/* Of DIALECT_REFUSED: the value that asks for what is done anyway; NULL = none does. */
+	const char *harmless;
 };
 
 extern const struct dialect_row dialect_haproxytech[];

@@ -49,4 +49,7 @@
  */
 char *option_parse(enum option_id option, const char *text, char **ret_reason) MUST_USE;
 
+/* Is a text, as a user writes it, this value of a BOOL ("true", "false")? */
+bool option_means(const char *text, const char *canonical) MUST_USE;
+
 #endif

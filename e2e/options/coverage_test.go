@@ -13,8 +13,12 @@ import (
 	"headgate.dev/e2e/harness"
 )
 
-// shown is where the keys are shown that have no row here.
-var shown = map[string]string{}
+// shown is the test that shows a key which has no row here, as it is done by
+// something that is no option.
+var shown = map[string]string{
+	"kubernetes.io/ingress.class":                 "TestClassTable",
+	"ingressclass.kubernetes.io/is-default-class": "TestClassTable",
+}
 
 // verdict is a line of what `headgate options` prints about the dialect.
 var verdict = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (done|not yet|needs nothing|refused) \\| (.*) \\|$")
@@ -31,14 +35,19 @@ func TestCoverage(t *testing.T) {
 	page.WriteString("# The keys of haproxytech/kubernetes-ingress, and what shows each\n\n" +
 		"Made by a test from the controller's tables and those of the tests in `e2e/options`; options.md says what becomes of a key. `TestOptions` sets,\n" +
 		"changes and removes them under traffic on HAProxy 2.6 and 3.4, without a reload; `TestVariants` does the same, on 2.6 with reloads, and `TestGlobals` with one reload a change;\n" +
-		"`TestLiveGlobals` without one.\n\n" +
+		"`TestLiveGlobals` without one. Other tests show what is done by something that is no option.\n\n" +
 		"| key | verdict | shown by |\n|---|---|---|\n")
-	counts := map[string]int{}
+	counts, tests := map[string]int{}, allTests(t)
 	for _, match := range verdict.FindAllStringSubmatch(dialect, -1) {
 		key, what := match[1], match[2]
 		by := showers(key)
 		if what == "done" && by == "" {
 			t.Errorf("nothing shows %s", key)
+		}
+		for _, test := range strings.Split(by, ", ") {
+			if by != "" && !slices.Contains(tests, test) {
+				t.Errorf("%s is shown by %s, and there is no such test", key, test)
+			}
 		}
 		if (what == "refused" || what == "not yet") && by != "" {
 			t.Errorf("%s is shown, but %s", key, what)
@@ -49,6 +58,26 @@ func TestCoverage(t *testing.T) {
 	fmt.Fprintf(&page, "\nDone: %d; need nothing: %d; refused: %d; not yet: %d.\n",
 		counts["done"], counts["needs nothing"], counts["refused"], counts["not yet"])
 	compare(t, "options-haproxytech.md", page.String())
+}
+
+// allTests are the names of the end-to-end tests.
+func allTests(t *testing.T) (names []string) {
+	t.Helper()
+	function := regexp.MustCompile(`(?m)^func (Test\w+)\(\w+ \*testing\.T\)`)
+	err := filepath.WalkDir(filepath.Join(harness.Root(t), "e2e"), func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, match := range function.FindAllSubmatch(text, -1) {
+			names = append(names, string(match[1]))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
 }
 
 // showers are the places that show a key.

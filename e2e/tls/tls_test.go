@@ -30,6 +30,7 @@ func TestTLS(t *testing.T) {
 		{"ALPN", testALPN},
 		{"Redirect", testRedirect},
 		{"Broken", testBroken},
+		{"DefaultByKey", testDefaultByKey},
 		{"Restart", testRestart}, // while there are few certificates, and saving them takes no time
 		{"Thousand", testThousand},
 		{"Rotations", testRotations},

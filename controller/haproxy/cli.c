@@ -42,7 +42,9 @@ struct cli {
 	struct event_base *base;
 	cli_lost_fn on_lost;
 	void *ctx;
-	int fd; /* -1 = not connected */
+	int fd;		 /* -1 = not connected */
+	int given_up_fd; /* half closed, until HAProxy is through with it; -1 = none */
+	struct event *given_up_event;
 	struct event *read_event;
 	struct event *write_event;
 	struct event *deadline_event;
@@ -62,6 +64,7 @@ struct cli {
 static int open_socket(const char *path, struct err *err);
 static bool explain_connect(const char *path, int error, struct err *err);
 static void queue(struct cli *cli, const char *command, const struct command *how);
+static void start_writing(struct cli *cli);
 static void begin_answer(struct cli *cli);
 static void on_prompt(void *ctx, const char *text);
 static void on_readable(evutil_socket_t fd, short what, void *ctx);
@@ -73,6 +76,9 @@ static void handle_event(struct cli *cli, enum frame_event event);
 static void empty_out(struct cli *cli);
 static void lose(struct cli *cli, const char *text);
 static void close_connection(struct cli *cli);
+static void give_up(struct cli *cli);
+static void on_given_up(evutil_socket_t fd, short what, void *ctx);
+static void close_given_up(struct cli *cli);
 static void tell_losers(struct cli *cli);
 static void drop_queue(struct command_queue *commands);
 static void leave(struct cli *cli);
@@ -86,6 +92,7 @@ struct cli *cli_new(struct event_base *base, cli_lost_fn on_lost, void *ctx)
 	cli->on_lost = on_lost;
 	cli->ctx = ctx;
 	cli->fd = -1;
+	cli->given_up_fd = -1;
 	cli->reads_per_turn = READS_PER_TURN;
 	cli->read_buffer = xmalloc(READ_SIZE);
 	cli->deadline_event = evtimer_new(base, on_deadline, cli);
@@ -102,6 +109,7 @@ void cli_free(struct cli *cli)
 		return;
 	}
 	close_connection(cli);
+	close_given_up(cli);
 	drop_queue(&cli->losing);
 	cli->is_freed = true;
 	if (cli->n_busy == 0) {
@@ -246,6 +254,9 @@ static void restart_deadline(struct cli *cli)
 {
 	const struct timeval wait = {CLI_DEADLINE_MS / 1000, CLI_DEADLINE_MS % 1000 * 1000L};
 
+	if (cli->given_up_fd >= 0) {
+		return; /* nothing has been asked yet */
+	}
 	/* libevent counts from the beginning of the loop's turn: what we did since then, a long
 	 * pass perhaps, is not HAProxy's time. */
 	event_base_update_cache_time(cli->base);
@@ -275,14 +286,21 @@ static void queue(struct cli *cli, const char *command, const struct command *ho
 	}
 	buf_append_char(&cli->out, '\n');
 	assert(buf_is_ok(&cli->out) && cli->out.len - cli->n_written <= CLI_MAX_QUEUE);
-	/* Written in this turn of the loop, after the callback that is running: commands that are
-	 * queued together go out together. A full socket is waited for instead. */
-	if (!event_pending(cli->write_event, EV_WRITE, NULL)) {
-		event_active(cli->write_event, EV_WRITE, 0);
-	}
+	start_writing(cli);
 	if (is_first) {
 		begin_answer(cli);
 		restart_deadline(cli);
+	}
+}
+
+/* Sets off what has been queued, unless commands of a connection that was given up may still come
+ * before it. */
+static void start_writing(struct cli *cli)
+{
+	/* Written in this turn of the loop, after the callback that is running: commands that are
+	 * queued together go out together. A full socket is waited for instead. */
+	if (cli->given_up_fd < 0 && !event_pending(cli->write_event, EV_WRITE, NULL)) {
+		event_active(cli->write_event, EV_WRITE, 0);
 	}
 }
 
@@ -474,11 +492,66 @@ static void close_connection(struct cli *cli)
 	event_del(cli->deadline_event);
 	cli->read_event = NULL;
 	cli->write_event = NULL;
-	close(cli->fd);
+	if (!STAILQ_EMPTY(&cli->waiting) && cli->given_up_fd < 0) {
+		give_up(cli);
+	} else {
+		close(cli->fd);
+	}
 	cli->fd = -1;
 	cli->epoch++;
 	empty_out(cli);
 	STAILQ_CONCAT(&cli->losing, &cli->waiting);
+}
+
+/*
+ * HAProxy may have commands of ours that it has not come to. Were the socket closed, it would still
+ * carry some of them out, at a time that nobody knows, while the next connection reads what there
+ * is. Half closed, it carries out all of them and closes then: only now the next one is heard.
+ * (Tried with 2.6 and 3.4; a last line without line feed is dropped.)
+ */
+static void give_up(struct cli *cli)
+{
+	const struct timeval wait = {CLI_GIVEN_UP_MS / 1000, CLI_GIVEN_UP_MS % 1000 * 1000L};
+
+	if (shutdown(cli->fd, SHUT_WR) < 0) {
+		close(cli->fd);
+		return;
+	}
+	cli->given_up_fd = cli->fd;
+	cli->given_up_event = event_new(cli->base, cli->fd, EV_READ, on_given_up, cli);
+	assert(cli->given_up_event != NULL);
+	event_base_update_cache_time(cli->base);
+	event_add(cli->given_up_event, &wait);
+}
+
+static void on_given_up(evutil_socket_t fd, short what, void *ctx)
+{
+	struct cli *cli = ctx;
+	const struct timeval wait = {CLI_GIVEN_UP_MS / 1000, CLI_GIVEN_UP_MS % 1000 * 1000L};
+
+	if ((what & EV_READ) != 0) {
+		ssize_t n = recv(fd, cli->read_buffer, READ_SIZE, 0);
+		if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) {
+			event_add(cli->given_up_event, &wait);
+			return;
+		}
+	}
+	close_given_up(cli);
+	if (cli->fd >= 0 && !STAILQ_EMPTY(&cli->waiting)) {
+		start_writing(cli);
+		restart_deadline(cli);
+	}
+}
+
+static void close_given_up(struct cli *cli)
+{
+	if (cli->given_up_fd < 0) {
+		return;
+	}
+	event_free(cli->given_up_event);
+	cli->given_up_event = NULL;
+	close(cli->given_up_fd);
+	cli->given_up_fd = -1;
 }
 
 static void tell_losers(struct cli *cli)

@@ -30,6 +30,10 @@
 /* No byte for so long while an answer is awaited = the connection is given up. */
 #define CLI_DEADLINE_MS 2000
 
+/* A connection with commands that were not answered is read until HAProxy has closed it, or has
+ * said nothing for so long; what is sent on the next one waits for that. */
+#define CLI_GIVEN_UP_MS 10000
+
 /* Bytes of commands that wait to be written; callers with much to say send as answers come in. More
  * is a bug (asserted). */
 #define CLI_MAX_QUEUE ((size_t)16 << 20)

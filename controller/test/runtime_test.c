@@ -590,6 +590,31 @@ static void test_killed_in_the_middle(void **state)
 	assert_int_equal(test->result.n_sent, 0);
 }
 
+/* What HAProxy comes to after we have given it up is there before the next connection is heard. */
+static void test_slow_to_answer(void **state)
+{
+	struct test *test = *state;
+	struct plan_op ops[] = {
+		SERVER_AT(ADD, "t_svc_old_80", "s8", "10.1.0.1:80"),
+		SERVER_AT(ADD, "t_svc_old_80", "s9", "10.1.0.2:80"),
+	};
+	struct plan plan = {.ops = ops, .n_ops = ARRAY_LEN(ops)};
+	const struct apply_target target = {test->cli, test->haproxy->dir, test->applied};
+	struct err err = {0};
+
+	stop_worker(test);
+	assert_non_null(apply_start(&target, &plan, runtime_on_applied, test));
+	runtime_wait(test);
+	assert_true(test->result.is_lost);
+	assert_int_equal(test->n_lost, 1);
+	assert_true(cli_connect(test->cli, test->haproxy->socket, &err));
+	assert_int_equal(kill((pid_t)test->pid, SIGCONT), 0);
+	runtime_observe(test);
+	CLEANUP(free_ptr) char *seen = runtime_dump(test->applied);
+	assert_non_null(strstr(seen, "  server s8 10.1.0.1:80 maint\n"
+				     "  server s9 10.1.0.2:80 maint\n"));
+}
+
 static void test_lost_while_observing(void **state)
 {
 	struct test *test = *state;
@@ -664,6 +689,7 @@ int main(void)
 		RUNTIME_TEST(test_busy_server_and_backend),
 		RUNTIME_TEST(test_answers_are_classified),
 		RUNTIME_TEST(test_killed_in_the_middle),
+		RUNTIME_TEST(test_slow_to_answer),
 		RUNTIME_TEST(test_lost_while_observing),
 		RUNTIME_TEST(test_cancel),
 		RUNTIME_TEST(test_many_operations),

@@ -128,7 +128,7 @@ static void print_log_words(void)
 	       "What a line of `log-format` may say, as HAProxy knows it: `%%ST`, `%%{+Q}r`, "
 	       "`%%[src]`; `%%%%` is a percent sign. "
 	       "`json` is a line of JSON a request: time, client, method, host, uri, protocol, "
-	       "status, bytes, namespace, ingress (where it has options about requests), service, "
+	       "status, bytes, namespace, ingress, service, "
 	       "pod, times in milliseconds, TLS version and request id.\n\n");
 #define LOG_ALIAS(name) printf("`%%%s` ", (name));
 #define LOG_EXPRESSION(text)

@@ -331,7 +331,8 @@ static inline void put_config_map(struct dice *dice)
 		"'auth-type':'basic-auth','auth-secret':'n1/t1'", "'auth-secret':'t0'",
 		"'auth-url':'http://s0.n0.svc/class'", "'ssl-certificate':'t1'",
 		"'ssl-certificate':'n1/t0','default-backend-service':'n1/s1'",
-		"'default-backend-service':'n0/s1:80'", "'default-backend-service':'s1'"};
+		"'default-backend-service':'n0/s1:80'", "'default-backend-service':'s1'",
+		"'log-format':'json'"};
 
 	testing_put(dice->store, KUBE_CONFIG_MAP,
 		"{'metadata':{'namespace':'n0','name':'m%u'},'data':{%s}}", pick(dice, N_MAPS),

@@ -154,7 +154,8 @@ static bool find_owner(
 	if (policy_is_wanted(claim->service->options, false)) {
 		ret_owner->service = claim->service;
 	}
-	if (ret_owner->service != NULL || policy_is_wanted(claim->ingress->options, false)) {
+	if (ret_owner->service != NULL || policy_is_wanted(claim->ingress->options, false) ||
+		sets_log_names_ingresses(class->options)) {
 		/* Not the claim's own, which may be the one that is about to go. */
 		ret_owner->ingress =
 			model_find_ingress(model, claim->ingress->namespace, claim->ingress->name);

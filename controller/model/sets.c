@@ -85,11 +85,18 @@ void sets_read_settings(struct model *model, const struct store *store)
 	globals_digest(model->settings_digest, model->settings);
 }
 
+/* Whether the log names Ingresses: for that, each has a policy. */
+static bool is_about_ingresses(const struct option_set *set, int option)
+{
+	return option == OPTION_LOG_FORMAT && sets_log_names_ingresses(set);
+}
+
 /* What it says about the whole of HAProxy is no class's, whose Ingresses need not hear of it. */
 static void drop_settings(struct option_set *set)
 {
 	for (int i = 0; set != NULL && i < OPTION_COUNT; i++) {
-		if ((option_table[i].scopes & OPTION_SCOPE_CLASS) == 0) {
+		if ((option_table[i].scopes & OPTION_SCOPE_CLASS) == 0 &&
+			!is_about_ingresses(set, i)) {
 			free(set->values[i]);
 			set->values[i] = NULL;
 		}
@@ -227,6 +234,13 @@ const char *sets_option(const struct claim *claim, enum option_id option)
 		ingress->class ? ingress->class->options : NULL};
 
 	return option_first(option, sets, ARRAY_LEN(sets));
+}
+
+bool sets_log_names_ingresses(const struct option_set *set)
+{
+	const char *format = set ? set->values[OPTION_LOG_FORMAT] : NULL;
+
+	return format != NULL && strcmp(format, "json") == 0;
 }
 
 bool sets_is_closed(const struct claim *claim)

@@ -50,6 +50,9 @@ void sets_forget_changes(struct model *model);
  * Borrowed until the objects change. */
 const char *sets_option(const struct claim *claim, enum option_id option) MUST_USE;
 
+/* Does the log say whose Ingress a request is? `set` is a class's, or NULL. */
+bool sets_log_names_ingresses(const struct option_set *set) MUST_USE;
+
 /* Nobody may come in: a rule about that can't be read. */
 bool sets_is_closed(const struct claim *claim) MUST_USE;
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -60,8 +61,10 @@ func pair(text string) map[string]string {
 }
 
 var globalRows = []globalRow{
-	{keys: "timeout-http-request", set: times("timeout-http-request: 2s", "timeout-http-request: 10m", "timeout-http-request: 2000"),
-		look: idles("GET / HTTP/1.1\r\nHost: plain.test\r\n", 0), want: []string{"open", "closed", "open", "closed"}},
+	{keys: "timeout-http-request", set: times("timeout-http-request: 2s", "timeout-http-request: 10m", "timeout-http-request: 2000", "timeout-http-request: 2s"),
+		look: idles("GET / HTTP/1.1\r\nHost: plain.test\r\n", 0), want: []string{"open", "closed", "open", "closed", "closed"}},
+	// (In the fourth state connections without a request are not logged.)
+	{keys: "timeout-http-request dontlognull", look: unused, want: []string{"open", "408", "open", "408", "closed"}},
 	// (In the third state connections are not kept: see below.)
 	{keys: "timeout-http-keep-alive", set: times("timeout-http-keep-alive: 2s", "timeout-http-keep-alive: 10m", ""),
 		look: idles("GET / HTTP/1.1\r\nHost: plain.test\r\n\r\n", 1), want: []string{"open", "closed", "open", "closed"}},
@@ -88,7 +91,7 @@ var globalRows = []globalRow{
 	{keys: "logasap", set: times("", "logasap: true", "logasap: false"), look: loggedSoon, want: []string{"no", "no", "yes", "no"}},
 	// In states of their own, as the others look for lines in the usual format.
 	{keys: "log-format", set: times("", "", "", "log-format: own %ST %{+Q}[capture.req.uri] %[ssl_fc]", "log-format: json"), look: logFormat,
-		want: []string{"usual", "usual", "usual", "usual", "own", "JSON: shop plain 200"}},
+		want: []string{"usual", "usual", "usual", "usual", "own", "JSON: shop plain plain 200"}},
 	{keys: "syslog-server", set: times("", "", "", "syslog-server: address:127.0.0.1, port:PORT, level:info, facility:local1\naddress:stdout, format:raw, level:info",
 		"syslog-server: address:stdout, format:raw, level:info, length:8192"), look: syslogged, want: []string{"no", "no", "no", "no", "yes", "no"}},
 	{keys: "client-strict-sni", set: times("client-strict-sni: true", "client-strict-sni: false", ""), look: strangeName, want: []string{"default", "alert", "default", "default"}},
@@ -129,6 +132,28 @@ func idles(text string, answers int) func(*globalScene, string) (string, error) 
 		}
 		return quiet(conn, r, want), nil
 	}
+}
+
+// unused says nothing, and looks what becomes of the connection.
+func unused(s *globalScene, want string) (string, error) {
+	conn, err := net.Dial("tcp", s.g.HTTP)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	if want == "open" {
+		return quiet(conn, r, want), nil
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
+	answer, err := http.ReadResponse(r, nil)
+	switch {
+	case err == nil:
+		return strconv.Itoa(answer.StatusCode), nil
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "closed", nil
+	}
+	return "", err
 }
 
 // readsNothing asks for more than fits anywhere on the way, and doesn't read it.
@@ -369,10 +394,10 @@ func loggedSoon(s *globalScene, _ string) (string, error) {
 func logFormat(s *globalScene, _ string) (string, error) {
 	line, err := s.logLine()
 	var fields struct {
-		Namespace, Service, Pod, Method, Host, URI, TLS string
-		Status                                          int
-		ID                                              string  `json:"request_id"`
-		Total                                           float64 `json:"total_ms"`
+		Namespace, Ingress, Service, Pod, Method, Host, URI, TLS string
+		Status                                                   int
+		ID                                                       string  `json:"request_id"`
+		Total                                                    float64 `json:"total_ms"`
 	}
 	switch {
 	case err != nil:
@@ -388,7 +413,7 @@ func logFormat(s *globalScene, _ string) (string, error) {
 	if fields.Pod == "" || fields.Method != "GET" || fields.Host != "plain.test" || len(fields.ID) != 36 || fields.TLS != "-" {
 		return line, nil
 	}
-	return fmt.Sprintf("JSON: %s %s %d", fields.Namespace, fields.Service, fields.Status), nil
+	return fmt.Sprintf("JSON: %s %s %s %d", fields.Namespace, fields.Ingress, fields.Service, fields.Status), nil
 }
 
 // syslogServer keeps what comes.

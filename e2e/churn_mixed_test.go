@@ -112,12 +112,10 @@ func TestMixedChurn(t *testing.T) {
 		return nil
 	})
 	c.workers.Stop()
-	if n := c.losses(); n > 0 {
-		// The commands on their way are done, and answered to nobody, while HAProxy is read back.
-		t.Logf("HAProxy didn't answer in time %d times: errors aren't looked at", n)
-		return
-	}
-	c.healthy()
+	// HAProxy carries out what it was told before it is read back: a loss is an error of one pass, and nothing is refused after it.
+	losses := c.losses()
+	t.Logf("HAProxy didn't answer in time %d times", losses)
+	wantHealthyBut(t, c.g, losses)
 }
 
 // losses is how often the controller gave the socket up: on a machine with too much

@@ -27,7 +27,9 @@ type Traffic struct {
 	Clients int                         // goroutines with a connection each; 0 is 4
 	Next    func(client, seq int) Route // chooses each request
 	Pause   time.Duration               // of a client after each request; 0 is 5 ms, < 0 none
+	Every   time.Duration               // if not 0, instead: from one request of a client to its next, by the clock
 	TLS     *tls.Config                 // if not nil, HTTPS with the route's host as SNI
+	HTTP2   bool                        // over TLS, for whoever offers it; else HTTP/1.1
 	// Rate, if not 0, is requests a second by the clock, however long the answers
 	// take: Clients and Pause mean nothing then, and client is always 0.
 	Rate int
@@ -103,9 +105,16 @@ func (p *Prober) run(client int) {
 	defer p.clients.Done()
 	web := p.client(1)
 	defer web.CloseIdleConnections()
+	// Clients take turns. Who is late, because answers were, makes up for it as soon
+	// as it can, but has one request at a time: a slow machine is not buried in them.
+	due := time.Now().Add(p.traffic.Every * time.Duration(client) / time.Duration(p.traffic.Clients))
 	for seq := 0; !p.isStopped(); seq++ {
+		if p.traffic.Every > 0 {
+			time.Sleep(time.Until(due))
+			due = due.Add(p.traffic.Every)
+		}
 		p.add(p.request(web, p.traffic.Next(client, seq)))
-		if p.traffic.Pause > 0 {
+		if p.traffic.Every == 0 && p.traffic.Pause > 0 {
 			time.Sleep(p.traffic.Pause)
 		}
 	}
@@ -157,9 +166,15 @@ func (p *Prober) add(result Result) {
 
 // client keeps up to so many connections open while they are not needed.
 func (p *Prober) client(connections int) *http.Client {
+	// Each has its own: one for HTTP/2 is written to.
+	config := p.traffic.TLS
+	if config != nil {
+		config = config.Clone()
+	}
 	return &http.Client{Timeout: patience(), CheckRedirect: noRedirect, Transport: &http.Transport{
 		DialContext:         dialer(p.traffic.Addr),
-		TLSClientConfig:     p.traffic.TLS,
+		TLSClientConfig:     config,
+		ForceAttemptHTTP2:   p.traffic.HTTP2,
 		MaxIdleConnsPerHost: connections,
 		DisableCompression:  true,
 	}}
@@ -196,11 +211,16 @@ func (p *Prober) request(web *http.Client, route Route) Result {
 	response, err := web.Do(request)
 	if err == nil {
 		result.Status = response.StatusCode
+		if p.traffic.HTTP2 && response.ProtoMajor != 2 {
+			result.Err = fmt.Errorf("answered in %s", response.Proto)
+		}
 		result.Pod = response.Header.Get("X-Pod")
 		_, err = io.Copy(io.Discard, response.Body)
 		response.Body.Close()
 	}
-	result.Err = err
+	if err != nil {
+		result.Err = err
+	}
 	result.Retries = max(attempts-1, 0)
 	result.Took = time.Since(result.At)
 	return result

@@ -1,6 +1,8 @@
 package install
 
 import (
+	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"maps"
@@ -17,10 +19,13 @@ import (
 )
 
 const (
-	// 500 requests a second, or as many as a busy machine is good for.
-	rollingRate    = 500
-	rollingClients = 25
+	// More than 500 requests a second by the clock, or as many as a busy machine is good for: a
+	// client waits for its answer.
+	rollingRate    = 550
+	rollingClients = 100
+	rollingSecure  = 20 // of them speak HTTP/2, over TLS
 	rollingHost    = "rolling.example"
+	secureHost     = "secure.rolling.example"
 	drainDelay     = 3 * time.Second
 	drainTime      = 3 * time.Second
 )
@@ -29,15 +34,16 @@ const (
 // so each has ports of its own.
 type rolling struct {
 	*podScene
-	lb *balancer
-	n  int
+	lb     *balancer
+	secure *balancer // the same, for HTTPS
+	n      int
 }
 
 // replica is a pod and its ports.
 type replica struct {
-	pod               *harness.RunningPod
-	http, stat, admin string
-	stopping          time.Time
+	pod                      *harness.RunningPod
+	http, https, stat, admin string
+	stopping                 time.Time
 }
 
 func (r *rolling) start(t *testing.T) *replica {
@@ -49,9 +55,10 @@ func (r *rolling) start(t *testing.T) *replica {
 		`{controller: {drainDelaySeconds: %d, drainTimeoutSeconds: %d, containerPort: {http: %d, https: %d, stat: %d, admin: %d}}}`,
 		drainDelay/time.Second, drainTime/time.Second, port(0), port(1), port(2), port(3)))
 	_, template := workload(t, objects)
-	p := &replica{pod: r.c.StartPod(t, "headgate", template.Spec), http: addr(0), stat: addr(2), admin: addr(3)}
+	p := &replica{pod: r.c.StartPod(t, "headgate", template.Spec), http: addr(0), https: addr(1), stat: addr(2), admin: addr(3)}
 	p.pod.WaitReady(t)
 	r.lb.add(p)
+	r.secure.add(p)
 	return p
 }
 
@@ -62,29 +69,53 @@ func (r *rolling) stop(p *replica) {
 	p.pod.Terminate()
 }
 
+// await waits until each pod has had connections of both kinds.
+func (r *rolling) await(t *testing.T) {
+	t.Helper()
+	for _, lb := range []*balancer{r.lb, r.secure} {
+		harness.Eventually(t, "connections for each pod", func() error {
+			if served := lb.served(); len(served) != r.n {
+				return fmt.Errorf("%v of %d pods", served, r.n)
+			}
+			return nil
+		})
+	}
+}
+
 // TestRollingReplacement changes the pods under traffic: scaled from one to three and
 // back, replaced by a new one, and that by an old one again.
 func TestRollingReplacement(t *testing.T) {
 	s, _ := newManifestScene(t)
+	pair, err := s.c.CA.Issue(secureHost)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.c.Apply(t, harness.Service(s.ns, "web", "80:9090"), harness.EndpointSlice(s.ns, "web", "9090", s.pods.IPs(2)...),
-		harness.Ingress(s.ns, "web", harness.Class("headgate"), harness.Rule(rollingHost, "/", "web:80")))
-	r := &rolling{podScene: s, lb: startBalancer(t)}
+		harness.TLSSecret(s.ns, "secure", pair), harness.Ingress(s.ns, "web", harness.Class("headgate"), harness.Rule(rollingHost, "/", "web:80"),
+			harness.Rule(secureHost, "/", "web:80"), harness.TLS("secure", secureHost)))
+	r := &rolling{podScene: s}
+	r.lb = startBalancer(t, func(p *replica) string { return p.http })
+	r.secure = startBalancer(t, func(p *replica) string { return p.https })
 	first := r.start(t)
 	harness.WantStatus(t, r.lb.addr, rollingHost, "/", http.StatusOK)
-	traffic := harness.StartProber(t, harness.Traffic{Addr: r.lb.addr, Clients: rollingClients,
-		Pause: time.Second * rollingClients / rollingRate, Next: nextRequest})
-	traffic.Await(t, rollingRate)
+	began, every := time.Now(), time.Second*rollingClients/rollingRate
+	plain := harness.StartProber(t, harness.Traffic{Addr: r.lb.addr, Clients: rollingClients - rollingSecure, Every: every, Next: nextRequest(rollingHost)})
+	secure := harness.StartProber(t, harness.Traffic{Addr: r.secure.addr, Clients: rollingSecure, Every: every, Next: nextRequest(secureHost),
+		TLS: s.c.CA.ClientTLS(), HTTP2: true})
+	plain.Await(t, rollingRate)
 
 	second, third := r.start(t), r.start(t)
-	traffic.Await(t, rollingRate/2)
-	streams := []*longConnection{openLong(t, second), openLong(t, first)}
+	r.await(t)
+	streams := []*longConnection{openLong(t, second, nil), openLong(t, first, s.c.CA.ClientTLS())}
 	r.stop(second)
 	r.stop(third)
 	upgraded := r.start(t)
+	r.await(t)
 	r.stop(first)
-	traffic.Await(t, rollingRate)
-	streams = append(streams, openLong(t, upgraded))
+	plain.Await(t, rollingRate)
+	streams = append(streams, openLong(t, upgraded, nil))
 	r.start(t) // the old one again
+	r.await(t)
 	r.stop(upgraded)
 	for _, p := range []*replica{first, second, third, upgraded} {
 		for name, status := range p.pod.Ended(t) {
@@ -96,45 +127,52 @@ func TestRollingReplacement(t *testing.T) {
 	for _, stream := range streams {
 		stream.check(t)
 	}
-	traffic.Await(t, rollingRate)
-	summary := traffic.Stop()
-	summary.WantNoFailures(t)
-	t.Logf("%v", summary)
-	if r.lb.refused.Load() > 0 {
-		t.Errorf("%d connections were refused", r.lb.refused.Load())
+	plain.Await(t, rollingRate)
+	sum := 0
+	for what, prober := range map[string]*harness.Prober{"HTTP/1.1": plain, "HTTP/2 over TLS": secure} {
+		summary := prober.Stop()
+		summary.WantNoFailures(t)
+		t.Logf("%s: %v", what, summary)
+		sum += summary.Requests
 	}
-	served := r.lb.served()
-	if len(served) != 5 || slices.Min(slices.Collect(maps.Values(served))) == 0 {
-		t.Errorf("connections by pod: %v", served)
+	t.Logf("%.0f requests a second", float64(sum)/time.Since(began).Seconds())
+	for _, lb := range []*balancer{r.lb, r.secure} {
+		if lb.refused.Load() > 0 {
+			t.Errorf("connections by pod: %v; %d were refused", lb.served(), lb.refused.Load())
+		}
 	}
 }
 
 // nextRequest keeps its connection most of the time: so new pods get some, too.
-func nextRequest(_, seq int) harness.Route {
-	route := harness.Route{Host: rollingHost, Path: "/"}
-	if seq%10 == 9 {
-		route.Header = http.Header{"Connection": {"close"}}
+func nextRequest(host string) func(int, int) harness.Route {
+	return func(client, seq int) harness.Route {
+		route := harness.Route{Host: host, Path: "/"}
+		if (client+seq)%10 == 9 { // not all clients at once
+			route.Header = http.Header{"Connection": {"close"}}
+		}
+		return route
 	}
-	return route
 }
 
-// longConnection is an answer without end, straight from a pod.
+// longConnection is an answer without end, straight from a pod; with TLS over HTTP/2.
 type longConnection struct {
 	p     *replica
 	ended chan time.Time
 	n     atomic.Int64 // bytes
 }
 
-func openLong(t *testing.T, p *replica) *longConnection {
+func openLong(t *testing.T, p *replica, secure *tls.Config) *longConnection {
 	t.Helper()
 	l := &longConnection{p: p, ended: make(chan time.Time, 1)}
-	request, err := http.NewRequest(http.MethodGet, "http://"+p.http+"/?do=events", nil)
-	if err != nil {
-		t.Fatal(err)
+	url, addr, version := "http://"+rollingHost, p.http, 1
+	if secure != nil {
+		url, addr, version = "https://"+secureHost, p.https, 2
 	}
-	request.Host = rollingHost
-	response, err := http.DefaultTransport.RoundTrip(request)
-	if err != nil || response.StatusCode != http.StatusOK {
+	transport := &http.Transport{TLSClientConfig: secure, ForceAttemptHTTP2: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	}}
+	response, err := (&http.Client{Transport: transport}).Get(url + "/?do=events")
+	if err != nil || response.StatusCode != http.StatusOK || response.ProtoMajor != version {
 		t.Fatalf("a long answer: %v, %v", response, err)
 	}
 	go func() {
@@ -149,20 +187,28 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
-// check: it went on until the pod's time was over. Only a lower bound: nothing here
-// is too slow.
+// check: it went on until the pod's time was over, and ended then. The pod has ended,
+// by itself and in order: whatever was open has to be closed by now.
 func (l *longConnection) check(t *testing.T) {
 	t.Helper()
-	ended := <-l.ended
-	if lasted := ended.Sub(l.p.stopping); l.p.stopping.IsZero() || lasted < drainDelay+drainTime {
+	harness.Eventually(t, "the end of a long answer", func() error {
+		if len(l.ended) == 0 {
+			return fmt.Errorf("it goes on, after %d bytes", l.n.Load())
+		}
+		return nil
+	})
+	lasted := (<-l.ended).Sub(l.p.stopping)
+	if l.p.stopping.IsZero() || lasted < drainDelay+drainTime || l.n.Load() == 0 {
 		t.Errorf("a long answer ended %v after its pod was told to end, with %d bytes", lasted, l.n.Load())
 	}
+	t.Logf("a long answer ended %v after its pod was told to end, with %d bytes", lasted.Round(time.Millisecond), l.n.Load())
 }
 
 // balancer passes connections on to pods that are ready, in turn, and does not try
 // another one when one is refused: what kube-proxy does.
 type balancer struct {
 	addr    string
+	port    func(p *replica) string
 	refused atomic.Int64
 	mu      sync.Mutex
 	pods    []*replica
@@ -171,13 +217,13 @@ type balancer struct {
 	turn    int
 }
 
-func startBalancer(t *testing.T) *balancer {
+func startBalancer(t *testing.T, port func(p *replica) string) *balancer {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &balancer{addr: listener.Addr().String(), ready: map[*replica]bool{}, counts: map[string]int{}}
+	b := &balancer{addr: listener.Addr().String(), port: port, ready: map[*replica]bool{}, counts: map[string]int{}}
 	stop := make(chan struct{})
 	t.Cleanup(func() { close(stop); listener.Close() })
 	go func() {
@@ -214,16 +260,22 @@ func (b *balancer) look() {
 	b.mu.Lock()
 	pods := slices.Clone(b.pods)
 	b.mu.Unlock()
+	var looks sync.WaitGroup
 	for _, p := range pods {
-		ready := true
-		for _, addr := range []string{p.stat, p.admin} {
-			answer, err := harness.Get(addr, addr, "/readyz")
-			ready = ready && err == nil && answer.Status == http.StatusOK
-		}
-		b.mu.Lock()
-		b.ready[p] = ready
-		b.mu.Unlock()
+		looks.Add(1)
+		go func() {
+			defer looks.Done()
+			ready := true
+			for _, addr := range []string{p.stat, p.admin} {
+				answer, err := harness.Get(addr, addr, "/readyz")
+				ready = ready && err == nil && answer.Status == http.StatusOK
+			}
+			b.mu.Lock()
+			b.ready[p] = ready
+			b.mu.Unlock()
+		}()
 	}
+	looks.Wait()
 }
 
 func (b *balancer) next() *replica {
@@ -252,7 +304,7 @@ func (b *balancer) serve(client net.Conn) {
 		b.refused.Add(1)
 		return
 	}
-	server, err := net.Dial("tcp", p.http)
+	server, err := net.Dial("tcp", b.port(p))
 	if err != nil {
 		b.refused.Add(1)
 		return

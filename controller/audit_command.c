@@ -10,6 +10,7 @@
 #include "admin_ask.h"
 #include "base/attr.h"
 #include "base/buf.h"
+#include "command_flags.h"
 
 #define MAX_ANSWER	 ((size_t)1 << 20)
 #define STATUS_OK	 200
@@ -19,17 +20,13 @@
 
 void audit_print_help(void)
 {
-	fputs("Usage: headgate audit [--admin-bind=ADDRESS:PORT]\n"
-	      "Have the controller that runs on this machine compare what HAProxy has with what "
-	      "it confirmed,\n"
-	      "and repair what differs; print what was found.\n\n"
-	      "  --admin-bind=ADDRESS:PORT        that of the controller (default: :8405); also "
-	      "HEADGATE_ADMIN_BIND\n"
-	      "                                   in the environment\n"
-	      "  --help                           show this text\n\n"
-	      "Exit status: 0 nothing differs, 1 something did and is being repaired, 2 it could "
-	      "not be done.\n",
-		stdout);
+	command_flags_print_help(stdout, "audit",
+		"Usage: headgate audit [OPTION]...\n"
+		"Have the controller that runs on this machine compare what HAProxy has with what "
+		"it confirmed,\n"
+		"and repair what differs; print what was found.\n",
+		"Exit status: 0 nothing differs, 1 something did and is being repaired, 2 it could "
+		"not be done.\n");
 }
 
 /* NULL: said on stderr why. The caller puts the answer. */

@@ -1,7 +1,6 @@
 /* See check_command.h: the command line, the files, and how verdicts are printed. */
 #include "check_command.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "check.h"
+#include "command_flags.h"
 #include "manifest_paths.h"
 
 static const char usage[] =
@@ -17,13 +17,8 @@ static const char usage[] =
 	"Say for each annotation of Ingresses and Services in YAML and JSON files whether it is "
 	"applied, ignored\n"
 	"or refused, and what else is wrong with them. No cluster is asked. '-' is the standard "
-	"input.\n\n"
-	"  --ingress-class=NAME       look at Ingresses of this class only (default: at all)\n"
-	"  --legacy-class-annotation  as for 'headgate run'\n"
-	"  --configmap=NAMESPACE/NAME look at this ConfigMap, too, as the controller's own\n"
-	"  --output=FORMAT            table (default: what is not simply applied), wide (all), or "
-	"json\n"
-	"  --help                     show this text\n\n"
+	"input.\n";
+static const char usage_end[] =
 	"Exit status: 0 nothing is refused, 1 something is, 2 a file can't be read or the command "
 	"line is wrong.\n";
 
@@ -161,45 +156,40 @@ static bool set_config_map(struct command *command, const char *text)
 	return true;
 }
 
-/* False: there is nothing to be done but to end with *ret_status. */
-static bool read_arguments(
-	struct command *command, int argc, char **argv, enum check_status *ret_status)
+static bool set_flag(void *ctx, const char *name, const char *value)
 {
-	static const struct option longs[] = {{"ingress-class", required_argument, NULL, 'i'},
-		{"legacy-class-annotation", no_argument, NULL, 'l'},
-		{"configmap", required_argument, NULL, 'c'},
-		{"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {0}};
-	int c;
+	struct command *command = ctx;
 
-	*ret_status = CHECK_STATUS_INPUT;
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		switch (c) {
-		case 'i':
-			command->options.ingress_class = optarg;
-			break;
-		case 'l':
-			command->options.has_legacy_class = true;
-			break;
-		case 'c':
-			if (!set_config_map(command, optarg)) {
-				return false;
-			}
-			break;
-		case 'o':
-			if (!set_output(command, optarg)) {
-				return false;
-			}
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			*ret_status = CHECK_STATUS_GOOD;
-			return false;
-		default:
-			fprintf(stderr, "See 'headgate check --help'.\n");
-			return false;
-		}
+	if (strcmp(name, "configmap") == 0) {
+		return set_config_map(command, value);
 	}
-	if (optind == argc) {
+	if (strcmp(name, "output") == 0) {
+		return set_output(command, value);
+	}
+	if (strcmp(name, "ingress-class") == 0) {
+		command->options.ingress_class = value;
+	} else {
+		command->options.has_legacy_class = true;
+	}
+	return true;
+}
+
+/* False: there is nothing to be done but to end with *ret_status. */
+static bool read_arguments(struct command *command, int argc, char **argv, int *ret_first,
+	enum check_status *ret_status)
+{
+	*ret_status = CHECK_STATUS_INPUT;
+	switch (command_flags_read(argc, argv, set_flag, command, ret_first)) {
+	case FLAGS_ERROR:
+		return false;
+	case FLAGS_HELP:
+		command_flags_print_help(stdout, argv[0], usage, usage_end);
+		*ret_status = CHECK_STATUS_GOOD;
+		return false;
+	case FLAGS_RUN:
+		break;
+	}
+	if (*ret_first == argc) {
 		fprintf(stderr, "headgate: no file is named: see 'headgate check --help'\n");
 		return false;
 	}
@@ -233,10 +223,11 @@ enum check_status check_command(int argc, char **argv)
 {
 	struct command command = {.files = {.store = store_new()}};
 	enum check_status status;
+	int first;
 
 	command.options = check_model_options();
-	if (read_arguments(&command, argc, argv, &status)) {
-		status = check_paths(&command, argv + optind, argc - optind);
+	if (read_arguments(&command, argc, argv, &first, &status)) {
+		status = check_paths(&command, argv + first, argc - first);
 	}
 	store_free(command.files.store);
 	free(command.config_map);

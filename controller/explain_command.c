@@ -1,13 +1,13 @@
 /* See explain_command.h. */
 #include "explain_command.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "check.h"
+#include "command_flags.h"
 #include "manifest_paths.h"
 #include "model/explain.h"
 
@@ -20,13 +20,8 @@ static const char usage[] =
 	"and JSON files ('kubectl get ingress,service,endpointslice,configmap -A -o yaml' writes "
 	"one). "
 	"'-' is the\n"
-	"standard input.\n\n"
-	"  --header='NAME: VALUE'  the request has this header, too: Host decides about the route, "
-	"and "
-	"the one that\n"
-	"                          src-ip-header names about who may come in (may be repeated)\n"
-	"  --ingress-class=NAME    look at Ingresses of this class only (default: at all)\n"
-	"  --help                  show this text\n\n"
+	"standard input.\n";
+static const char usage_end[] =
 	"Exit status: 0 a rule or a default backend is for it, 1 none is, 2 a file can't be read "
 	"or "
 	"the command line\n"
@@ -120,33 +115,36 @@ static bool add_header(struct command *command, const char *text)
 	return true;
 }
 
+static bool set_flag(void *ctx, const char *name, const char *value)
+{
+	struct command *command = ctx;
+
+	if (strcmp(name, "header") == 0) {
+		return add_header(command, value);
+	}
+	command->options.ingress_class = value;
+	return true;
+}
+
 static enum explain_status read_and_explain(struct command *command, int argc, char **argv)
 {
-	static const struct option longs[] = {{"ingress-class", required_argument, NULL, 'i'},
-		{"header", required_argument, NULL, 'H'}, {"help", no_argument, NULL, 'h'}, {0}};
-	int c;
+	int first = 0;
 
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		if (c == 'i') {
-			command->options.ingress_class = optarg;
-		} else if (c == 'H') {
-			if (!add_header(command, optarg)) {
-				return EXPLAIN_STATUS_INPUT;
-			}
-		} else if (c == 'h') {
-			fputs(usage, stdout);
-			return EXPLAIN_STATUS_FOUND;
-		} else {
-			fputs("See 'headgate explain --help'.\n", stderr);
-			return EXPLAIN_STATUS_INPUT;
-		}
+	switch (command_flags_read(argc, argv, set_flag, command, &first)) {
+	case FLAGS_ERROR:
+		return EXPLAIN_STATUS_INPUT;
+	case FLAGS_HELP:
+		command_flags_print_help(stdout, argv[0], usage, usage_end);
+		return EXPLAIN_STATUS_FOUND;
+	case FLAGS_RUN:
+		break;
 	}
-	if (argc - optind < 2) {
+	if (argc - first < 2) {
 		fputs("headgate: a URL and a file are needed: see 'headgate explain --help'\n",
 			stderr);
 		return EXPLAIN_STATUS_INPUT;
 	}
-	return explain_paths(command, argc - optind, argv + optind);
+	return explain_paths(command, argc - first, argv + first);
 }
 
 enum explain_status explain_command(int argc, char **argv)

@@ -9,6 +9,7 @@
 
 #include "auth/password.h"
 #include "base/alloc.h"
+#include "command_flags.h"
 #include "status/addresses.h"
 #include "status/lease.h"
 #include "kube/selector.h"
@@ -16,7 +17,6 @@
 #include "version.h"
 
 #define MAX_ENV_NAME 64
-#define HELP_COLUMN  34
 
 #define LEASE_DEFAULT_NAME "headgate-leader"
 
@@ -24,9 +24,8 @@ static const struct {
 	const char *name;
 	const char *argument;
 	const char *default_value;
-	const char *help;
 } rows[FLAG_COUNT] = {
-#define FLAG(id, name, argument, default_, help) {name, argument, default_, help},
+#define FLAG(id, name, argument, default_, help) {name, argument, default_},
 #include "flags.def"
 };
 
@@ -69,13 +68,16 @@ static enum flags_outcome read_arguments(
 	struct flags *flags, int argc, char *const *argv, struct err *err)
 {
 	struct option longs[FLAG_COUNT + 2] = {0};
+	size_t n = 0;
 	int found;
 
 	for (int i = 0; i < FLAG_COUNT; i++) {
-		longs[i] = (struct option){
-			rows[i].name, is_switch(i) ? no_argument : required_argument, NULL, i};
+		if (command_flags_share(argv[0], i)) {
+			longs[n++] = (struct option){rows[i].name,
+				is_switch(i) ? no_argument : required_argument, NULL, i};
+		}
 	}
-	longs[FLAG_COUNT] = (struct option){"help", no_argument, NULL, 'h'};
+	longs[n] = (struct option){"help", no_argument, NULL, 'h'};
 	opterr = 0;
 	optind = 0;
 	while ((found = getopt_long(argc, argv, "+:h", longs, NULL)) != -1) {
@@ -583,40 +585,22 @@ void flags_fini(struct flags *flags)
 	*flags = (struct flags){0};
 }
 
-static void print_row(FILE *out, int which)
-{
-	char left[96];
-	const char *default_value = rows[which].default_value;
-
-	snprintf(left, sizeof(left), "  --%s%s%s", rows[which].name, is_switch(which) ? "" : "=",
-		rows[which].argument);
-	fprintf(out, "%-*s %s", HELP_COLUMN, left, rows[which].help);
-	if (default_value[0] != '\0') {
-		fprintf(out, " (default: %s)", default_value);
-	}
-	fputc('\n', out);
-}
-
 void flags_print_help(FILE *out)
 {
-	fputs("Usage: headgate run [OPTION]...\n"
-	      "Keep HAProxy in step with the Ingress objects of a Kubernetes cluster.\n\n"
-	      "Options; each can also be given as HEADGATE_<NAME> in the environment:\n",
-		out);
-	for (int i = 0; i < FLAG_COUNT; i++) {
-		print_row(out, i);
-	}
-	fputs("  --help                           show this text\n\n"
-	      "Signals: SIGTERM (after --drain-delay) and SIGINT end the program, when the HAProxy "
-	      "that it supervises\n"
-	      "(--haproxy) has ended in order; a second one ends the delay, a third everything "
-	      "at once; SIGHUP reads back HAProxy's maps, backends and servers and repairs "
-	      "what differs;\n"
-	      "SIGUSR1 does the same piece by piece, and says what differs ('headgate audit').\n\n"
-	      "Exit status: 0 ended in order, 1 failed while running, 2 wrong usage, 3 unusable "
-	      "input\n"
-	      "(kubeconfig, manifests, directories), 4 the API server refuses the credentials, 5 "
-	      "HAProxy is\n"
-	      "missing, unfit or out of reach.\n",
-		out);
+	command_flags_print_help(out, "run",
+		"Usage: headgate run [OPTION]...\n"
+		"Keep HAProxy in step with the Ingress objects of a Kubernetes cluster.\n",
+		"Signals: SIGTERM (after --drain-delay) and SIGINT end the program, when the "
+		"HAProxy "
+		"that it supervises\n"
+		"(--haproxy) has ended in order; a second one ends the delay, a third everything "
+		"at once; SIGHUP reads back HAProxy's maps, backends and servers and repairs "
+		"what differs;\n"
+		"SIGUSR1 does the same piece by piece, and says what differs ('headgate "
+		"audit').\n\n"
+		"Exit status: 0 ended in order, 1 failed while running, 2 wrong usage, 3 unusable "
+		"input\n"
+		"(kubeconfig, manifests, directories), 4 the API server refuses the credentials, 5 "
+		"HAProxy is\n"
+		"missing, unfit or out of reach.\n");
 }

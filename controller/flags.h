@@ -65,7 +65,8 @@ struct flags {
 enum flags_outcome { FLAGS_RUN, FLAGS_HELP, FLAGS_ERROR };
 
 /*
- * Reads the arguments behind the command's name, which is argv[0], and the environment.
+ * Reads the arguments behind the command's name, which is argv[0] and decides about the flags
+ * that there are (command_flags.h), and the environment.
  * FLAGS_ERROR: `err` names the option and the remedy, the help of that command where it has one.
  * `flags` is filled in any case; release with flags_fini().
  */

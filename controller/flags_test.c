@@ -413,6 +413,24 @@ static void test_own_help(void **state)
 	flags_fini(&flags);
 }
 
+/* What would mean nothing to a command is no flag of it. */
+static void test_own_flags(void **state)
+{
+	char *argv[] = {
+		(char *)"health", (char *)"--admin-bind=:1", (char *)"--http-bind=:2", NULL};
+	struct flags flags;
+	struct err err = {0};
+
+	(void)state;
+	assert_int_equal(flags_parse(&flags, 2, argv, &err), FLAGS_RUN);
+	assert_string_equal(flags_get(&flags, FLAG_ADMIN_BIND), ":1");
+	flags_fini(&flags);
+	assert_int_equal(flags_parse(&flags, 3, argv, &err), FLAGS_ERROR);
+	assert_string_equal(err.text, "unknown or ambiguous option '--http-bind=:2': see 'headgate "
+				      "health --help'");
+	flags_fini(&flags);
+}
+
 static void test_mistakes(void **state)
 {
 	static const char *const backends[] = {"x", "/", "a/", "/b:80", "a/:80", "a/b",
@@ -550,6 +568,7 @@ int main(void)
 		TEST(test_own_namespace),
 		TEST(test_paths_become_absolute),
 		TEST(test_own_help),
+		TEST(test_own_flags),
 		TEST(test_mistakes),
 		TEST(test_stats_mistakes),
 		TEST(test_mistakes_in_the_environment),

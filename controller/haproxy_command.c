@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "command_flags.h"
 #include "draining.h"
 #include "supervise.h"
 #include "version.h"
@@ -35,23 +36,15 @@ struct command {
 
 void haproxy_print_help(void)
 {
-	fputs("Usage: headgate haproxy [OPTION]...\n"
-	      "Run HAProxy in a container of its own: start it on the state directory, again when "
-	      "it ends, and end\n"
-	      "it in order on SIGTERM. The controller is 'headgate run' without --haproxy, with "
-	      "the "
-	      "same directories.\n\n"
-	      "Options are those of 'headgate run' that concern HAProxy: --haproxy (default: "
-	      "haproxy), --config-dir,\n"
-	      "--state-dir, --run-dir, --runtime-socket, --master-socket, --http-bind, "
-	      "--https-bind, --stats-bind,\n"
-	      "--stats-user, --stats-tls-bind, --stats-certificate, --strict-sni, --accept-proxy, "
-	      "--server-header, --drain-delay, --drain-timeout, "
-	      "--log-level, --log-format. The "
-	      "others mean nothing here.\n\n"
-	      "Exit status: 0 ended in order, 2 wrong usage, 3 unusable input, 5 HAProxy is "
-	      "missing or unfit.\n",
-		stdout);
+	command_flags_print_help(stdout, "haproxy",
+		"Usage: headgate haproxy [OPTION]...\n"
+		"Run HAProxy in a container of its own: start it on the state directory, again "
+		"when "
+		"it ends, and end\n"
+		"it in order on SIGTERM. The controller is 'headgate run' without --haproxy, with "
+		"the same directories.\n",
+		"Exit status: 0 ended in order, 2 wrong usage, 3 unusable input, 5 HAProxy is "
+		"missing or unfit.\n");
 }
 
 static void on_stopped(void *ctx)

@@ -5,20 +5,17 @@
 
 #include "admin_ask.h"
 #include "base/buf.h"
+#include "command_flags.h"
 
 #define MAX_ANSWER 1024
 #define STATUS_OK  200
 
 void health_print_help(void)
 {
-	fputs("Usage: headgate health [--admin-bind=ADDRESS:PORT]\n"
-	      "Ask the controller that runs on this machine whether it is ready for traffic.\n\n"
-	      "  --admin-bind=ADDRESS:PORT        that of the controller (default: :8405); also "
-	      "HEADGATE_ADMIN_BIND\n"
-	      "                                   in the environment\n"
-	      "  --help                           show this text\n\n"
-	      "Exit status: 0 it is, 1 it is not, or does not answer.\n",
-		stdout);
+	command_flags_print_help(stdout, "health",
+		"Usage: headgate health [OPTION]...\n"
+		"Ask the controller that runs on this machine whether it is ready for traffic.\n",
+		"Exit status: 0 it is, 1 it is not, or does not answer.\n");
 }
 
 int health_command(const char *bind)

@@ -4,6 +4,7 @@
 
 #include "audit_command.h"
 #include "check_command.h"
+#include "command_flags.h"
 #include "explain_command.h"
 #include "flags.h"
 #include "haproxy/state.h"
@@ -42,10 +43,12 @@ static int command_haproxy(const struct flags *flags)
 
 static void print_init_help(void)
 {
-	fputs("Usage: headgate init [--state-dir=DIR]\n"
-	      "Make the state directory with no routes and new TLS ticket keys in it, unless it is "
-	      "there already.\n",
-		stdout);
+	command_flags_print_help(stdout, "init",
+		"Usage: headgate init [OPTION]...\n"
+		"Make the state directory with no routes and new TLS ticket keys in it, unless it "
+		"is "
+		"there already.\n",
+		"Exit status: 0 it is there, 2 wrong usage, 3 it can't be made.\n");
 }
 
 static int command_init(const struct flags *flags)

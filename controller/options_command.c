@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/attr.h"
+#include "command_flags.h"
 #include "option/read.h"
 
 static const char *const apply_texts[] = {
@@ -144,12 +145,12 @@ int options_command(int argc, char **argv)
 {
 	if (argc > 1) {
 		bool is_help = strcmp(argv[1], "--help") == 0;
-		fprintf(is_help ? stdout : stderr,
-			"Usage: headgate options\n"
+		command_flags_print_help(is_help ? stdout : stderr, argv[0],
+			"Usage: headgate options [OPTION]...\n"
 			"Print the options that annotations and ConfigMap keys set, and what "
-			"becomes "
-			"of the annotations of\n"
-			"haproxytech/kubernetes-ingress, as Markdown.\n");
+			"becomes of the annotations of\n"
+			"haproxytech/kubernetes-ingress, as Markdown.\n",
+			"Exit status: 0 printed, 2 wrong usage.\n");
 		return is_help ? 0 : 2;
 	}
 	printf("%s", head);

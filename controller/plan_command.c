@@ -1,13 +1,13 @@
 /* See plan_command.h. Nothing is asked of HAProxy or of a cluster, and nothing is changed. */
 #include "plan_command.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "check.h"
+#include "command_flags.h"
 #include "haproxy/saved.h"
 #include "manifest_paths.h"
 #include "plan/plan.h"
@@ -18,14 +18,8 @@ static const char usage[] =
 	"ingress,service,\n"
 	"endpointslice,secret,configmap -A -o yaml' writes one): the operations, or that it is "
 	"reloaded, and why.\n"
-	"'-' is the standard input. Nothing is changed.\n\n"
-	"  --state-dir=DIR         what HAProxy has: as a running controller saved it there\n"
-	"  --old=FILE|DIRECTORY    what HAProxy has: as these objects want it (without both: "
-	"nothing)\n"
-	"  --haproxy=VERSION       of HAProxy (default: 3.4); below 3.4, new Services need a "
-	"reload\n"
-	"  --ingress-class=NAME    look at Ingresses of this class only (default: at all)\n"
-	"  --help                  show this text\n\n"
+	"'-' is the standard input. Nothing is changed.\n";
+static const char usage_end[] =
 	"Exit status: 0 nothing, or operations only, 1 a reload too, 2 a file can't be read or "
 	"the command line\n"
 	"is wrong.\n";
@@ -136,37 +130,42 @@ static enum plan_status plan_paths(const struct command *command, char **paths, 
 	return status;
 }
 
-/* False: there is nothing to be done but to end with *ret_status. */
-static bool read_arguments(
-	struct command *command, int argc, char **argv, enum plan_status *ret_status)
+static bool set_flag(void *ctx, const char *name, const char *value)
 {
-	static const struct option longs[] = {{"state-dir", required_argument, NULL, 's'},
-		{"old", required_argument, NULL, 'o'}, {"haproxy", required_argument, NULL, 'v'},
-		{"ingress-class", required_argument, NULL, 'i'}, {"help", no_argument, NULL, 'h'},
-		{0}};
-	int c;
+	struct command *command = ctx;
 
-	*ret_status = PLAN_STATUS_INPUT;
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		if (c == 's') {
-			command->state_dir = optarg;
-		} else if (c == 'o') {
-			command->old = optarg;
-		} else if (c == 'i') {
-			command->options.ingress_class = optarg;
-		} else if (c == 'h') {
-			fputs(usage, stdout);
-			*ret_status = PLAN_STATUS_LIVE;
-			return false;
-		} else if (c != 'v' || !set_version(&command->caps, optarg)) {
-			fputs("See 'headgate plan --help'.\n", stderr);
-			return false;
-		}
+	if (strcmp(name, "haproxy") == 0) {
+		return set_version(&command->caps, value);
 	}
-	if (optind == argc || (command->old != NULL && command->state_dir != NULL)) {
+	if (strcmp(name, "state-dir") == 0) {
+		command->state_dir = value;
+	} else if (strcmp(name, "old") == 0) {
+		command->old = value;
+	} else {
+		command->options.ingress_class = value;
+	}
+	return true;
+}
+
+/* False: there is nothing to be done but to end with *ret_status. */
+static bool read_arguments(struct command *command, int argc, char **argv, int *ret_first,
+	enum plan_status *ret_status)
+{
+	*ret_status = PLAN_STATUS_INPUT;
+	switch (command_flags_read(argc, argv, set_flag, command, ret_first)) {
+	case FLAGS_ERROR:
+		return false;
+	case FLAGS_HELP:
+		command_flags_print_help(stdout, argv[0], usage, usage_end);
+		*ret_status = PLAN_STATUS_LIVE;
+		return false;
+	case FLAGS_RUN:
+		break;
+	}
+	if (*ret_first == argc || (command->old != NULL && command->state_dir != NULL)) {
 		fprintf(stderr, "headgate: %s: see 'headgate plan --help'\n",
-			optind == argc ? "no file is named"
-				       : "--old and --state-dir exclude each other");
+			*ret_first == argc ? "no file is named"
+					   : "--old and --state-dir exclude each other");
 		return false;
 	}
 	return true;
@@ -177,9 +176,10 @@ enum plan_status plan_command(int argc, char **argv)
 	struct command command = {.options = check_model_options(),
 		.caps = {.has_tls = true, .can_add_backend = true}};
 	enum plan_status status;
+	int first;
 
-	if (read_arguments(&command, argc, argv, &status)) {
-		status = plan_paths(&command, argv + optind, argc - optind);
+	if (read_arguments(&command, argc, argv, &first, &status)) {
+		status = plan_paths(&command, argv + first, argc - first);
 	}
 	return status;
 }

@@ -16,6 +16,7 @@
 #include "admin_ask.h"
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "command_flags.h"
 
 #define MAX_ANSWER ((size_t)1 << 20)
 #define MAX_STATS  ((size_t)64 << 20) /* about 100,000 servers */
@@ -27,16 +28,13 @@ enum server_state { SERVERS_UP, SERVERS_DOWN, SERVERS_DRAINING, SERVERS_OFF, SER
 
 void status_print_help(void)
 {
-	fputs("Usage: headgate status [--admin-bind=ADDRESS:PORT] [--run-dir=DIR]\n"
-	      "Say how the controller that runs on this machine stands: routes, servers, what is "
-	      "wrong with objects,\n"
-	      "the last pass, what waits, and the last reloads of HAProxy.\n\n"
-	      "  --admin-bind=ADDRESS:PORT        that of the controller (default: :8405)\n"
-	      "  --run-dir=DIR                    where HAProxy's socket is (default: "
-	      "/run/headgate)\n"
-	      "  --help                           show this text\n\n"
-	      "Exit status: 0 ready for traffic, 1 not ready, 2 the controller does not answer.\n",
-		stdout);
+	command_flags_print_help(stdout, "status",
+		"Usage: headgate status [OPTION]...\n"
+		"Say how the controller that runs on this machine stands: routes, servers, what is "
+		"wrong with objects,\n"
+		"the last pass, what waits, and the last reloads of HAProxy.\n",
+		"Exit status: 0 ready for traffic, 1 not ready, 2 the controller does not "
+		"answer.\n");
 }
 
 static struct json_object *member(struct json_object *json, const char *name)

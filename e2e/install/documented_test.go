@@ -2,6 +2,7 @@ package install
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,31 +17,56 @@ import (
 )
 
 var (
-	metricRow  = regexp.MustCompile("(?m)^\\| `(\\w+)` \\|")
-	helpLine   = regexp.MustCompile(`(?m)^# HELP (\w+) `)
+	metricRow  = regexp.MustCompile("(?m)^\\| `(\\w+\\*?)` \\| (\\w+) \\| (\\w*) \\|")
+	typeLine   = regexp.MustCompile(`(?m)^# TYPE (\w+) (\w+)`)
 	metricName = regexp.MustCompile(`\b(?:headgate|haproxy|process|rest)_\w+`)
 )
 
 // documented compares what documents, dashboard and alerts say with what both
 // containers of the running pod give a scrape.
 func (s *podScene) documented(t *testing.T) {
-	ours, theirs := names(helpLine, scrape(t, podAdmin)), names(helpLine, scrape(t, podStat))
+	existing := map[string]map[string]string{"controller": types(scrape(t, podAdmin)), "HAProxy": types(scrape(t, podStat))}
 	for _, series := range []string{"headgate_audit_drift_total{kind=", "headgate_reloads_total{reason="} {
 		// From the start, or Prometheus doesn't see the first one.
 		if !strings.Contains(scrape(t, podAdmin), series) {
 			t.Errorf("no series %s…", series)
 		}
 	}
-	page := repositoryFile(t, "docs/metrics.md")
-	first, second, _ := strings.Cut(page, "\n## HAProxy\n")
-	documentedOurs, documentedTheirs := names(metricRow, first), names(metricRow, second)
-	if !slices.Equal(documentedOurs, ours) {
-		t.Errorf("docs/metrics.md has\n%v\nand the controller\n%v", documentedOurs, ours)
+	documented, families := []string{}, []string{}
+	for _, row := range metricRow.FindAllStringSubmatch(repositoryFile(t, "docs/metrics.md"), -1) {
+		name, of, kind := row[1], row[2], row[3]
+		if family, ok := strings.CutSuffix(name, "*"); ok && of == "HAProxy" {
+			families = append(families, family)
+			continue
+		}
+		documented = append(documented, name)
+		if have := existing[of][name]; have == "" || have != kind {
+			t.Errorf("docs/metrics.md: %s of %s is a %s; there it is a %q", name, of, kind, have)
+		}
 	}
-	contained(t, "docs/metrics.md of HAProxy's", documentedTheirs, theirs)
-	all := slices.Concat(documentedOurs, documentedTheirs)
-	contained(t, "the alerts", alertMetrics(t), all)
-	contained(t, "the dashboard", dashboardMetrics(t), all)
+	for of, metrics := range existing {
+		for name := range metrics {
+			if !slices.Contains(documented, name) && (of != "HAProxy" || !slices.ContainsFunc(families, func(family string) bool { return strings.HasPrefix(name, family) })) {
+				t.Errorf("docs/metrics.md: nothing about %s of %s", name, of)
+			}
+		}
+	}
+	for _, family := range families {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(existing["HAProxy"])), func(name string) bool { return strings.HasPrefix(name, family) }) {
+			t.Errorf("docs/metrics.md: there is no %s*", family)
+		}
+	}
+	contained(t, "the alerts", alertMetrics(t), documented)
+	contained(t, "the dashboard", dashboardMetrics(t), documented)
+}
+
+// types are the metrics of a scrape with the type of each.
+func types(scrape string) map[string]string {
+	found := map[string]string{}
+	for _, line := range typeLine.FindAllStringSubmatch(scrape, -1) {
+		found[line[1]] = line[2]
+	}
+	return found
 }
 
 func contained(t *testing.T, what string, part, whole []string) {

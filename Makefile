@@ -8,8 +8,12 @@
 
 PREFIX   ?= /usr/local
 DESTDIR  ?=
-# From the tag; a tarball of a release has the file VERSION, whose text git makes.
-VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || sed '/Format/s/.*/unknown/' VERSION)
+# From the tag; a tarball has the file VERSION, which git fills: what it calls the commit, if there is a tag, and its number.
+VERSION  := $(shell { [ ! -e .git ] || git describe --tags --always --dirty 2>/dev/null; } | grep . || \
+              sed -n '/Format/{s/.*/unknown/p;q};/./{s/^\([0-9a-f]\{12\}\)[0-9a-f]\{28\}$$/\1/;p;q}' VERSION)
+ifeq ($(strip $(VERSION)),)
+$(error VERSION is empty: leave it out, or give one, like VERSION=v1.2.3)
+endif
 SANITIZE ?= 0
 FUZZ     ?= 0
 BUILD    ?= build$(if $(filter 1,$(SANITIZE)),-sanitize)$(if $(filter 1,$(FUZZ)),-fuzz)

@@ -197,17 +197,24 @@ func TestStrictness(t *testing.T) {
 // TestValuesRefused: what the schema doesn't know is an error, not a setting that has
 // no effect.
 func TestValuesRefused(t *testing.T) {
-	for _, values := range []string{
-		`{controller: {ingressClas: a}}`, `{controller: {kind: StatefulSet}}`, `{controller: {containerPort: {http: 80}}}`,
-		`{controller: {extraArgs: ["-v"]}}`, `{controller: {pprof: {enabled: true}}}`, `{rbac: {namespaced: true}}`,
-		`{controller: {terminationGracePeriodSeconds: 10}}`,
+	for values, said := range map[string]string{
+		`{controller: {ingressClas: a}}`:                    "ingressClas",
+		`{controller: {kind: StatefulSet}}`:                 "kind",
+		`{controller: {containerPort: {http: 80}}}`:         "http",
+		`{controller: {extraArgs: ["-v"]}}`:                 "extraArgs",
+		`{controller: {pprof: {enabled: true}}}`:            "pprof",
+		`{rbac: {namespaced: true}}`:                        "watchNamespaces",
+		`{controller: {watchNamespaces: [a, a]}}`:           "watchNamespaces",
+		`{controller: {watchNamespaces: ["a,b"]}}`:          "watchNamespaces",
+		`{controller: {watchNamespaces: a}}`:                "watchNamespaces",
+		`{controller: {terminationGracePeriodSeconds: 10}}`: "terminationGracePeriodSeconds",
 	} {
 		var parsed map[string]any
 		if err := yaml.Unmarshal([]byte(values), &parsed); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := chart.Render(harness.Root(t), chart.Release{Name: "a", Namespace: "a"}, parsed); err == nil {
-			t.Errorf("%s is taken", values)
+		if _, err := chart.Render(harness.Root(t), chart.Release{Name: "a", Namespace: "a"}, parsed); err == nil || !strings.Contains(err.Error(), said) {
+			t.Errorf("%s: %v", values, err)
 		}
 	}
 }

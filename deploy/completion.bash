@@ -3,10 +3,10 @@ _headgate() {
 	local word=${COMP_WORDS[COMP_CWORD]} words
 	COMPREPLY=()
 	# Readline takes --flag=value for three words.
-	[ "$word" != = ] && [ "${COMP_WORDS[COMP_CWORD - 1]}" != = ] || {
+	if [ "$word" = = ] || [ "${COMP_WORDS[COMP_CWORD - 1]}" = = ]; then
 		compopt -o default 2>/dev/null
 		return 0
-	}
+	fi
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		words=$("${COMP_WORDS[0]}" --help 2>/dev/null | sed -n 's/^  \([-a-z][-a-z]*\) .*/\1/p')
 	else

@@ -1,9 +1,12 @@
-/* See bindable.h. Called by process.c after HAProxy has ended at its start. */
+/* See bindable.h. Called by launch.c when HAProxy is started, and by process.c after it has ended
+ * at its start. */
 #include "haproxy/bindable.h"
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -44,10 +47,30 @@ static int try_address(const struct addrinfo *address)
 	}
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	if (address->ai_family == AF_INET6) {
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	}
 	if (bind(fd, address->ai_addr, address->ai_addrlen) != 0) {
 		error = errno;
 	}
 	close(fd);
+	return error;
+}
+
+/* 0 = all of them can be bound to, else the errno of the first. */
+static int try_binds(const char *binds)
+{
+	CLEANUP(free_ptr) char *chosen = bindable_choose(binds, bindable_has_ipv6());
+	char *rest = chosen;
+	int error = 0;
+
+	while (rest != NULL && error == 0) {
+		struct addrinfo *address = read_bind(strsep(&rest, ","));
+		if (address != NULL) {
+			error = try_address(address);
+			freeaddrinfo(address);
+		}
+	}
 	return error;
 }
 
@@ -63,11 +86,7 @@ bool bindable_find_fault(const struct process_options *options, char *ret_text, 
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct addrinfo *address = rows[i].bind ? read_bind(rows[i].bind) : NULL;
-		int error = address ? try_address(address) : 0;
-		if (address != NULL) {
-			freeaddrinfo(address);
-		}
+		int error = try_binds(rows[i].bind);
 		if (error != 0) {
 			snprintf(ret_text, size,
 				"can't listen on '%.100s': %s: end what else listens there, or "
@@ -77,4 +96,40 @@ bool bindable_find_fault(const struct process_options *options, char *ret_text, 
 		}
 	}
 	return false;
+}
+
+/* Of the others, only the port has a colon before it. */
+static bool is_ipv6(const char *bind)
+{
+	return strchr(bind, ':') != strrchr(bind, ':');
+}
+
+char *bindable_choose(const char *binds, bool has_ipv6)
+{
+	if (binds == NULL) {
+		return NULL;
+	}
+	CLEANUP(free_ptr) char *copy = xstrdup(binds);
+	char *rest = copy;
+	char *chosen = NULL;
+
+	while (rest != NULL) {
+		const char *bind = strsep(&rest, ",");
+		if (has_ipv6 || !is_ipv6(bind)) {
+			char *more = chosen ? xasprintf("%s,%s", chosen, bind) : xstrdup(bind);
+			free(chosen);
+			chosen = more;
+		}
+	}
+	return chosen != NULL ? chosen : xstrdup(binds);
+}
+
+bool bindable_has_ipv6(void)
+{
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0) {
+		close(fd);
+	}
+	return fd >= 0 || errno != EAFNOSUPPORT;
 }

@@ -1,6 +1,7 @@
 /*
- * Why HAProxy could not listen: it says so on its standard error, which is ours and not read by us,
- * and ends. So the addresses are tried once more, in its place.
+ * Which addresses HAProxy is told to listen on, and why it could not listen: it says so on its
+ * standard error, which is ours and not read by us, and ends. So the addresses are tried once more,
+ * in its place.
  */
 #ifndef HG_HAPROXY_BINDABLE_H
 #define HG_HAPROXY_BINDABLE_H
@@ -18,5 +19,14 @@
  */
 bool bindable_find_fault(
 	const struct process_options *options, char *ret_text, size_t size) MUST_USE;
+
+/*
+ * Of `binds` ("ADDRESS:PORT", separated by commas) those that a machine can have: where the kernel
+ * has no IPv6, HAProxy would not start for an address of that family. If there are no others, all.
+ * NULL for NULL; the caller frees the text.
+ */
+char *bindable_choose(const char *binds, bool has_ipv6) MUST_USE;
+
+bool bindable_has_ipv6(void) MUST_USE;
 
 #endif

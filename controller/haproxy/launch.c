@@ -17,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "haproxy/bindable.h"
 #include "haproxy/master.h"
 
 #define MAX_OUTPUT (1024 * 1024)
@@ -125,6 +126,14 @@ static void environment_set(struct environment *environment, const char *name, c
 	environment->values[i] = text;
 }
 
+static void environment_set_bind(
+	struct environment *environment, const char *name, const char *binds)
+{
+	CLEANUP(free_ptr) char *chosen = bindable_choose(binds, bindable_has_ipv6());
+
+	environment_set(environment, name, chosen);
+}
+
 static void environment_init(struct environment *environment, const struct process_options *options)
 {
 	static const size_t n_ours = 14;
@@ -144,18 +153,18 @@ static void environment_init(struct environment *environment, const struct proce
 	 * haproxy-cfg says. */
 	CLEANUP(free_ptr) char *lua = xasprintf("%s/../lua", options->config_dir);
 	environment_set(environment, "HEADGATE_LUA_DIR", access(lua, X_OK) == 0 ? lua : NULL);
-	environment_set(environment, "HEADGATE_HTTP_BIND", options->http_bind);
-	environment_set(environment, "HEADGATE_STATS_BIND", options->stats_bind);
+	environment_set_bind(environment, "HEADGATE_HTTP_BIND", options->http_bind);
+	environment_set_bind(environment, "HEADGATE_HTTPS_BIND", options->https_bind);
+	environment_set_bind(environment, "HEADGATE_STATS_BIND", options->stats_bind);
+	environment_set_bind(environment, "HEADGATE_STATS_TLS_BIND", options->stats_tls_bind);
 	environment_set(environment, "HEADGATE_STATS_NAME", options->stats_name);
 	environment_set(environment, "HEADGATE_STATS_HASH", options->stats_hash);
-	environment_set(environment, "HEADGATE_STATS_TLS_BIND", options->stats_tls_bind);
 	environment_set(environment, "HEADGATE_STATS_CERTIFICATE", options->stats_certificate);
 	/* Without the file HAProxy would not start, for the sake of names that few ask for: then
 	 * they have no address. */
 	if (getenv("HEADGATE_NAMESERVER") == NULL && access("/etc/resolv.conf", R_OK) != 0) {
 		environment_set(environment, "HEADGATE_NAMESERVER", "127.0.0.1:53");
 	}
-	environment_set(environment, "HEADGATE_HTTPS_BIND", options->https_bind);
 	environment_set(environment, "HEADGATE_SERVER_HEADER", options->server_header);
 	environment_set(
 		environment, "HEADGATE_STRICT_SNI", options->is_strict_sni ? "true" : "false");

@@ -29,6 +29,7 @@ var furtherValues = map[string]string{
 	"flags":         `{controller: {ingressClass: one, ingressSelector: "team in (a,b)", defaultTLSSecret: {secret: standard}, config: {log-level: debug}, extraArgs: [--allow-external-name], extraEnvs: [{name: HEADGATE_SELF_CHECK, value: "true"}], logging: {level: debug}}, haproxy: {extraArgs: [--accept-proxy], extraEnvs: [{name: HEADGATE_HAPROXY_LOG_LEVEL, value: info}]}}`,
 	"image":         `{controller: {image: {repository: registry.test/a/b, digest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", pullPolicy: Always}, existingImagePullSecret: pull}}`,
 	"stats":         `{controller: {networkPolicy: {enabled: true}}, haproxy: {stats: {userSecret: {name: stats}, tlsSecret: stats-tls}}}`,
+	"ipv6":          `{controller: {service: {ipFamilyPolicy: PreferDualStack}}, haproxy: {ipv6: true, stats: {tlsSecret: stats-tls}}}`,
 	"budget":        `{controller: {PodDisruptionBudget: {minAvailable: 0}}}`,
 	"little":        `{rbac: {create: false}, serviceAccount: {create: false, name: mine}, controller: {publishService: {enabled: false}, PodDisruptionBudget: {enable: false}, service: {enabled: false}}}`,
 }

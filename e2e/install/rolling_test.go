@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -52,7 +53,7 @@ func (r *rolling) start(t *testing.T) *replica {
 	addr := func(i int) string { return fmt.Sprintf("127.0.0.1:%d", port(i)) }
 	r.n++
 	objects := render(t, chart.Release{Name: "headgate", Namespace: "headgate"}, fmt.Sprintf(
-		`{controller: {drainDelaySeconds: %d, drainTimeoutSeconds: %d, containerPort: {http: %d, https: %d, stat: %d, admin: %d}}}`,
+		`{controller: {drainDelaySeconds: %d, drainTimeoutSeconds: %d, containerPort: {http: %d, https: %d, stat: %d, admin: %d}}, haproxy: {ipv6: true}}`,
 		drainDelay/time.Second, drainTime/time.Second, port(0), port(1), port(2), port(3)))
 	_, template := workload(t, objects)
 	p := &replica{pod: r.c.StartPod(t, "headgate", template.Spec), http: addr(0), https: addr(1), stat: addr(2), admin: addr(3)}
@@ -98,6 +99,12 @@ func TestRollingReplacement(t *testing.T) {
 	r.secure = startBalancer(t, func(p *replica) string { return p.https })
 	first := r.start(t)
 	harness.WantStatus(t, r.lb.addr, rollingHost, "/", http.StatusOK)
+	if listener, err := net.Listen("tcp", "[::1]:0"); err == nil { // where this machine has it
+		listener.Close()
+		harness.WantStatus(t, strings.Replace(first.http, "127.0.0.1", "[::1]", 1), rollingHost, "/", http.StatusOK)
+	} else {
+		t.Logf("no IPv6 here: %v", err)
+	}
 	began, every := time.Now(), time.Second*rollingClients/rollingRate
 	plain := harness.StartProber(t, harness.Traffic{Addr: r.lb.addr, Clients: rollingClients - rollingSecure, Every: every, Next: nextRequest(rollingHost)})
 	secure := harness.StartProber(t, harness.Traffic{Addr: r.secure.addr, Clients: rollingSecure, Every: every, Next: nextRequest(secureHost),

@@ -173,22 +173,27 @@ volumeMounts:
     readOnly: true
 {{- end }}
 
+{{- define "headgate.bind" -}}
+{{- $port := last . -}}
+:{{ $port }}{{ if (first .).Values.haproxy.ipv6 }},[::]:{{ $port }}{{ end }}
+{{- end }}
+
 {{- define "headgate.haproxy" -}}
 name: haproxy
 image: {{ include "headgate.image" . }}
 imagePullPolicy: {{ .Values.controller.image.pullPolicy }}
 args:
   - haproxy
-  - --http-bind=:{{ .Values.controller.containerPort.http }}
-  - --https-bind=:{{ .Values.controller.containerPort.https }}
-  - --stats-bind=:{{ .Values.controller.containerPort.stat }}
+  {{- range $flag, $port := dict "http" .Values.controller.containerPort.http "https" .Values.controller.containerPort.https "stats" .Values.controller.containerPort.stat }}
+  - {{ printf "--%s-bind=" $flag }}{{ include "headgate.bind" (list $ $port) }}
+  {{- end }}
   # Load balancers go on sending requests for some seconds after they were told not to.
   - --drain-delay={{ .Values.controller.drainDelaySeconds }}
   - --drain-timeout={{ .Values.controller.drainTimeoutSeconds }}
   - --log-level={{ .Values.controller.logging.level }}
   - --log-format={{ .Values.controller.logging.format }}
   {{- if .Values.haproxy.stats.tlsSecret }}
-  - --stats-tls-bind=:{{ .Values.haproxy.stats.tlsPort }}
+  - --stats-tls-bind={{ include "headgate.bind" (list $ .Values.haproxy.stats.tlsPort) }}
   - --stats-certificate=/etc/headgate/stats/tls.crt
   {{- end }}
   {{- with .Values.haproxy.extraArgs }}

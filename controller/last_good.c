@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "cert/cert.h"
 #include "kube/secret.h"
 
 /* A certificate in the state directory and the Secret that it is of; all borrowed. */
@@ -164,6 +165,28 @@ static size_t recall_default(
 	return put_back(last_good, older);
 }
 
+/* The authorities that clients were verified against, where the Secret has none any more. */
+static size_t recall_client_ca(const struct last_good *last_good)
+{
+	char name[STATE_FILE_NAME_SIZE];
+	struct buf pem = BUF_INIT(CERT_MAX_INPUT);
+	const char *namespace;
+	const char *secret;
+	size_t n_recalled = 0;
+
+	if (model_lacks_client_ca(last_good->model, &namespace, &secret) &&
+		state_read_client_ca(last_good->state, name, &pem)) {
+		CLEANUP(free_ptr)
+		char *wanted = model_client_ca_file(namespace, secret, buf_str(&pem));
+		if (strcmp(name, wanted) == 0) {
+			n_recalled = put_back(last_good,
+				secret_from_authorities(namespace, secret, buf_str(&pem)));
+		}
+	}
+	buf_fini(&pem);
+	return n_recalled;
+}
+
 static size_t recall_all(
 	const struct last_good *last_good, const struct applied *applied, int64_t now)
 {
@@ -189,7 +212,7 @@ static size_t recall_all(
 		free((char *)candidates.items[i].certificate);
 	}
 	free(candidates.items);
-	return n_recalled + recall_default(last_good, applied, now);
+	return n_recalled + recall_default(last_good, applied, now) + recall_client_ca(last_good);
 }
 
 size_t last_good_recall(struct last_good *last_good, const struct applied *applied, int64_t now)

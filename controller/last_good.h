@@ -34,6 +34,8 @@ struct last_good {
  * store where secret_keep_last_good() says so, and the model follows. Returns how many were; `now`
  * is Unix time.
  *
+ * The same for the authorities that clients are verified against: the settings on disk name them.
+ *
  * `applied` is what HAProxy has, read back; nothing is done while that is not known (NULL). Saves
  * come behind what HAProxy is told, so the directory may be older than a HAProxy that went on
  * running: a certificate that HAProxy does not have is not recalled. What it has instead stays

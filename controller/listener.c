@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/log.h"
 
 static void on_diags(void *ctx, const char *namespace, const char *name, const struct diag *diags,
@@ -33,6 +34,22 @@ static void on_let_go(void *ctx, const char *namespace, const char *name)
 	}
 }
 
+static void tell_client_ca(struct listener *listener, const struct model *model)
+{
+	const char *fault = model_client_ca_fault(model);
+	uint32_t now = fault != NULL ? hash_str(fault) | 1 : 0;
+
+	if (now == listener->told_client_ca) {
+		return;
+	}
+	listener->told_client_ca = now;
+	if (fault != NULL) {
+		log_line(LOG_WARN, fault, "key", "client-ca", NULL);
+	} else {
+		log_line(LOG_INFO, "nothing is wrong any more", "key", "client-ca", NULL);
+	}
+}
+
 void listener_tell(struct listener *listener, struct model *model,
 	const struct store_changes *changes, bool is_complete)
 {
@@ -42,5 +59,6 @@ void listener_tell(struct listener *listener, struct model *model,
 	model_report_let_go(model, on_let_go, listener);
 	if (is_complete) {
 		model_report_diags(model, on_diags, listener);
+		tell_client_ca(listener, model);
 	}
 }

@@ -3,6 +3,8 @@
 #ifndef HG_LISTENER_H
 #define HG_LISTENER_H
 
+#include <stdint.h>
+
 #include "haproxy/cli.h"
 #include "model/diag.h"
 #include "model/model.h"
@@ -17,6 +19,7 @@ struct listener {
 	/* A worker was read back: its connection, borrowed for the life of `reconcile`. */
 	void (*worker)(void *ctx, struct cli *cli, const struct caps *caps, long pid);
 	void *ctx;
+	uint32_t told_client_ca; /* which fault was told last; 0 = none */
 };
 
 /* To be called once after each model_update() with these changes. */

@@ -284,7 +284,7 @@ static void pass(struct world *world, struct machine *machine, struct model_delt
 	check_entries(world, simulator);
 	machine->must_reload = plan.reasons != 0;
 	if (simulator->caps.can_add_backend) {
-		assert_int_equal(plan.reasons, 0);
+		assert_int_equal(plan.reasons & ~(1u << PLAN_REASON_SETTINGS), 0);
 	}
 	if (n_busy == 0 && plan.reasons == 0) {
 		check_applied(world, machine);
@@ -302,6 +302,13 @@ static void reload(struct world *world, struct machine *machine)
 	assert_false(machine->must_reload);
 }
 
+static void reload_perhaps(struct world *world, struct machine *machine)
+{
+	if (machine->must_reload && one_in(&world->dice, 3)) {
+		reload(world, machine);
+	}
+}
+
 static void take_up(struct world *world)
 {
 	struct store_changes changes = store_take_changes(world->dice.store);
@@ -314,9 +321,8 @@ static void take_up(struct world *world)
 	struct model_delta copy = copy_delta(&delta);
 	pass(world, &world->live, &delta);
 	pass(world, &world->reloading, &copy);
-	if (world->reloading.must_reload && one_in(&world->dice, 3)) {
-		reload(world, &world->reloading);
-	}
+	reload_perhaps(world, &world->live);
+	reload_perhaps(world, &world->reloading);
 }
 
 /* The controller forgets and reads back, as after a lost connection. */
@@ -346,7 +352,10 @@ static void step(struct world *world)
 
 static void machine_init(struct machine *machine, struct world *world, bool can_add_backend)
 {
+	CLEANUP(free_ptr) char *settings = model_standard_settings();
+
 	simulator_init(&machine->simulator, world->model, can_add_backend);
+	model_digest_settings(machine->simulator.applied->settings, settings);
 	machine->simulator.caps.has_late_cookies = !can_add_backend;
 	machine->simulator.is_busy = is_busy;
 	machine->simulator.ctx = world;
@@ -407,6 +416,9 @@ static void finish(struct world *world)
 {
 	world->is_draining = true;
 	take_up(world);
+	if (world->live.must_reload) {
+		reload(world, &world->live);
+	}
 	if (world->reloading.must_reload) {
 		reload(world, &world->reloading);
 	}

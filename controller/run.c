@@ -387,7 +387,7 @@ static void make_reconcile(struct run *run)
 		.audit_interval_seconds = flags->audit_seconds,
 		.on_settings = on_settings,
 		.settings_ctx = run,
-		.listener = {on_changes, on_let_go, on_diags, on_worker, run},
+		.listener = {on_changes, on_let_go, on_diags, on_worker, run, 0},
 		.needs = needs,
 	});
 	run->rotation = rotation_new(run->base, run->state, flags->rotation_seconds);

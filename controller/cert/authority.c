@@ -71,7 +71,7 @@ static char *finish(const struct authorities *authorities, const char *what, str
 	if (len > CERT_MAX_PEM) {
 		(void)err_set(err, ERR_INPUT,
 			"the certificates in data[%s] are %ld bytes, and HAProxy can be told %d: "
-			"leave only the authorities of the pods",
+			"leave only the authorities that are needed",
 			what, len, CERT_MAX_PEM);
 		return NULL;
 	}
@@ -83,7 +83,8 @@ char *cert_read_authorities(
 {
 	if (len > CERT_MAX_INPUT) {
 		(void)err_set(err, ERR_INPUT,
-			"data[%s] is larger than %d bytes: leave only the authorities of the pods",
+			"data[%s] is larger than %d bytes: leave only the authorities that are "
+			"needed",
 			what, CERT_MAX_INPUT);
 		return NULL;
 	}
@@ -110,4 +111,19 @@ char *cert_read_authorities(
 	BIO_free(authorities.pem);
 	sk_X509_pop_free(authorities.certs, X509_free);
 	return pem;
+}
+
+char *cert_without_key(const char *pem)
+{
+	static const char begin[] = "-----BEGIN ";
+	const char *block = pem;
+
+	while ((block = strstr(block, begin)) != NULL) {
+		const char *label = block + strlen(begin);
+		if (strncmp(label, "CERTIFICATE-", strlen("CERTIFICATE-")) != 0) {
+			return xstrndup(pem, (size_t)(block - pem));
+		}
+		block = label;
+	}
+	return xstrdup(pem);
 }

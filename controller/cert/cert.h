@@ -70,6 +70,11 @@ void cert_fini(struct cert *cert);
 char *cert_read_authorities(const char *what, const char *text, size_t len, int64_t *ret_not_after,
 	struct err *err) MUST_USE;
 
+/* The certificates of a `pem` as in struct cert, without the key behind them; the caller frees
+ * them.
+ */
+char *cert_without_key(const char *pem) MUST_USE;
+
 /* Is one of the blank-separated names for this host: the same, or "*." and the host without its
  * first label? A host "*.a.test" is only under that very name. */
 bool cert_names_have(const char *names, const char *host) MUST_USE;

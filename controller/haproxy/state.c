@@ -79,7 +79,7 @@ void state_close(struct state *state)
 	free(state->backends_dir);
 	free(state->tickets_file);
 	free(state->settings_file);
-	free(state->settings);
+	state_forget_settings(state);
 	free(state);
 }
 

@@ -17,6 +17,8 @@
  *
  *   STATE/settings.cfg               what holds for the whole of HAProxy (model_settings())
  *
+ *   STATE/settings/NAME              what these name (model_settings_files())
+ *
  * HAProxy is started with `-f STATE/settings.cfg -f <config-dir> -f STATE/current/backends`, and
  * knows the maps as STATE/current/<file>. Files that did not change are hard links into the
  * generation before, so saving costs what changed. The newest two generations are kept.
@@ -112,9 +114,10 @@ bool state_rotate_tickets(
 const char *state_tickets_file(const struct state *state) MUST_USE;
 
 /*
- * Settings on trial: what HAProxy reads at its next start or reload. Those before stay beside them
- * until it is known whether it takes them. Equal ones change nothing. Errors as above, and
- * ERR_INPUT when haproxy/encode refuses them: then the file is what it was.
+ * Settings on trial: what HAProxy reads at its next start or reload, with the files that they name,
+ * which the model has. Those before stay beside them until it is known whether it takes them. Equal
+ * ones change nothing. Errors as above, and ERR_INPUT when haproxy/encode refuses them: then the
+ * file is what it was.
  */
 bool state_try_settings(struct state *state, const char *settings, struct err *err) MUST_USE;
 
@@ -129,6 +132,13 @@ void state_settle_settings(struct state *state, const char *digest, const char *
 /* Sees to it that there is a file, of the standard settings when nobody knows better: HAProxy
  * doesn't start without it. state_open(), state_reopen() and state_save_all() do so, too. */
 bool state_check_settings(struct state *state, struct err *err) MUST_USE;
+
+#define STATE_FILE_NAME_SIZE 40
+
+/* The authorities that clients are verified against by the settings on disk: the name of their file
+ * and what is in it, which is appended. False = there are none, or they can't be read. */
+bool state_read_client_ca(
+	const struct state *state, char ret_name[STATE_FILE_NAME_SIZE], struct buf *pem) MUST_USE;
 
 /* STATE/settings.cfg */
 const char *state_settings_file(const struct state *state) MUST_USE;

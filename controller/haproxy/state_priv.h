@@ -19,6 +19,7 @@
 /* Beside the generations. */
 #define STATE_TICKETS  "tickets.keys"
 #define STATE_SETTINGS "settings.cfg"
+#define STATE_FILES    "settings" /* what those name */
 
 #define NAME_SIZE 64
 
@@ -30,9 +31,14 @@ struct state {
 	char *tickets_file;
 	char *settings_file;
 	char *settings; /* what this process has written last; NULL = it has not */
-	int fd;		/* the directory */
-	int lock_fd;	/* holds the lock as long as it is open */
-	uint64_t gen;	/* number of the generation that `current` points to; 0 = none */
+	struct state_file {
+		char *name;
+		char *content; /* as in struct model_file */
+	} * files;	       /* that `settings` name; owned */
+	size_t n_files;
+	int fd;	      /* the directory */
+	int lock_fd;  /* holds the lock as long as it is open */
+	uint64_t gen; /* number of the generation that `current` points to; 0 = none */
 	size_t last_size;
 	const struct model *model; /* has the certificates' content; NULL = nobody has */
 };
@@ -80,6 +86,9 @@ bool state_write_file(struct draft *draft, int fd, const char *name,
 /* Replaces a file beside the generations as a whole, or not at all; waits for the disk. */
 bool state_replace_file(struct state *state, const char *name, const struct state_content *content,
 	struct err *err) MUST_USE;
+
+/* Frees what is remembered of settings. */
+void state_forget_settings(struct state *state);
 
 /* The folder of certificates and their list. */
 bool state_write_certs(struct draft *draft, struct err *err) MUST_USE;

@@ -227,6 +227,8 @@ struct secret {
 	 * none that can be used; and what is wrong. */
 	struct obj_text authorities;
 	struct obj_text authorities_fault;
+	/* When it has none that can be used: those of the last version that had some. */
+	struct obj_text last_authorities;
 	struct secret_next next; /* only with SECRET_EARLY, its `pem` absent = what is in use */
 	int64_t not_before;	 /* of what is in use */
 	int64_t not_after;

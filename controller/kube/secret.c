@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "cert/cert.h"
 
-#define N_TEXTS 17
+#define N_TEXTS 18
 
 /* A clock may run a little behind the one of who issued the certificate. */
 #define EARLY_SECONDS 300
@@ -32,7 +32,7 @@ static struct obj_text *text_of(struct secret *secret, size_t i)
 		&secret->type, &secret->pem, &secret->names, &secret->fingerprint, &secret->digest,
 		&secret->fault, &secret->next.pem, &secret->next.names, &secret->next.fingerprint,
 		&secret->next.digest, &secret->users, &secret->users_version, &secret->users_fault,
-		&secret->authorities, &secret->authorities_fault};
+		&secret->authorities, &secret->authorities_fault, &secret->last_authorities};
 
 	return texts[i];
 }
@@ -54,7 +54,8 @@ enum {
 	TEXT_USERS_VERSION,
 	TEXT_USERS_FAULT,
 	TEXT_AUTHORITIES,
-	TEXT_AUTHORITIES_FAULT
+	TEXT_AUTHORITIES_FAULT,
+	TEXT_LAST_AUTHORITIES
 };
 
 /* The content, and where it is while it waits. */
@@ -539,61 +540,120 @@ struct object *secret_judge_again(const struct secret *secret, int64_t now)
 
 /* ---- last good ---- */
 
-struct object *secret_keep_last_good(const struct secret *newer, const struct secret *older)
+static bool is_unusable(const struct secret *secret)
 {
-	bool must_keep = false;
+	return secret->state == SECRET_ABSENT || secret->state == SECRET_INVALID;
+}
 
-	if (!obj_has(older->pem)) {
+/* The authorities that are in it, or were; NULL = none; owned. Those of a certificate without
+ * ca.crt are its chain. */
+static char *last_authorities(const struct secret *older)
+{
+	if (obj_has(older->authorities)) {
+		return xstrdup(obj_str(older, older->authorities));
+	}
+	if (obj_has(older->last_authorities)) {
+		return xstrdup(obj_str(older, older->last_authorities));
+	}
+	return obj_has(older->pem) && !is_unusable(older) && !obj_has(older->authorities_fault)
+		       ? cert_without_key(obj_str(older, older->pem))
+		       : NULL;
+}
+
+/* Those of `older` that are to be remembered with `newer`; NULL = none; owned. */
+static char *kept_authorities(const struct secret *newer, const struct secret *older)
+{
+	if (obj_has(newer->authorities) || obj_has(newer->last_authorities)) {
 		return NULL;
+	}
+	return is_unusable(newer) || obj_has(newer->authorities_fault) ? last_authorities(older)
+								       : NULL;
+}
+
+static bool must_keep_content(const struct secret *newer, const struct secret *older)
+{
+	if (!obj_has(older->pem)) {
+		return false;
 	}
 	switch ((enum secret_state)newer->state) {
-	case SECRET_GOOD:
-		return NULL;
 	case SECRET_ABSENT:
 	case SECRET_INVALID:
-		must_keep = !obj_has(newer->pem);
-		break;
+		return !obj_has(newer->pem);
 	case SECRET_EXPIRED:
-		must_keep = older->not_after > newer->not_after;
-		break;
+		return older->not_after > newer->not_after;
 	case SECRET_EARLY:
-		must_keep = older->not_before < newer->not_before;
-		break;
+		return older->not_before < newer->not_before;
+	default:
+		return false;
 	}
-	if (!must_keep) {
-		return NULL;
-	}
+}
+
+/* The content of `older` with everything else of `newer`. */
+static struct pieces keep_content(const struct secret *newer, const struct secret *older)
+{
 	struct pieces pieces = take_apart(older);
 	struct pieces news = take_apart(newer);
+
 	set_next(&pieces, newer->state == SECRET_EARLY ? &news : NULL);
 	pieces.fixed.state = newer->state;
 	pieces.fixed.head.created_seconds = newer->head.created_seconds;
 	pieces.texts[TEXT_TYPE] = news.texts[TEXT_TYPE];
 	pieces.texts[TEXT_FAULT] = news.texts[TEXT_FAULT];
 	/* Of users and authorities nothing but the newest is good: who was taken out must not
-	 * come in. */
-	for (size_t i = TEXT_USERS; i <= TEXT_AUTHORITIES_FAULT; i++) {
+	 * come in. (The last authorities are for who has nothing else.) */
+	for (size_t i = TEXT_USERS; i <= TEXT_LAST_AUTHORITIES; i++) {
 		pieces.texts[i] = news.texts[i];
 	}
 	pieces.fixed.authorities_not_after = newer->authorities_not_after;
 	pieces.fixed.have_authorities_expired = newer->have_authorities_expired;
+	return pieces;
+}
+
+struct object *secret_keep_last_good(const struct secret *newer, const struct secret *older)
+{
+	CLEANUP(free_ptr) char *authorities = kept_authorities(newer, older);
+	bool must_keep = must_keep_content(newer, older);
+
+	if (!must_keep && authorities == NULL) {
+		return NULL;
+	}
+	struct pieces pieces = must_keep ? keep_content(newer, older) : take_apart(newer);
+	if (authorities != NULL) {
+		pieces.texts[TEXT_LAST_AUTHORITIES] = authorities;
+	}
 	return put_together(&pieces);
 }
 
 struct object *secret_without_object(const struct secret *secret)
 {
 	struct pieces pieces = take_apart(secret);
+	CLEANUP(free_ptr) char *authorities = NULL;
 
-	if (secret->state == SECRET_ABSENT || !obj_has(secret->pem)) {
+	if (secret->state == SECRET_ABSENT) {
+		return NULL;
+	}
+	authorities = last_authorities(secret);
+	if (!obj_has(secret->pem) && authorities == NULL) {
 		return NULL;
 	}
 	set_next(&pieces, NULL);
 	for (size_t i = TEXT_USERS; i <= TEXT_AUTHORITIES_FAULT; i++) {
 		pieces.texts[i] = NULL;
 	}
+	pieces.texts[TEXT_LAST_AUTHORITIES] = authorities;
 	pieces.fixed.authorities_not_after = 0;
 	pieces.fixed.have_authorities_expired = false;
 	pieces.fixed.state = SECRET_ABSENT;
 	pieces.texts[TEXT_FAULT] = "it is gone: create it again";
+	return put_together(&pieces);
+}
+
+struct object *secret_from_authorities(const char *namespace, const char *name, const char *pem)
+{
+	const struct pieces pieces = {.fixed = {.state = SECRET_INVALID},
+		.texts = {[TEXT_NAMESPACE] = namespace,
+			[TEXT_NAME] = name,
+			[TEXT_AUTHORITIES] = pem}};
+
 	return put_together(&pieces);
 }

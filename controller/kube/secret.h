@@ -31,6 +31,10 @@ struct object *secret_read(struct object *head, struct json_object *json) MUST_U
 struct object *secret_from_pem(
 	const char *namespace, const char *name, const char *pem, size_t len, int64_t now) MUST_USE;
 
+/* A Secret of another type with these authorities, as cert_read_authorities() gives them. */
+struct object *secret_from_authorities(
+	const char *namespace, const char *name, const char *pem) MUST_USE;
+
 /*
  * What the time says of it: NULL = nothing new; else the Secret to put in its place (owned), which
  * is outside its valid period, or no longer before it; a version that had to wait for its time
@@ -46,14 +50,15 @@ struct object *secret_judge_again(const struct secret *secret, int64_t now) MUST
 
 /*
  * `newer` comes in the place of `older` (neither NULL): NULL = as it is, else the object to put
- * there instead (owned): the last good content with what is wrong with the newest. One that is not
+ * there instead (owned): the last good content, and the last authorities, with what is wrong with
+ * the newest. One that is not
  * valid yet is kept beside it (`next`), until secret_judge() finds that it is.
  */
 struct object *secret_keep_last_good(
 	const struct secret *newer, const struct secret *older) MUST_USE;
 
-/* The Secret was removed: its content with that fault; NULL when there is nothing to keep or that
- * is known already. */
+/* The Secret was removed: its content and its authorities with that fault; NULL when there is
+ * nothing to keep or that is known already. */
 struct object *secret_without_object(const struct secret *secret) MUST_USE;
 
 #endif

@@ -15,16 +15,19 @@ struct global {
 	const char *unit;
 	unsigned line;					     /* of the value; 0 = all of it */
 	const char *(*choose)(const struct option_set *set); /* NULL = the option says it */
+	enum globals_file file;				     /* without option and function */
 };
 
 static const char *connection_mode(const struct option_set *set);
 static const char *log_style(const struct option_set *set);
 static const char *log_requests(const struct option_set *set);
+static const char *client_verify(const struct option_set *set);
 
 static const struct global globals[] = {
-#define GLOBAL(id, variable, unit) {(variable), OPTION_##id, (unit), 0, NULL},
-#define LINE(id, variable, number) {(variable), OPTION_##id, "", (number), NULL},
-#define CHOICE(variable, function) {(variable), OPTION_COUNT, "", 0, function},
+#define GLOBAL(id, variable, unit) {(variable), OPTION_##id, (unit), 0, NULL, 0},
+#define LINE(id, variable, number) {(variable), OPTION_##id, "", (number), NULL, 0},
+#define CHOICE(variable, function) {(variable), OPTION_COUNT, "", 0, function, 0},
+#define NAMED(id, variable)	   {(variable), OPTION_COUNT, "", 0, NULL, GLOBALS_FILE_##id},
 #include "model/globals.def"
 };
 
@@ -75,6 +78,12 @@ static const char *log_requests(const struct option_set *set)
 										     : "false";
 }
 
+/* Of what is asked of clients where there are authorities (client-ca). */
+static const char *client_verify(const struct option_set *set)
+{
+	return is_true(set, OPTION_CLIENT_CRT_OPTIONAL) ? "optional" : "required";
+}
+
 static void write_line(struct buf *buf, const struct global *global, const struct option_set *set)
 {
 	const char *line = value_of(set, global->option);
@@ -109,7 +118,7 @@ static void write_option(struct buf *buf, const struct global *global, const str
 		buf, "%s%s", canonical ? canonical : GLOBALS_NONE, canonical ? global->unit : "");
 }
 
-void globals_write(struct buf *buf, const struct option_set *set)
+void globals_write(struct buf *buf, const struct option_set *set, const char *const *files)
 {
 	for (size_t i = 0; i < ARRAY_LEN(globals); i++) {
 		const struct global *global = &globals[i];
@@ -117,6 +126,9 @@ void globals_write(struct buf *buf, const struct option_set *set)
 		buf_printf(buf, "%s ", global->variable);
 		if (global->choose != NULL) {
 			buf_append_str(buf, global->choose(set));
+		} else if (global->option == OPTION_COUNT) {
+			const char *name = files != NULL ? files[global->file] : NULL;
+			buf_append_str(buf, name != NULL ? name : GLOBALS_NONE);
 		} else if (global->line > 0) {
 			write_line(buf, global, set);
 		} else {

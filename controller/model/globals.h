@@ -18,8 +18,19 @@
 /* Of a variable that says that nothing is set. */
 #define GLOBALS_NONE "none"
 
-/* Appends the settings that a set of options asks for; NULL = nobody sets anything. */
-void globals_write(struct buf *buf, const struct option_set *set);
+/* Files that settings may name: rows of globals.def. */
+enum globals_file {
+#define GLOBAL(option, variable, unit)
+#define LINE(option, variable, number)
+#define CHOICE(variable, function)
+#define NAMED(id, variable) GLOBALS_FILE_##id,
+#include "model/globals.def"
+	GLOBALS_FILE_COUNT
+};
+
+/* Appends the settings that a set of options asks for, NULL = nobody sets anything, with the names
+ * of these GLOBALS_FILE_COUNT files, NULL = none. */
+void globals_write(struct buf *buf, const struct option_set *set, const char *const *files);
 
 /* The first digits of the text's SHA-256. */
 void globals_digest(char ret_digest[MODEL_DIGEST_SIZE], const char *text);

@@ -22,7 +22,7 @@ static char *settings_of(const struct option_pair *pairs, size_t n)
 		&(struct option_source){OPTION_SCOPE_CONTROLLER, NULL}, pairs, n, NULL, NULL);
 	struct buf buf = BUF_INIT(0);
 
-	globals_write(&buf, set);
+	globals_write(&buf, set, NULL);
 	option_set_free(set);
 	return buf_take(&buf);
 }
@@ -56,6 +56,8 @@ static void test_values(void **state)
 			"HEADGATE_LOG_2 stdout len 1024 format raw local0 info\n"
 			"HEADGATE_LOG_3 none\nHEADGATE_LOG_4 none\nHEADGATE_LOG_REQUESTS true\n"},
 		{"syslog-server", "address:10.0.0.1", "HEADGATE_LOG_REQUESTS false\n"},
+		{"client-crt-optional", "yes", "HEADGATE_CLIENT_VERIFY required\n"},
+		{"client-crt-optional", "true", "HEADGATE_CLIENT_VERIFY optional\n"},
 		{"client-strict-sni", "false", "HEADGATE_CLIENT_STRICT_SNI false\n"},
 	};
 

@@ -89,7 +89,7 @@ char *model_standard_settings(void)
 {
 	struct buf settings = BUF_INIT(0);
 
-	globals_write(&settings, NULL);
+	globals_write(&settings, NULL, NULL);
 	return buf_take(&settings);
 }
 
@@ -189,6 +189,7 @@ void model_free(struct model *model)
 	table_fini(&model->services);
 	sets_free(model);
 	free(model->settings);
+	client_ca_free(model);
 	TABLE_FOREACH (&model->backends, backend) {
 		free_backend(backend);
 	}

@@ -234,6 +234,34 @@ void model_report_needs(struct model *model, model_need_fn report, void *ctx);
 const char *model_settings(const struct model *model) MUST_USE;
 const char *model_settings_digest(const struct model *model) MUST_USE;
 
+/* A file that settings name, by what is in it: so what is in it never changes. */
+struct model_file {
+	const char *name;
+	const char *content; /* NULL = an authority that nobody's certificate is from */
+};
+
+#define MODEL_MAX_FILES 1
+
+/* Fills in the files that the settings name; returns how many. Borrowed until the next
+ * model_update(). */
+size_t model_settings_files(
+	const struct model *model, struct model_file ret_files[MODEL_MAX_FILES]);
+
+/* Are clients asked for certificates (option client-ca)? */
+bool model_verifies_clients(const struct model *model) MUST_USE;
+
+/* What keeps that from being as it was asked for, with the remedy; NULL = nothing does. Borrowed
+ * until the next model_update(). */
+const char *model_client_ca_fault(const struct model *model) MUST_USE;
+
+/* Is there no authority to verify clients against, not even a last good one, although there is a
+ * Secret that it should be in? Then which; borrowed until the next model_update(). */
+bool model_lacks_client_ca(
+	const struct model *model, const char **ret_namespace, const char **ret_name) MUST_USE;
+
+/* The name of the file with these authorities of a Secret; the caller frees it. */
+char *model_client_ca_file(const char *namespace, const char *name, const char *pem) MUST_USE;
+
 /* The settings that hold when nobody sets anything; the caller frees them. */
 char *model_standard_settings(void) MUST_USE;
 

@@ -20,6 +20,7 @@
 #include "base/table.h"
 #include "model/auth.h"
 #include "model/canary.h"
+#include "model/client_ca.h"
 #include "model/diag.h"
 #include "model/endpoints.h"
 #include "model/globals.h"
@@ -176,7 +177,8 @@ struct model {
 	size_t n_canaries;			 /* entries of MODEL_MAP_CANARY */
 	size_t n_verdicts[OPTION_VERDICT_COUNT]; /* of all its Ingresses' and Services' annotations
 						  */
-	char *settings;				 /* as model_settings() says them */
+	struct client_ca client_ca;
+	char *settings; /* as model_settings() says them */
 	char settings_digest[MODEL_DIGEST_SIZE];
 };
 

@@ -76,8 +76,11 @@ void sets_read_settings(struct model *model, const struct store *store)
 {
 	struct option_set *set = store ? read_controller(model, store) : NULL;
 	struct buf settings = BUF_INIT(0);
+	const char *files[GLOBALS_FILE_COUNT] = {0};
 
-	globals_write(&settings, set);
+	client_ca_follow(model, store, set ? set->values[OPTION_CLIENT_CA] : NULL);
+	files[GLOBALS_FILE_CLIENT_CA] = model->client_ca.name;
+	globals_write(&settings, set, files);
 	option_set_free(model->own_options);
 	model->own_options = set;
 	free(model->settings);

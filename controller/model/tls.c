@@ -355,6 +355,9 @@ void tls_update_secret(
 	}
 	policies_follow_secret(model, node);
 	trust_follow_secret(model, store, node);
+	if (node->is_client_ca) {
+		sets_read_settings(model, store);
+	}
 	for (struct tls_claim *claim = node->claims; claim != NULL; claim = claim->next_of_secret) {
 		decide(model, claim->sni);
 		model_touch_ingress(model, claim->ingress->namespace, claim->ingress->name);
@@ -378,7 +381,7 @@ static enum model_need need_of(const struct secret_node *node)
 		return MODEL_NEED_NONE;
 	}
 	return node->policies != NULL || node->trusts[TRUST_CA] != NULL ||
-			       node->trusts[TRUST_CRT] != NULL
+			       node->trusts[TRUST_CRT] != NULL || node->is_client_ca
 		       ? MODEL_NEED_ANY
 		       : MODEL_NEED_TLS;
 }

@@ -68,8 +68,9 @@ struct secret_node {
 	struct tls_claim *claims;
 	struct policy_node *policies;		/* that let its users in */
 	struct trust *trusts[TRUST_PART_COUNT]; /* of backends that hold on to it */
-	uint32_t n_references; /* claims, policies, trusts, and the default certificate */
+	uint32_t n_references; /* claims, policies, trusts, the default certificate, client-ca */
 	bool is_default;       /* that of the default certificate */
+	bool is_client_ca;     /* clients are verified against it */
 	uint8_t told;	       /* enum model_need, the last one */
 	bool is_dirty;
 	struct secret_node *next_dirty;

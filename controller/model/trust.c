@@ -14,22 +14,6 @@ static const enum option_id options[] = {
 
 /* ---- wishes ---- */
 
-/* The certificates of a chain with its key behind it. */
-static char *without_key(const char *pem)
-{
-	static const char begin[] = "-----BEGIN ";
-	const char *block = pem;
-
-	while ((block = strstr(block, begin)) != NULL) {
-		const char *label = block + strlen(begin);
-		if (strncmp(label, "CERTIFICATE-", strlen("CERTIFICATE-")) != 0) {
-			return xstrndup(pem, (size_t)(block - pem));
-		}
-		block = label;
-	}
-	return xstrdup(pem);
-}
-
 /* NULL = it has none that can be used. What is in tls.crt of one of type kubernetes.io/tls has been
  * read with its key. */
 static char *authorities_of(const struct secret *secret)
@@ -41,7 +25,7 @@ static char *authorities_of(const struct secret *secret)
 		secret->state == SECRET_ABSENT || secret->state == SECRET_INVALID) {
 		return NULL;
 	}
-	return without_key(obj_str(secret, secret->pem));
+	return cert_without_key(obj_str(secret, secret->pem));
 }
 
 static char *content_of(const struct secret *secret, enum trust_part part)

@@ -100,11 +100,12 @@ static void say(const struct reading *reading, size_t pair, const struct request
 	}
 }
 
-/* Does a server's safety hang on this reference? */
-static bool is_of_servers(enum option_id option)
+/* Does who is verified hang on this reference: servers, or clients? */
+static bool is_of_peers(enum option_id option)
 {
-	return option < OPTION_COUNT && option_table[option].type == OPTION_TYPE_REFERENCE &&
-	       option_table[option].apply == OPTION_APPLY_BACKEND;
+	return option == OPTION_CLIENT_CA ||
+	       (option < OPTION_COUNT && option_table[option].type == OPTION_TYPE_REFERENCE &&
+		       option_table[option].apply == OPTION_APPLY_BACKEND);
 }
 
 /* Takes the reason. */
@@ -114,7 +115,7 @@ static void refuse(
 	reading->set->is_closed |=
 		request->option < OPTION_COUNT && option_is_access(request->option);
 	/* Nobody gets less safety than was asked for. */
-	if (is_of_servers(request->option)) {
+	if (is_of_peers(request->option)) {
 		free(reading->set->values[request->option]);
 		reading->set->values[request->option] = xstrdup(OPTION_REFUSED_REFERENCE);
 	}

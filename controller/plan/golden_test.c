@@ -332,7 +332,8 @@ static bool has_end(const char *line, const char *end)
 /* Of the objects, not of HAProxy. */
 static bool is_about_objects(const char *line)
 {
-	return strncmp(line, "ingress ", 8) == 0 || strncmp(line, "annotations ", 12) == 0;
+	return strncmp(line, "ingress ", 8) == 0 || strncmp(line, "annotations ", 12) == 0 ||
+	       strncmp(line, "client-ca ", 10) == 0;
 }
 
 /* What HAProxy has is written like the model, diagnostics and what drains aside. */

@@ -608,38 +608,17 @@ static void sort_ops(struct plan *plan)
 	plan->n_allocated = plan->n_ops;
 }
 
-/* Nobody is served yet, and there is much to begin with. */
-static bool is_cold(const struct model *model, const struct applied *applied)
-{
-	struct model_counts wanted;
-
-	for (size_t i = 0; i < APPLIED_SHARDS; i++) {
-		if (applied->backends[i].n_items > 0) {
-			return false;
-		}
-	}
-	model_count(model, &wanted);
-	return wanted.n_backends >= PLAN_COLD_BACKENDS;
-}
-
-/* A HAProxy of which it is not known what it was started with would not be told more by a reload.
- */
-static bool needs_settings(const struct planner *planner)
-{
-	const char *wanted = model_settings_digest(planner->model);
-	const char *have = planner->applied->settings;
-
-	return have[0] != '\0' && strcmp(have, wanted) != 0 &&
-	       strcmp(planner->caps->refused_settings, wanted) != 0;
-}
-
 void plan_make(struct plan *plan, const struct model *model, const struct applied *applied,
 	const struct caps *caps, const struct model_delta *delta)
 {
 	struct planner planner = {.plan = plan, .model = model, .applied = applied, .caps = caps};
 
+	if (plan_waits_for_settings(&planner)) {
+		plan->reasons |= 1u << PLAN_REASON_SETTINGS;
+		return;
+	}
 	planner.reason = caps->can_add_backend ? PLAN_REASON_COLD_START : PLAN_REASON_BACKEND_SET;
-	planner.adds_live = caps->can_add_backend && !is_cold(model, applied);
+	planner.adds_live = caps->can_add_backend && !plan_is_cold(&planner);
 	struct keys backends = backend_keys(&planner, delta);
 
 	struct keys certificates = certificate_keys(&planner, delta);
@@ -661,7 +640,7 @@ void plan_make(struct plan *plan, const struct model *model, const struct applie
 	plan_unwanted_stores(&planner, &certificates);
 	free(certificates.items);
 	free(backends.items);
-	if (needs_settings(&planner)) {
+	if (plan_needs_settings(&planner)) {
 		plan->reasons |= 1u << PLAN_REASON_SETTINGS;
 	}
 	table_fini(&planner.held_hosts);

@@ -34,4 +34,18 @@ void plan_old_server(
 void plan_servers(struct planner *planner, const struct model_backend *wanted,
 	const struct applied_backend *have);
 
+/* Nobody is served yet, and there is much to begin with. */
+bool plan_is_cold(const struct planner *planner) MUST_USE;
+
+/* It runs with other settings than are wanted, and has not refused these. A HAProxy of which it is
+ * not known what it was started with would not be told more by a reload. */
+bool plan_needs_settings(const struct planner *planner) MUST_USE;
+
+/*
+ * HAProxy has no route yet, and does not ask clients for certificates as it should: it gets its
+ * routes by the reload that makes it do so. Also when it has refused to, which is tried again: what
+ * was meant for few must not be open for all.
+ */
+bool plan_waits_for_settings(const struct planner *planner) MUST_USE;
+
 #endif

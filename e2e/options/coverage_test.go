@@ -14,10 +14,12 @@ import (
 )
 
 // shown is the test that shows a key which has no row here, as it is done by
-// something that is no option.
+// something that is no option, or has a test of its own.
 var shown = map[string]string{
 	"kubernetes.io/ingress.class":                 "TestClassTable",
 	"ingressclass.kubernetes.io/is-default-class": "TestClassTable",
+	"client-ca":           "TestClientCertificates",
+	"client-crt-optional": "TestClientCertificates",
 }
 
 // verdict is a line of what `headgate options` prints about the dialect.

@@ -91,7 +91,7 @@ var trustRows = []struct {
 	}, is503, "can't be read"},
 	{"too many authorities", func(tr *trust) []runtime.Object {
 		return tr.pair(manyAuthorities(), tr.shown)
-	}, is503, "leave only the authorities of the pods"},
+	}, is503, "leave only the authorities that are needed"},
 	{"an authority that has expired", func(tr *trust) []runtime.Object { return tr.pair(string(tr.old.PEM), tr.shown) }, is503,
 		"Secret shop/ca: every authority in it has expired"},
 	{"no authority", func(tr *trust) []runtime.Object { return tr.pair("", tr.shown)[1:] }, is503, "there is no Secret shop/ca"},

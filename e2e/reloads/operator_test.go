@@ -16,6 +16,7 @@ type secrets struct {
 	standard, standardRenewed     *corev1.Secret
 	otherStandard                 *corev1.Secret
 	firstCA, secondCA             *corev1.Secret
+	clientsCA, otherClientsCA     *corev1.Secret
 }
 
 func newSecrets(t *testing.T) (s secrets) {
@@ -44,6 +45,12 @@ func newSecrets(t *testing.T) (s secrets) {
 	}
 	s.firstCA = harness.Secret(namespace, "first-ca", map[string]string{"ca.crt": string(ca.PEM)})
 	s.secondCA = harness.Secret(namespace, "second-ca", map[string]string{"ca.crt": string(ca.PEM)})
+	other, err := harness.NewCA("others")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.clientsCA = harness.Secret(namespace, "clients-ca", map[string]string{"ca.crt": string(ca.PEM)})
+	s.otherClientsCA = harness.Secret(namespace, "clients-ca", map[string]string{"ca.crt": string(other.PEM)})
 	s.broken = harness.TLSSecret(namespace, "row", harness.KeyPair{Cert: []byte("no"), Key: []byte("no")})
 	return s
 }
@@ -113,6 +120,11 @@ func operatorSections(secrets secrets) []section {
 			{"`timeout-client`, and whatever else is about the whole of HAProxy", nil, one(configMap("settings", "timeout-client", "5m")), webIsThere},
 			{"the same in other words", one(configMap("settings", "timeout-client", "5m")), one(configMap("settings", "timeout-client", "300s")), webIsThere},
 			{"it goes", one(configMap("settings", "timeout-client", "5m")), nil, webIsThere},
+			{"`client-ca` in the controller's ConfigMap", nil, one(configMap("settings", "client-ca", namespace+"/first-ca")), webIsThere},
+			{"its Secret has another authority", objects(one(configMap("settings", "client-ca", namespace+"/clients-ca")), one(secrets.clientsCA)),
+				objects(one(configMap("settings", "client-ca", namespace+"/clients-ca")), one(secrets.otherClientsCA)), webIsThere},
+			{"its Secret can't be used any more", objects(one(configMap("settings", "client-ca", namespace+"/clients-ca")), one(secrets.clientsCA)),
+				one(configMap("settings", "client-ca", namespace+"/clients-ca")), webIsThere},
 		}},
 	}
 }

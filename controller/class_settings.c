@@ -59,9 +59,11 @@ void class_settings_free(struct class_settings *settings)
 static bool is_wanted(
 	const struct class_settings *settings, const char *namespace, const char *name)
 {
+	const char *pages = settings->options->pages_name;
 	bool is_own = settings->own_name != NULL && strcmp(settings->own_name, name) == 0;
 
-	return is_own || parameters_refer_to(settings->options, settings->store, namespace, name);
+	return is_own || (pages != NULL && strcmp(pages, name) == 0) ||
+	       parameters_refer_to(settings->options, settings->store, namespace, name);
 }
 
 static void pass_over(struct class_settings *settings, const char *name)

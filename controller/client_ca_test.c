@@ -329,6 +329,17 @@ static void test_files(void **state)
 	try_settings(f);
 	settle(f);
 	expect_on_disk(f, authorities[1], 1);
+	/* Another controller goes on; then somebody removes the files. */
+	state_close(f->state);
+	f->state = state_open(f->directory, &err);
+	assert_non_null(f->state);
+	state_use_model(f->state, f->model);
+	settle(f);
+	CLEANUP(free_ptr) char *folder = xasprintf("%s/settings", f->directory);
+	testing_remove_dir(folder);
+	expect_on_disk(f, NULL, 0);
+	assert_true(state_check_settings(f->state, &err));
+	expect_on_disk(f, authorities[1], 1);
 	/* Somebody removes everything. */
 	testing_remove_dir(f->directory);
 	assert_true(state_reopen(f->state, &err));

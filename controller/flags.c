@@ -270,6 +270,29 @@ static bool read_config_map(struct flags *flags, struct err *err)
 	return true;
 }
 
+/* Behind --configmap: ConfigMaps are read in one namespace. */
+static bool read_pages(struct flags *flags, struct err *err)
+{
+	const char *text = flags_get(flags, FLAG_ERROR_FILES);
+
+	if (text == NULL) {
+		return true;
+	}
+	if (!split_name(FLAG_ERROR_FILES, text, &flags->pages_namespace, &flags->pages_name, err) ||
+		!is_object_name(flags->pages_name)) {
+		return refuse_form(FLAG_ERROR_FILES, text, err);
+	}
+	if (flags->own_namespace == NULL) {
+		flags->own_namespace = xstrdup(flags->pages_namespace);
+	}
+	return strcmp(flags->own_namespace, flags->pages_namespace) == 0 ||
+	       err_set(err, ERR_INPUT,
+		       "--configmap-errorfiles: ConfigMaps are read in namespace '%s' only: move "
+		       "it "
+		       "there",
+		       flags->own_namespace);
+}
+
 /* It becomes a part of a configuration line, in which '%' and quotes mean something. */
 static bool check_server_header(const struct flags *flags, struct err *err)
 {
@@ -543,7 +566,8 @@ static bool interpret(struct flags *flags, struct err *err)
 	       read_switch(flags, FLAG_ALLOW_EXTERNAL_NAME, &flags->allows_external_name, err) &&
 	       read_switch(flags, FLAG_LEGACY_CLASS_ANNOTATION, &flags->has_legacy_class, err) &&
 	       read_default_backend(flags, err) && read_config_map(flags, err) &&
-	       read_watch(flags, err) && read_lease(flags, err) && read_publish(flags, err) &&
+	       read_pages(flags, err) && read_watch(flags, err) && read_lease(flags, err) &&
+	       read_publish(flags, err) &&
 	       read_switch(flags, FLAG_NO_SSL_REDIRECT, &flags->is_ssl_redirect_off, err) &&
 	       read_default_certificate(flags, err) && check_conflicts(flags, err);
 }
@@ -578,6 +602,8 @@ void flags_fini(struct flags *flags)
 	free(flags->certificate_namespace);
 	free(flags->certificate_secret);
 	free(flags->config_map_name);
+	free(flags->pages_namespace);
+	free(flags->pages_name);
 	free(flags->lease_namespace);
 	free(flags->lease_name);
 	free(flags->publish_namespace);

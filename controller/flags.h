@@ -52,6 +52,8 @@ struct flags {
 	char *certificate_secret;
 	char *config_map_namespace; /* parts of --configmap; NULL = not set */
 	char *config_map_name;
+	char *pages_namespace; /* parts of --configmap-errorfiles; NULL = not set */
+	char *pages_name;
 	char *lease_namespace; /* parts of --lease, or of its default; NULL = there is none */
 	char *lease_name;
 	unsigned lease_seconds;

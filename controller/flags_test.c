@@ -36,6 +36,8 @@ static const char *sample(int which)
 		return "json";
 	case FLAG_DEFAULT_BACKEND:
 		return "infra/errors:http";
+	case FLAG_ERROR_FILES:
+		return "infra/pages"; /* POD_NAMESPACE of the test */
 	case FLAG_CONFIG_MAP:
 		return "infra/headgate";
 	case FLAG_DEFAULT_CERTIFICATE:
@@ -343,6 +345,17 @@ static void test_own_namespace(void **state)
 	flags_fini(&flags);
 	assert_int_equal(parse(&flags, &err, "--configmap=infra/x", NULL), FLAGS_RUN);
 	assert_string_equal(flags.own_namespace, "infra");
+	flags_fini(&flags);
+	assert_int_equal(
+		parse(&flags, &err, "--configmap=infra/x", "--configmap-errorfiles=infra/p", NULL),
+		FLAGS_RUN);
+	assert_string_equal(flags.pages_namespace, "infra");
+	assert_string_equal(flags.pages_name, "p");
+	flags_fini(&flags);
+	assert_int_equal(parse(&flags, &err, "--configmap-errorfiles=infra/p", NULL), FLAGS_ERROR);
+	assert_string_equal(err.text,
+		"--configmap-errorfiles: ConfigMaps are read in namespace 'system' only: move it "
+		"there");
 	flags_fini(&flags);
 	setenv("POD_NAMESPACE", "No Name", 1);
 	assert_int_equal(parse(&flags, &err, NULL), FLAGS_ERROR);

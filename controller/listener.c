@@ -34,20 +34,16 @@ static void on_let_go(void *ctx, const char *namespace, const char *name)
 	}
 }
 
-static void tell_client_ca(struct listener *listener, const struct model *model)
+/* Once for each time that it is another one. `told` is a hash; 0 = nothing is wrong. */
+static void tell_fault(uint32_t *told, const char *fault, const char *of, const char *what)
 {
-	const char *fault = model_client_ca_fault(model);
 	uint32_t now = fault != NULL ? hash_str(fault) | 1 : 0;
 
-	if (now == listener->told_client_ca) {
-		return;
+	if (now != *told) {
+		log_line(fault != NULL ? LOG_WARN : LOG_INFO,
+			fault != NULL ? fault : "nothing is wrong any more", of, what, NULL);
 	}
-	listener->told_client_ca = now;
-	if (fault != NULL) {
-		log_line(LOG_WARN, fault, "key", "client-ca", NULL);
-	} else {
-		log_line(LOG_INFO, "nothing is wrong any more", "key", "client-ca", NULL);
-	}
+	*told = now;
 }
 
 void listener_tell(struct listener *listener, struct model *model,
@@ -59,6 +55,9 @@ void listener_tell(struct listener *listener, struct model *model,
 	model_report_let_go(model, on_let_go, listener);
 	if (is_complete) {
 		model_report_diags(model, on_diags, listener);
-		tell_client_ca(listener, model);
+		tell_fault(&listener->told_client_ca, model_client_ca_fault(model), "key",
+			"client-ca");
+		tell_fault(&listener->told_pages, model_pages_fault(model), "flag",
+			"configmap-errorfiles");
 	}
 }

@@ -20,6 +20,7 @@ struct listener {
 	void (*worker)(void *ctx, struct cli *cli, const struct caps *caps, long pid);
 	void *ctx;
 	uint32_t told_client_ca; /* which fault was told last; 0 = none */
+	uint32_t told_pages;
 };
 
 /* To be called once after each model_update() with these changes. */

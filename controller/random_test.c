@@ -284,7 +284,9 @@ static void pass(struct world *world, struct machine *machine, struct model_delt
 	check_entries(world, simulator);
 	machine->must_reload = plan.reasons != 0;
 	if (simulator->caps.can_add_backend) {
-		assert_int_equal(plan.reasons & ~(1u << PLAN_REASON_SETTINGS), 0);
+		assert_int_equal(plan.reasons & ~(1u << PLAN_REASON_SETTINGS |
+							1u << PLAN_REASON_ERROR_PAGES),
+			0);
 	}
 	if (n_busy == 0 && plan.reasons == 0) {
 		check_applied(world, machine);
@@ -379,6 +381,10 @@ static void world_init(struct world *world, uint64_t seed)
 	if (one_in(&world->dice, 2)) {
 		world->options.config_map_namespace = "n0";
 		world->options.config_map_name = "m0";
+	}
+	if (one_in(&world->dice, 3)) {
+		world->options.pages_namespace = "n0";
+		world->options.pages_name = "m1";
 	}
 	if (one_in(&world->dice, 4)) {
 		world->options.ingress_class = "c0";

@@ -332,9 +332,11 @@ static inline void put_config_map(struct dice *dice)
 		"'auth-url':'http://s0.n0.svc/class'", "'ssl-certificate':'t1'",
 		"'ssl-certificate':'n1/t0','default-backend-service':'n1/s1'",
 		"'default-backend-service':'n0/s1:80'", "'default-backend-service':'s1'",
-		"'log-format':'json'",
-		"'client-ca':'n0/t0','timeout-client':'9s'", "'client-ca':'n 0/t0'",
-		"'client-ca':'n1/t1','ssl-redirect':'true','ssl-certificate':'n1/t1'"};
+		"'log-format':'json'", "'client-ca':'n0/t0','timeout-client':'9s'",
+		"'client-ca':'n 0/t0'",
+		"'client-ca':'n1/t1','ssl-redirect':'true','ssl-certificate':'n1/t1'",
+		"'404':'HTTP/1.1 404 x\\n\\n'", "'404':'HTTP/1.1 404 y\\n\\n','client-ca':'n0/t0'",
+		"'404':'no','503':'HTTP/1.1 503 x\\n\\n'"};
 
 	testing_put(dice->store, KUBE_CONFIG_MAP,
 		"{'metadata':{'namespace':'n0','name':'m%u'},'data':{%s}}", pick(dice, N_MAPS),

@@ -360,6 +360,8 @@ static void make_reconcile(struct run *run)
 		.parameters_namespace = flags->own_namespace,
 		.config_map_namespace = flags->config_map_namespace,
 		.config_map_name = flags->config_map_name,
+		.pages_namespace = flags->pages_namespace,
+		.pages_name = flags->pages_name,
 		.has_legacy_class = flags->has_legacy_class,
 		.certificate_namespace = flags->certificate_namespace,
 		.certificate_secret = flags->certificate_secret,
@@ -373,10 +375,7 @@ static void make_reconcile(struct run *run)
 	run->store = store_new();
 	run->class_settings =
 		class_settings_new(&run->model_options, run->store, flags->config_map_name);
-	struct needs needs = {on_need, on_needs_known, is_waiting, run};
-	if (has_manifests(flags)) {
-		needs = (struct needs){0};
-	}
+	const struct needs by_need = {on_need, on_needs_known, is_waiting, run};
 	run->reconcile = reconcile_new(&(struct reconcile_options){
 		.base = run->base,
 		.store = run->store,
@@ -387,8 +386,8 @@ static void make_reconcile(struct run *run)
 		.audit_interval_seconds = flags->audit_seconds,
 		.on_settings = on_settings,
 		.settings_ctx = run,
-		.listener = {on_changes, on_let_go, on_diags, on_worker, run, 0},
-		.needs = needs,
+		.listener = {on_changes, on_let_go, on_diags, on_worker, run, 0, 0},
+		.needs = has_manifests(flags) ? (struct needs){0} : by_need,
 	});
 	run->rotation = rotation_new(run->base, run->state, flags->rotation_seconds);
 }

@@ -25,7 +25,7 @@ bool trial_begin(struct trial *trial, const struct model *model, uint32_t reason
 {
 	const char *digest = model_settings_digest(model);
 
-	if ((reasons & (1u << PLAN_REASON_SETTINGS)) == 0) {
+	if ((reasons & (1u << PLAN_REASON_SETTINGS | 1u << PLAN_REASON_ERROR_PAGES)) == 0) {
 		return true;
 	}
 	if (strcmp(trial->tried, digest) != 0) {

@@ -67,7 +67,7 @@ static const struct script good[] = {
 	{"show ssl cert " CERT "default.pem",
 		"Filename: " CERT "default.pem\nStatus: Used\nSHA1 FingerPrint: "
 		"8311BF1B92ACB2EA852143C0DE3CCE6AEEBBA80D\nOCSP Response Key: \n"},
-	{"show env HEADGATE_SETTINGS", "HEADGATE_SETTINGS=0123456789abcdef\n"},
+	{"show env HEADGATE_SETTINGS", "HEADGATE_SETTINGS=0123456789abcdef0123456789abcdef\n"},
 	{"abort ssl cert " CERT "a_b_0.pem",
 		"Transaction aborted for certificate '" CERT "a_b_0.pem'!\n"},
 };
@@ -94,7 +94,7 @@ static const char good_dump[] = "backend a_svc_1\n"
 				"certificate " CA " (not listed)\n"
 				"certificate default "
 				"8311BF1B92ACB2EA852143C0DE3CCE6AEEBBA80D\n"
-				"settings 0123456789abcdef\n";
+				"settings 0123456789abcdef0123456789abcdef\n";
 
 struct test {
 	struct event_base *base;

@@ -180,7 +180,7 @@ static void drop_files(const struct state *state)
 bool state_check_settings(struct state *state, struct err *err)
 {
 	if (faccessat(state->fd, STATE_SETTINGS, R_OK, 0) == 0) {
-		return true;
+		return write_files(state, err);
 	}
 	CLEANUP(free_ptr)
 	char *standard = state->settings == NULL ? model_standard_settings() : NULL;
@@ -233,6 +233,9 @@ void state_settle_settings(struct state *state, const char *digest, const char *
 	if (has_settings(state, STATE_SETTINGS, digest)) {
 		unlinkat(state->fd, FILE_OLD, 0);
 		drop_files(state);
+		if (state->settings == NULL && strcmp(digest, wanted) == 0) {
+			remember(state, settings);
+		}
 	} else if (has_settings(state, FILE_OLD, digest)) {
 		state_undo_settings(state);
 	} else if (strcmp(digest, wanted) == 0 && !write_settings(state, settings, &err)) {

@@ -470,10 +470,19 @@ static bool is_of_class(
 	       parameters_refer_to(&model->options, store, change->namespace, change->name);
 }
 
+static bool has_pages(const struct model *model, const struct store_change *change)
+{
+	const struct model_options *options = &model->options;
+
+	return options->pages_name != NULL && strcmp(options->pages_name, change->name) == 0 &&
+	       strcmp(options->pages_namespace, change->namespace) == 0;
+}
+
 void model_update(
 	struct model *model, const struct store *store, const struct store_changes *changes)
 {
 	bool must_ask_again = false;
+	bool must_read_settings = !model->are_settings_read;
 
 	for (size_t i = 0; i < changes->n; i++) {
 		const struct store_change *change = &changes->items[i];
@@ -486,6 +495,7 @@ void model_update(
 			break;
 		case KUBE_CONFIG_MAP:
 			must_ask_again |= is_of_class(model, store, change);
+			must_read_settings |= has_pages(model, change);
 			break;
 		case KUBE_SERVICE:
 		case KUBE_ENDPOINT_SLICE:
@@ -498,8 +508,10 @@ void model_update(
 			break;
 		}
 	}
-	if (must_ask_again) {
+	if (must_ask_again || must_read_settings) {
 		sets_read_settings(model, store);
+	}
+	if (must_ask_again) {
 		update_class(model, store);
 	}
 	operator_follow(model, store);

@@ -165,17 +165,6 @@ void client_ca_free(struct model *model)
 
 /* ---- answers ---- */
 
-size_t model_settings_files(const struct model *model, struct model_file ret_files[MODEL_MAX_FILES])
-{
-	const struct client_ca *ca = &model->client_ca;
-
-	if (ca->name == NULL) {
-		return 0;
-	}
-	ret_files[0] = (struct model_file){ca->name, ca->pem};
-	return 1;
-}
-
 bool model_verifies_clients(const struct model *model)
 {
 	return model->client_ca.reference != NULL;

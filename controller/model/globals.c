@@ -138,12 +138,30 @@ void globals_write(struct buf *buf, const struct option_set *set, const char *co
 	}
 }
 
+/* One half of a digest: of the lines that are of pages, or of the others. */
+static void digest_half(char *ret_half, const char *text, bool is_of_pages)
+{
+	static const char prefix[] = "HEADGATE_PAGE_";
+	unsigned char bytes[SHA256_DIGEST_LENGTH];
+	struct buf lines = BUF_INIT(0);
+
+	for (const char *line = text; *line != '\0';) {
+		size_t len = strcspn(line, "\n");
+		if ((strncmp(line, prefix, strlen(prefix)) == 0) == is_of_pages) {
+			buf_append(&lines, line, len);
+			buf_append_char(&lines, '\n');
+		}
+		line += line[len] == '\n' ? len + 1 : len;
+	}
+	SHA256((const unsigned char *)buf_str(&lines), lines.len, bytes);
+	for (size_t i = 0; i < MODEL_DIGEST_HALF / 2; i++) {
+		snprintf(ret_half + 2 * i, 3, "%02x", bytes[i]);
+	}
+	buf_fini(&lines);
+}
+
 void globals_digest(char ret_digest[MODEL_DIGEST_SIZE], const char *text)
 {
-	unsigned char bytes[SHA256_DIGEST_LENGTH];
-
-	SHA256((const unsigned char *)text, strlen(text), bytes);
-	for (size_t i = 0; i < (MODEL_DIGEST_SIZE - 1) / 2; i++) {
-		snprintf(ret_digest + 2 * i, 3, "%02x", bytes[i]);
-	}
+	digest_half(ret_digest, text, false);
+	digest_half(ret_digest + MODEL_DIGEST_HALF, text, true);
 }

@@ -32,7 +32,8 @@ enum globals_file {
  * of these GLOBALS_FILE_COUNT files, NULL = none. */
 void globals_write(struct buf *buf, const struct option_set *set, const char *const *files);
 
-/* The first digits of the text's SHA-256. */
+/* The first digits of the SHA-256 of its lines: those of everything else, then those of error
+ * pages. */
 void globals_digest(char ret_digest[MODEL_DIGEST_SIZE], const char *text);
 
 #endif

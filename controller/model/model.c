@@ -2,6 +2,7 @@
  */
 #include "model/model.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +62,8 @@ struct model *model_new(const struct model_options *options)
 		.parameters_namespace = copy_or_null(options->parameters_namespace),
 		.config_map_namespace = copy_or_null(options->config_map_namespace),
 		.config_map_name = copy_or_null(options->config_map_name),
+		.pages_namespace = copy_or_null(options->pages_namespace),
+		.pages_name = copy_or_null(options->pages_name),
 		.has_legacy_class = options->has_legacy_class,
 		.default_namespace = copy_or_null(options->default_namespace),
 		.default_service = copy_or_null(options->default_service),
@@ -83,6 +86,23 @@ const char *model_settings(const struct model *model)
 const char *model_settings_digest(const struct model *model)
 {
 	return model->settings_digest;
+}
+
+size_t model_settings_files(const struct model *model, struct model_file ret_files[MODEL_MAX_FILES])
+{
+	size_t n = 0;
+
+	static_assert(PAGE_COUNT + 1 <= MODEL_MAX_FILES, "all have room");
+	if (model->client_ca.name != NULL) {
+		ret_files[n++] = (struct model_file){model->client_ca.name, model->client_ca.pem};
+	}
+	for (size_t i = 0; i < PAGE_COUNT; i++) {
+		if (model->pages.items[i].name != NULL) {
+			ret_files[n++] = (struct model_file){
+				model->pages.items[i].name, model->pages.items[i].content};
+		}
+	}
+	return n;
 }
 
 char *model_standard_settings(void)
@@ -157,6 +177,8 @@ static void free_options(struct model_options *options)
 	free((char *)options->parameters_namespace);
 	free((char *)options->config_map_namespace);
 	free((char *)options->config_map_name);
+	free((char *)options->pages_namespace);
+	free((char *)options->pages_name);
 	free((char *)options->default_namespace);
 	free((char *)options->default_service);
 	free((char *)options->default_port);
@@ -190,6 +212,7 @@ void model_free(struct model *model)
 	sets_free(model);
 	free(model->settings);
 	client_ca_free(model);
+	pages_fini(&model->pages);
 	TABLE_FOREACH (&model->backends, backend) {
 		free_backend(backend);
 	}

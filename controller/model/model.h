@@ -133,8 +133,10 @@ enum model_certificate_kind model_certificate_kind(const char *name) MUST_USE;
 /* And 2,048 words a line of a list of certificates. */
 #define MODEL_CERTIFICATE_MAX_NAMES 1900
 
-/* Of settings: 16 hexadecimal digits and NUL. */
-#define MODEL_DIGEST_SIZE 17
+/* Of settings: hexadecimal digits and NUL. The first half is of everything but the error pages, the
+ * second half of these. */
+#define MODEL_DIGEST_HALF 16
+#define MODEL_DIGEST_SIZE (2 * MODEL_DIGEST_HALF + 1)
 
 struct model_options {
 	const char *ingress_class;	  /* NULL = every class whose controller is ours */
@@ -142,6 +144,8 @@ struct model_options {
 	const char *parameters_namespace; /* where ConfigMaps of classes are; NULL = nowhere */
 	const char *config_map_namespace; /* the controller's own ConfigMap; NULL = none */
 	const char *config_map_name;
+	const char *pages_namespace; /* the ConfigMap of error pages; NULL = none */
+	const char *pages_name;
 	bool has_legacy_class; /* the annotation kubernetes.io/ingress.class is read too */
 	/* What the keys default-backend-service and ssl-certificate of that ConfigMap go before: */
 	const char *default_namespace; /* Service of the class-wide default backend; NULL = none */
@@ -240,7 +244,7 @@ struct model_file {
 	const char *content; /* NULL = an authority that nobody's certificate is from */
 };
 
-#define MODEL_MAX_FILES 1
+#define MODEL_MAX_FILES 16
 
 /* Fills in the files that the settings name; returns how many. Borrowed until the next
  * model_update(). */
@@ -253,6 +257,9 @@ bool model_verifies_clients(const struct model *model) MUST_USE;
 /* What keeps that from being as it was asked for, with the remedy; NULL = nothing does. Borrowed
  * until the next model_update(). */
 const char *model_client_ca_fault(const struct model *model) MUST_USE;
+
+/* What is wrong with the error pages, with the remedies; NULL = nothing is. Borrowed as above. */
+const char *model_pages_fault(const struct model *model) MUST_USE;
 
 /* Is there no authority to verify clients against, not even a last good one, although there is a
  * Secret that it should be in? Then which; borrowed until the next model_update(). */

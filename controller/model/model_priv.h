@@ -26,6 +26,7 @@
 #include "model/globals.h"
 #include "model/model.h"
 #include "model/operator.h"
+#include "model/pages.h"
 #include "model/parameters.h"
 #include "model/policies.h"
 #include "model/sets.h"
@@ -178,7 +179,9 @@ struct model {
 	size_t n_verdicts[OPTION_VERDICT_COUNT]; /* of all its Ingresses' and Services' annotations
 						  */
 	struct client_ca client_ca;
-	char *settings; /* as model_settings() says them */
+	struct pages pages;
+	bool are_settings_read; /* once, from a store */
+	char *settings;		/* as model_settings() says them */
 	char settings_digest[MODEL_DIGEST_SIZE];
 };
 

@@ -80,6 +80,11 @@ void sets_read_settings(struct model *model, const struct store *store)
 
 	client_ca_follow(model, store, set ? set->values[OPTION_CLIENT_CA] : NULL);
 	files[GLOBALS_FILE_CLIENT_CA] = model->client_ca.name;
+	pages_follow(model, store);
+	for (size_t i = 0; i < PAGE_COUNT; i++) {
+		files[GLOBALS_FILE_PAGE_200 + i] = model->pages.items[i].name;
+	}
+	model->are_settings_read = store != NULL;
 	globals_write(&settings, set, files);
 	option_set_free(model->own_options);
 	model->own_options = set;

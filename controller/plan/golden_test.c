@@ -128,6 +128,11 @@ static void read_options(struct golden *golden)
 			options->config_map_namespace = strsep(&rest, "/");
 			options->config_map_name = rest;
 			assert_non_null(rest);
+		} else if (strcmp(line, "configmap-errorfiles") == 0) {
+			char *rest = value;
+			options->pages_namespace = strsep(&rest, "/");
+			options->pages_name = rest;
+			assert_non_null(rest);
 		} else if (strcmp(line, "default-backend") == 0) {
 			char *rest = value;
 			options->default_namespace = strsep(&rest, "/");
@@ -333,7 +338,7 @@ static bool has_end(const char *line, const char *end)
 static bool is_about_objects(const char *line)
 {
 	return strncmp(line, "ingress ", 8) == 0 || strncmp(line, "annotations ", 12) == 0 ||
-	       strncmp(line, "client-ca ", 10) == 0;
+	       strncmp(line, "client-ca ", 10) == 0 || strncmp(line, "error-pages ", 12) == 0;
 }
 
 /* What HAProxy has is written like the model, diagnostics and what drains aside. */

@@ -640,9 +640,7 @@ void plan_make(struct plan *plan, const struct model *model, const struct applie
 	plan_unwanted_stores(&planner, &certificates);
 	free(certificates.items);
 	free(backends.items);
-	if (plan_needs_settings(&planner)) {
-		plan->reasons |= 1u << PLAN_REASON_SETTINGS;
-	}
+	plan->reasons |= plan_settings_reasons(&planner);
 	table_fini(&planner.held_hosts);
 	table_fini(&planner.held_backends);
 	table_fini(&planner.led_to);

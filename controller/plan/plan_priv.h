@@ -37,9 +37,10 @@ void plan_servers(struct planner *planner, const struct model_backend *wanted,
 /* Nobody is served yet, and there is much to begin with. */
 bool plan_is_cold(const struct planner *planner) MUST_USE;
 
-/* It runs with other settings than are wanted, and has not refused these. A HAProxy of which it is
- * not known what it was started with would not be told more by a reload. */
-bool plan_needs_settings(const struct planner *planner) MUST_USE;
+/* Why it has to be reloaded (bits) as it runs with other settings than are wanted, and has not
+ * refused these. A HAProxy of which it is not known what it was started with would not be told more
+ * by a reload. */
+uint32_t plan_settings_reasons(const struct planner *planner) MUST_USE;
 
 /*
  * HAProxy has no route yet, and does not ask clients for certificates as it should: it gets its

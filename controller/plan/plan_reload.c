@@ -34,13 +34,19 @@ bool plan_is_cold(const struct planner *planner)
 	return wanted.n_backends >= PLAN_COLD_BACKENDS;
 }
 
-bool plan_needs_settings(const struct planner *planner)
+uint32_t plan_settings_reasons(const struct planner *planner)
 {
 	const char *wanted = model_settings_digest(planner->model);
 	const char *have = planner->applied->settings;
 
-	return have[0] != '\0' && strcmp(have, wanted) != 0 &&
-	       strcmp(planner->caps->refused_settings, wanted) != 0;
+	if (have[0] == '\0' || strcmp(have, wanted) == 0 ||
+		strcmp(planner->caps->refused_settings, wanted) == 0) {
+		return 0;
+	}
+	bool is_only_pages = strncmp(have, wanted, MODEL_DIGEST_HALF) == 0;
+	bool are_same_pages = strcmp(have + MODEL_DIGEST_HALF, wanted + MODEL_DIGEST_HALF) == 0;
+	return (is_only_pages ? 0 : 1u << PLAN_REASON_SETTINGS) |
+	       (are_same_pages ? 0 : 1u << PLAN_REASON_ERROR_PAGES);
 }
 
 bool plan_waits_for_settings(const struct planner *planner)
@@ -48,6 +54,6 @@ bool plan_waits_for_settings(const struct planner *planner)
 	const char *have = planner->applied->settings;
 
 	return model_verifies_clients(planner->model) && have[0] != '\0' &&
-	       strcmp(have, model_settings_digest(planner->model)) != 0 &&
+	       strncmp(have, model_settings_digest(planner->model), MODEL_DIGEST_HALF) != 0 &&
 	       has_no_backend(planner->applied) && has_no_entry(planner->applied);
 }

@@ -18,8 +18,9 @@ import (
 var shown = map[string]string{
 	"kubernetes.io/ingress.class":                 "TestClassTable",
 	"ingressclass.kubernetes.io/is-default-class": "TestClassTable",
-	"client-ca":           "TestClientCertificates",
-	"client-crt-optional": "TestClientCertificates",
+	"<http status code>":                          "TestErrorPages",
+	"client-ca":                                   "TestClientCertificates",
+	"client-crt-optional":                         "TestClientCertificates",
 }
 
 // verdict is a line of what `headgate options` prints about the dialect.

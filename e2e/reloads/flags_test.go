@@ -34,6 +34,7 @@ var liveFlags = []flag{
 	{"--legacy-class-annotation", webIsThere, ""},
 	{"--allow-external-name=", webIsThere, ""},
 	{"--configmap=", webIsThere, ""},
+	{"--configmap-errorfiles=", webIsThere, ""},
 	{"--ticket-rotation=604800", webIsThere, ""}, // not due while the test runs
 	{"--drain-delay=0", webIsThere, ""},
 	{"--drain-timeout=60", webIsThere, ""},

@@ -120,6 +120,8 @@ func operatorSections(secrets secrets) []section {
 			{"`timeout-client`, and whatever else is about the whole of HAProxy", nil, one(configMap("settings", "timeout-client", "5m")), webIsThere},
 			{"the same in other words", one(configMap("settings", "timeout-client", "5m")), one(configMap("settings", "timeout-client", "300s")), webIsThere},
 			{"it goes", one(configMap("settings", "timeout-client", "5m")), nil, webIsThere},
+			{"an error page comes (`--configmap-errorfiles`)", nil, one(configMap("pages", "404", "HTTP/1.1 404 Not Found\n\nno\n")), webIsThere},
+			{"one that HAProxy could not use", nil, one(configMap("pages", "404", "no\n")), webIsThere},
 			{"`client-ca` in the controller's ConfigMap", nil, one(configMap("settings", "client-ca", namespace+"/first-ca")), webIsThere},
 			{"its Secret has another authority", objects(one(configMap("settings", "client-ca", namespace+"/clients-ca")), one(secrets.clientsCA)),
 				objects(one(configMap("settings", "client-ca", namespace+"/clients-ca")), one(secrets.otherClientsCA)), webIsThere},

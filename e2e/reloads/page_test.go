@@ -19,6 +19,7 @@ An option's cell has three of that, as it is set on an Ingress, gets another val
 | ` + "`backend-set`" + ` | a Service is new, and this HAProxy can't add backends at run time (3.4 can). Reloads are seamless, wait for further changes up to a second, and are at least a second apart |
 | ` + "`cold-start`" + ` | HAProxy has no Service yet, and thousands are wanted: the first state of a controller whose state directory is empty. Nobody is served until then, and reading them is faster than adding them one by one |
 | ` + "`settings`" + ` | the controller's ConfigMap says something else about the whole of HAProxy: what HAProxy reads only when it starts |
+| ` + "`error-pages`" + ` | the ConfigMap of error pages (` + "`--configmap-errorfiles`" + `) says something else |
 
 A removed Service reloads nothing: its backend stays behind, empty, until the next reload.
 `

@@ -42,6 +42,7 @@ func newScene(t *testing.T, branch string, base []runtime.Object) *scene {
 		"--config-dir=" + filepath.Join(harness.Root(t), "haproxy-cfg"),
 		"--controller-name=" + controllerName,
 		"--configmap=" + namespace + "/settings",
+		"--configmap-errorfiles=" + namespace + "/pages",
 		"--allow-external-name",
 		"--log-level=debug", // passes that change nothing are told at this level only
 		"--self-check",

@@ -375,7 +375,10 @@ static void make_reconcile(struct run *run)
 	run->store = store_new();
 	run->class_settings =
 		class_settings_new(&run->model_options, run->store, flags->config_map_name);
-	const struct needs by_need = {on_need, on_needs_known, is_waiting, run};
+	struct needs needs = {on_need, on_needs_known, is_waiting, run};
+	if (has_manifests(flags)) {
+		needs = (struct needs){0};
+	}
 	run->reconcile = reconcile_new(&(struct reconcile_options){
 		.base = run->base,
 		.store = run->store,
@@ -387,7 +390,7 @@ static void make_reconcile(struct run *run)
 		.on_settings = on_settings,
 		.settings_ctx = run,
 		.listener = {on_changes, on_let_go, on_diags, on_worker, run, 0, 0},
-		.needs = has_manifests(flags) ? (struct needs){0} : by_need,
+		.needs = needs,
 	});
 	run->rotation = rotation_new(run->base, run->state, flags->rotation_seconds);
 }

@@ -116,12 +116,11 @@ func scenarios() []example {
 			{key: "source-ip", annotations: is("src-ip-header", "X-Real-IP", "blacklist", "192.0.2.32"), ask: ask{header: is("X-Real-IP", "192.0.2.32")}, see: statuses, documented: "403"},
 			{key: "haproxy-files, no page for 503", service: "idle", see: statuses, documented: "521", here: "503", differs: "error pages"},
 
-			// What isn't served at all.
+			// What isn't served at all. (tls-auth is TestClientCertificates.)
 			{key: "haproxy-files, a map from a pattern file", differs: "configuration snippets"},
 			{key: "admin-port, profiles", differs: "profiles"},
 			{key: "crd, crd-backend, crd-frontend", differs: "configuration snippets"},
 			{key: "crd-tcp, endpoints by TCP", differs: "TCP services"},
-			{key: "tls-auth", differs: "certificates of clients"},
 		})
 	for _, c := range corsCases {
 		all = append(all, example{key: "cors, Ingress alone", annotations: c.annotations, ask: corsAsk(c.method), see: corsHeaders, documented: c.documented})

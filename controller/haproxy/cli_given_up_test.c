@@ -2,67 +2,10 @@
  * Unit tests of cli.c: what becomes of a connection on which HAProxy did not answer in time, and of
  * the next one. HAProxy is a socket that listens, and is read and written by the test.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/socket.h>
 
 #include "base/alloc.h"
-#include "haproxy/cli.h"
-#include "haproxy/fake_cli.h"
-
-struct test {
-	struct event_base *base;
-	struct fake fake; /* its listener only */
-	struct cli *cli;
-	struct buf log; /* what the callbacks were told, in order */
-	unsigned n_lost;
-	bool is_done;
-};
-
-static void on_lost(void *ctx, const char *text)
-{
-	struct test *test = ctx;
-
-	buf_printf(&test->log, "lost: %s.", text);
-	test->n_lost++;
-	test->is_done = true;
-}
-
-static void on_reply(void *ctx, const char *text)
-{
-	struct test *test = ctx;
-
-	buf_printf(&test->log, "(%s)", text ? text : "NULL");
-}
-
-static void on_last_reply(void *ctx, const char *text)
-{
-	struct test *test = ctx;
-
-	on_reply(ctx, text);
-	test->is_done = true;
-}
-
-static void run(struct test *test)
-{
-	while (!test->is_done) {
-		assert_int_equal(event_base_loop(test->base, EVLOOP_ONCE), 0);
-	}
-	test->is_done = false;
-}
-
-static void connect_now(struct test *test)
-{
-	struct err err = {0};
-
-	if (!cli_connect(test->cli, test->fake.path, &err)) {
-		fail_msg("%s", err.text);
-	}
-}
+#include "haproxy/cli_testing.h"
 
 /* An empty answer to everything. */
 static void say_nothing(struct fake *fake, const char *command, struct buf *out)
@@ -76,10 +19,8 @@ static int set_up(void **state)
 {
 	struct test *test = xcalloc(1, sizeof(*test));
 
-	test->base = event_base_new();
-	assert_true(fake_start(&test->fake, test->base, say_nothing));
+	test_init(test, say_nothing);
 	assert_int_equal(evconnlistener_disable(test->fake.listener), 0);
-	test->cli = cli_new(test->base, on_lost, test);
 	*state = test;
 	return 0;
 }
@@ -88,10 +29,7 @@ static int tear_down(void **state)
 {
 	struct test *test = *state;
 
-	cli_free(test->cli);
-	fake_stop(&test->fake);
-	event_base_free(test->base);
-	buf_fini(&test->log);
+	test_fini(test);
 	free(test);
 	return 0;
 }

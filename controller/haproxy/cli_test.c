@@ -1,25 +1,11 @@
 /* Unit tests of cli.c against a socket that says what it likes, when it likes. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <time.h>
 
 #include "base/alloc.h"
-#include "haproxy/cli.h"
-#include "haproxy/fake_cli.h"
+#include "haproxy/cli_testing.h"
 
-struct test {
-	struct event_base *base;
-	struct fake fake;
-	struct cli *cli;
-	struct buf log; /* what the callbacks were told, in order */
-	unsigned n_lost;
-	bool is_done;
-	const char *next_command; /* sent by on_reply_send */
-};
+/* Sent by on_reply_send. */
+static const char *next_command;
 
 /* Says "<command>\n", or several lines for "lines N", or nothing for "silent". */
 static void echo(struct fake *fake, const char *command, struct buf *out)
@@ -38,52 +24,11 @@ static void echo(struct fake *fake, const char *command, struct buf *out)
 	buf_append_str(out, "\n> ");
 }
 
-static void on_lost(void *ctx, const char *text)
-{
-	struct test *test = ctx;
-
-	buf_printf(&test->log, "lost: %s.", text);
-	test->n_lost++;
-	test->is_done = true;
-}
-
-static void on_reply(void *ctx, const char *text)
-{
-	struct test *test = ctx;
-
-	buf_printf(&test->log, "(%s)", text ? text : "NULL");
-}
-
-static void on_last_reply(void *ctx, const char *text)
-{
-	struct test *test = ctx;
-
-	on_reply(ctx, text);
-	test->is_done = true;
-}
-
 static void on_line(void *ctx, const char *line)
 {
 	struct test *test = ctx;
 
 	buf_printf(&test->log, "[%s]", line);
-}
-
-static void run(struct test *test)
-{
-	while (!test->is_done) {
-		assert_int_equal(event_base_loop(test->base, EVLOOP_ONCE), 0);
-	}
-	test->is_done = false;
-}
-
-static void connect_now(struct test *test)
-{
-	struct err err = {0};
-
-	if (!cli_connect(test->cli, test->fake.path, &err)) {
-		fail_msg("%s", err.text);
-	}
 }
 
 static void reset(struct test *test)
@@ -101,9 +46,7 @@ static int set_up(void **state)
 {
 	struct test *test = xcalloc(1, sizeof(*test));
 
-	test->base = event_base_new();
-	assert_true(fake_start(&test->fake, test->base, echo));
-	test->cli = cli_new(test->base, on_lost, test);
+	test_init(test, echo);
 	*state = test;
 	return 0;
 }
@@ -112,10 +55,7 @@ static int tear_down(void **state)
 {
 	struct test *test = *state;
 
-	cli_free(test->cli);
-	fake_stop(&test->fake);
-	event_base_free(test->base);
-	buf_fini(&test->log);
+	test_fini(test);
 	free(test);
 	return 0;
 }
@@ -392,7 +332,7 @@ static void on_reply_send(void *ctx, const char *text)
 
 	on_reply(ctx, text);
 	if (text != NULL) {
-		cli_send(test->cli, test->next_command, on_last_reply, test);
+		cli_send(test->cli, next_command, on_last_reply, test);
 	}
 }
 
@@ -450,7 +390,7 @@ static void test_calls_from_inside(void **state)
 	struct test *test = *state;
 
 	connect_now(test);
-	test->next_command = "next";
+	next_command = "next";
 	cli_send(test->cli, "a", on_reply_send, test);
 	run(test);
 	assert_string_equal(buf_str(&test->log), "(a\n)(next\n)");

@@ -130,9 +130,33 @@ static bool is_key_block(const struct block *block)
 	return len >= strlen(suffix) && strcmp(block->name + len - strlen(suffix), suffix) == 0;
 }
 
+/* Which kind of key the block says it has; NID_undef = it doesn't. OpenSSL 3.0 tries all its decoders
+ * on a key of which it isn't said, which takes longer than everything else that is done here. */
+static int stated_type(const struct block *block)
+{
+	const unsigned char *data = block->data;
+	const ASN1_OBJECT *algorithm = NULL;
+	int type = NID_undef;
+
+	if (strcmp(block->name, PEM_STRING_RSA) == 0) {
+		return EVP_PKEY_RSA;
+	}
+	if (strcmp(block->name, PEM_STRING_ECPRIVATEKEY) == 0) {
+		return EVP_PKEY_EC;
+	}
+	PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &data, block->size);
+	if (info != NULL && PKCS8_pkey_get0(&algorithm, NULL, NULL, NULL, info)) {
+		type = OBJ_obj2nid(algorithm);
+	}
+	PKCS8_PRIV_KEY_INFO_free(info); /* wipes */
+	ERR_clear_error();
+	return type;
+}
+
 static bool take_key(struct parts *parts, const struct block *block, struct err *err)
 {
 	const unsigned char *data = block->data;
+	int type;
 
 	if (!is_key_block(block)) {
 		return true;
@@ -146,7 +170,9 @@ static bool take_key(struct parts *parts, const struct block *block, struct err 
 		return err_set(err, ERR_INPUT,
 			"tls.key has more than one private key: leave the one of the certificate");
 	}
-	parts->key = d2i_AutoPrivateKey(NULL, &data, block->size);
+	type = stated_type(block);
+	parts->key = type != NID_undef ? d2i_PrivateKey(type, NULL, &data, block->size)
+				       : d2i_AutoPrivateKey(NULL, &data, block->size);
 	if (parts->key == NULL) {
 		return err_set(err, ERR_INPUT,
 			"tls.key can't be read (%s): store the key as PEM, as openssl pkey writes "

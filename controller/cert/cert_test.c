@@ -125,6 +125,61 @@ static void test_key_types(void **state)
 	EVP_PKEY_free(keys[2]);
 }
 
+static EVP_PKEY *new_pss_key(void)
+{
+	EVP_PKEY *key = NULL;
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
+
+	assert_int_equal(EVP_PKEY_keygen_init(ctx), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 2048), 1);
+	assert_int_equal(EVP_PKEY_generate(ctx, &key), 1);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
+static void expect_type(EVP_PKEY *key, const char *text, enum cert_key type)
+{
+	char *crt = make_cert(key, NULL);
+	char *pkcs8 = testing_key_pem(key, NULL);
+	struct cert cert = {0};
+
+	expect_taken(crt, text, &cert);
+	assert_int_equal(cert.key, type);
+	assert_non_null(strstr(cert.pem, pkcs8)); /* whatever form it came in */
+	cert_fini(&cert);
+	free(pkcs8);
+	free(crt);
+}
+
+static char *old_form(EVP_PKEY *key)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	assert_int_equal(
+		PEM_write_bio_PrivateKey_traditional(bio, key, NULL, NULL, 0, NULL, NULL), 1);
+	return testing_bio_text(bio);
+}
+
+/* As openssl wrote them before 3.0, and a key that is for RSA-PSS alone. */
+static void test_key_forms(void **state)
+{
+	(void)state;
+	EVP_PKEY *pss_key = new_pss_key();
+	char *rsa = old_form(rsa_key);
+	char *ec = old_form(ec_key);
+	char *pss = testing_key_pem(pss_key, NULL);
+
+	assert_memory_equal(rsa, "-----BEGIN RSA PRIVATE KEY-----", 31);
+	assert_memory_equal(ec, "-----BEGIN EC PRIVATE KEY-----", 30);
+	expect_type(rsa_key, rsa, CERT_KEY_RSA);
+	expect_type(ec_key, ec, CERT_KEY_ECDSA);
+	expect_type(pss_key, pss, CERT_KEY_RSA);
+	free(rsa);
+	free(ec);
+	free(pss);
+	EVP_PKEY_free(pss_key);
+}
+
 static void expect_key_refused(EVP_PKEY *key, const char *word)
 {
 	char *crt = make_cert(ec_key, NULL);
@@ -567,6 +622,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_key_types),
+		cmocka_unit_test(test_key_forms),
 		cmocka_unit_test(test_unusable_keys),
 		cmocka_unit_test(test_missing_parts),
 		cmocka_unit_test(test_old_encryption),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,6 +31,8 @@ var furtherValues = map[string]string{
 	"image":         `{controller: {image: {repository: registry.test/a/b, digest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", pullPolicy: Always}, existingImagePullSecret: pull}}`,
 	"stats":         `{controller: {networkPolicy: {enabled: true}}, haproxy: {stats: {userSecret: {name: stats}, tlsSecret: stats-tls}}}`,
 	"ipv6":          `{controller: {service: {ipFamilyPolicy: PreferDualStack}}, haproxy: {ipv6: true, stats: {tlsSecret: stats-tls}}}`,
+	"no service":    `{controller: {service: {enabled: false}, extraArgs: [--publish-address=192.0.2.1]}}`,
+	"narrow":        `{controller: {watchNamespaces: [headgate], config: {client-ca: clients, auth-url: "http://auth.headgate.svc:4180/"}, defaultTLSSecret: {secret: standard, secretNamespace: infra}}}`,
 	"budget":        `{controller: {PodDisruptionBudget: {minAvailable: 0}}}`,
 	"little":        `{rbac: {create: false}, serviceAccount: {create: false, name: mine}, controller: {publishService: {enabled: false}, PodDisruptionBudget: {enable: false}, service: {enabled: false}}}`,
 }
@@ -198,17 +201,37 @@ func TestStrictness(t *testing.T) {
 // TestValuesRefused: what the schema doesn't know is an error, not a setting that has
 // no effect.
 func TestValuesRefused(t *testing.T) {
+	const unseen = "is not in controller.watchNamespaces, so what it names there is not seen: add the namespace"
 	for values, said := range map[string]string{
-		`{controller: {ingressClas: a}}`:                    "ingressClas",
-		`{controller: {kind: StatefulSet}}`:                 "kind",
-		`{controller: {containerPort: {http: 80}}}`:         "http",
-		`{controller: {extraArgs: ["-v"]}}`:                 "extraArgs",
-		`{controller: {pprof: {enabled: true}}}`:            "pprof",
-		`{rbac: {namespaced: true}}`:                        "watchNamespaces",
-		`{controller: {watchNamespaces: [a, a]}}`:           "watchNamespaces",
-		`{controller: {watchNamespaces: ["a,b"]}}`:          "watchNamespaces",
-		`{controller: {watchNamespaces: a}}`:                "watchNamespaces",
-		`{controller: {terminationGracePeriodSeconds: 10}}`: "terminationGracePeriodSeconds",
+		`{controller: {containerPort: {stat: 8405}}}`:                                                                                       "controller.containerPort.admin and controller.containerPort.stat are both 8405: give one of them another port",
+		`{haproxy: {stats: {tlsSecret: s, tlsPort: 8443}}}`:                                                                                 "controller.containerPort.https and haproxy.stats.tlsPort are both 8443",
+		`{controller: {service: {ports: {http: 443}}}}`:                                                                                     "controller.service.ports.http and controller.service.ports.https are both 443",
+		`{controller: {service: {healthCheckNodePort: 30080, nodePorts: {http: 30080}}}}`:                                                   "controller.service.healthCheckNodePort and controller.service.nodePorts.http are both 30080",
+		`{controller: {daemonset: {hostPorts: {https: 80}}}}`:                                                                               "controller.daemonset.hostPorts.http and controller.daemonset.hostPorts.https are both 80",
+		`{controller: {extraArgs: [--configmap-errorfiles=b/pages]}}`:                                                                       "--configmap-errorfiles: ConfigMaps are read in namespace a only, not in b: move it there",
+		`{controller: {watchNamespaces: [b]}}`:                                                                                              "controller.publishService: namespace a " + unseen + ", or set controller.publishService.enabled to false",
+		`{controller: {watchNamespaces: [a], publishService: {pathOverride: b/lb}}}`:                                                        "controller.publishService: namespace b " + unseen,
+		`{controller: {watchNamespaces: [b], publishService: {enabled: false}, config: {client-ca: ca}}}`:                                   "controller.config.client-ca: namespace a " + unseen,
+		`{controller: {watchNamespaces: [a], config: {default-backend-service: "b/errors:80"}}}`:                                            "controller.config.default-backend-service: namespace b " + unseen,
+		`{controller: {watchNamespaces: [a], config: {auth-secret: b/users}}}`:                                                              "controller.config.auth-secret: namespace b " + unseen,
+		`{controller: {watchNamespaces: [a], config: {server-ca: b/ca}}}`:                                                                   "controller.config.server-ca: namespace b " + unseen,
+		`{controller: {watchNamespaces: [a], config: {server-crt: b/crt}}}`:                                                                 "controller.config.server-crt: namespace b " + unseen,
+		`{controller: {watchNamespaces: [a], config: {auth-url: "https://auth.b.svc.cluster.local/x"}}}`:                                    "controller.config.auth-url: namespace b " + unseen,
+		`{controller: {watchNamespaces: [a], extraArgs: [--default-backend=b/errors:80]}}`:                                                  "controller.extraArgs: --default-backend: namespace b " + unseen,
+		`{rbac: {namespaced: true}, controller: {watchNamespaces: [a], config: {ssl-certificate: b/crt}}}`:                                  "controller.config.ssl-certificate: namespace b " + unseen,
+		`{rbac: {namespaced: true}, controller: {watchNamespaces: [a], extraArgs: [--default-certificate=b/crt]}}`:                          "controller.extraArgs: --default-certificate: namespace b " + unseen,
+		`{rbac: {namespaced: true}, controller: {watchNamespaces: [a], defaultTLSSecret: {secret: crt, secretNamespace: b}}}`:               "controller.defaultTLSSecret: namespace b " + unseen,
+		`{rbac: {namespaced: true}, controller: {watchNamespaces: [b], publishService: {enabled: false}, defaultTLSSecret: {secret: crt}}}`: "controller.defaultTLSSecret: namespace a " + unseen,
+		`{controller: {ingressClas: a}}`:                                                                                                    "ingressClas",
+		`{controller: {kind: StatefulSet}}`:                                                                                                 "kind",
+		`{controller: {containerPort: {http: 80}}}`:                                                                                         "http",
+		`{controller: {extraArgs: ["-v"]}}`:                                                                                                 "extraArgs",
+		`{controller: {pprof: {enabled: true}}}`:                                                                                            "pprof",
+		`{rbac: {namespaced: true}}`:                                                                                                        "watchNamespaces",
+		`{controller: {watchNamespaces: [a, a]}}`:                                                                                           "watchNamespaces",
+		`{controller: {watchNamespaces: ["a,b"]}}`:                                                                                          "watchNamespaces",
+		`{controller: {watchNamespaces: a}}`:                                                                                                "watchNamespaces",
+		`{controller: {terminationGracePeriodSeconds: 10}}`:                                                                                 "terminationGracePeriodSeconds",
 	} {
 		var parsed map[string]any
 		if err := yaml.Unmarshal([]byte(values), &parsed); err != nil {
@@ -216,6 +239,25 @@ func TestValuesRefused(t *testing.T) {
 		}
 		if _, err := chart.Render(harness.Root(t), chart.Release{Name: "a", Namespace: "a"}, parsed); err == nil || !strings.Contains(err.Error(), said) {
 			t.Errorf("%s: %v", values, err)
+		}
+	}
+}
+
+// TestPublishedService: no Service is named that the chart does not make, or that
+// nobody asked for.
+func TestPublishedService(t *testing.T) {
+	for values, want := range map[string]string{
+		`{}`: "--publish-service=headgate/edge-headgate",
+		`{controller: {service: {enabled: false}}}`:                                           "",
+		`{controller: {service: {enabled: false}, publishService: {pathOverride: infra/lb}}}`: "--publish-service=infra/lb",
+		`{controller: {publishService: {pathOverride: infra/lb}}}`:                            "--publish-service=infra/lb",
+		`{controller: {publishService: {enabled: false, pathOverride: infra/lb}}}`:            "",
+		`{controller: {service: {enabled: false}, extraArgs: [--publish-address=192.0.2.1]}}`: "--publish-address=192.0.2.1",
+	} {
+		_, template := workload(t, render(t, chart.Release{Name: "edge", Namespace: "headgate"}, values))
+		have := slices.DeleteFunc(template.Spec.Containers[0].Args, func(arg string) bool { return !strings.HasPrefix(arg, "--publish-") })
+		if strings.Join(have, " ") != want {
+			t.Errorf("%s: %q, want %q", values, have, want)
 		}
 	}
 }

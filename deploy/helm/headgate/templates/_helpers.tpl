@@ -57,6 +57,14 @@ app.kubernetes.io/version: {{ .Values.controller.image.tag | default .Chart.AppV
 {{- end -}}
 {{- end }}
 
+{{/* The Service whose addresses are published; empty: none, as where there is no Service of ours and no other is named. */}}
+{{- define "headgate.publishService" -}}
+{{- $own := .Values.controller.service.enabled | ternary (printf "%s/%s" .Release.Namespace (include "headgate.fullname" .)) "" -}}
+{{- if .Values.controller.publishService.enabled -}}
+{{ .Values.controller.publishService.pathOverride | default $own }}
+{{- end -}}
+{{- end }}
+
 {{- define "headgate.gracePeriod" -}}
 {{- $needed := add .Values.controller.drainDelaySeconds .Values.controller.drainTimeoutSeconds 20 -}}
 {{- $wanted := .Values.controller.terminationGracePeriodSeconds | default $needed | int64 -}}

@@ -115,10 +115,8 @@ args:
   {{- end }}
   - --configmap={{ .Release.Namespace }}/{{ include "headgate.fullname" . }}
   - --lease={{ .Release.Namespace }}/{{ include "headgate.fullname" . }}-leader
-  {{- with .Values.controller.publishService }}
-  {{- if .enabled }}
-  - --publish-service={{ .pathOverride | default (printf "%s/%s" $.Release.Namespace (include "headgate.fullname" $)) }}
-  {{- end }}
+  {{- with include "headgate.publishService" . }}
+  - --publish-service={{ . }}
   {{- end }}
   {{- with .Values.controller.watchNamespaces }}
   - --watch-namespace={{ join "," . }}

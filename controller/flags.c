@@ -343,23 +343,13 @@ static bool check_stats_tls(const struct flags *flags, struct err *err)
 		       "--stats-tls-bind: which certificate? Name it with --stats-certificate");
 }
 
-static bool watches(const struct flags *flags, const char *namespace)
-{
-	for (size_t i = 0; i < flags->n_watch_namespaces; i++) {
-		if (strcmp(flags->watch_namespaces[i], namespace) == 0) {
-			return true;
-		}
-	}
-	return flags->n_watch_namespaces == 0;
-}
-
 static bool add_watch_namespace(struct flags *flags, const char *name, struct err *err)
 {
 	if (!is_object_name(name)) {
 		return err_set(err, ERR_INPUT,
 			"--watch-namespace: '%s' is not the name of a namespace", name);
 	}
-	if (flags->n_watch_namespaces > 0 && watches(flags, name)) {
+	if (flags->n_watch_namespaces > 0 && flags_watch(flags, name)) {
 		return err_set(err, ERR_INPUT, "--watch-namespace: '%s' is there twice", name);
 	}
 	if (flags->n_watch_namespaces == FLAGS_MAX_WATCH_NAMESPACES) {
@@ -385,7 +375,7 @@ static bool read_watch(struct flags *flags, struct err *err)
 			return false;
 		}
 	}
-	if (flags->default_namespace != NULL && !watches(flags, flags->default_namespace)) {
+	if (flags->default_namespace != NULL && !flags_watch(flags, flags->default_namespace)) {
 		return err_set(err, ERR_INPUT,
 			"--default-backend: namespace '%s' is not one of --watch-namespace: add "
 			"it there",
@@ -609,6 +599,16 @@ void flags_fini(struct flags *flags)
 	free(flags->publish_namespace);
 	free(flags->publish_name);
 	*flags = (struct flags){0};
+}
+
+bool flags_watch(const struct flags *flags, const char *namespace)
+{
+	for (size_t i = 0; i < flags->n_watch_namespaces; i++) {
+		if (strcmp(flags->watch_namespaces[i], namespace) == 0) {
+			return true;
+		}
+	}
+	return flags->n_watch_namespaces == 0;
 }
 
 void flags_print_help(FILE *out)

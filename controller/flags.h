@@ -81,6 +81,9 @@ static inline const char *flags_get(const struct flags *flags, enum flag_id whic
 	return flags->values[which];
 }
 
+/* Is the namespace one of --watch-namespace, or are all watched? */
+bool flags_watch(const struct flags *flags, const char *namespace) MUST_USE;
+
 void flags_print_help(FILE *out);
 
 #endif

@@ -198,6 +198,34 @@ static void test_default(void **state)
 	assert_true(is_kept(f, "d"));
 }
 
+static void say(struct fixture *f, const char *data)
+{
+	testing_put(f->store, KUBE_CONFIG_MAP,
+		"{'metadata':{'namespace':'ns','name':'own'},'data':{%s}}", data);
+}
+
+/* What is in a namespace that nobody watches is not asked for, but for the default certificate. */
+static void test_unwatched(void **state)
+{
+	static const char *const watched[] = {"ns"};
+	struct fixture *f = *state;
+
+	model_free(f->model);
+	f->model = model_new(&(struct model_options){.controller_name = "ours",
+		.config_map_namespace = "ns",
+		.config_map_name = "own",
+		.watched_namespaces = watched,
+		.n_watched_namespaces = 1});
+	say(f, "'client-ca':'ns/ca'");
+	expect_told(f, "*ns/ca ");
+	say(f, "'client-ca':'infra/ca'");
+	expect_told(f, "-ns/ca ");
+	say(f, "'client-ca':'infra/ca','ssl-certificate':'infra/ca'");
+	expect_told(f, "+infra/ca ");
+	say(f, "'client-ca':'infra/ca'");
+	expect_told(f, "-infra/ca ");
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -209,6 +237,7 @@ int main(void)
 		CASE(test_removed_while_needed),
 		CASE(test_all_are_there),
 		CASE(test_default),
+		CASE(test_unwatched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

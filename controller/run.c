@@ -266,6 +266,10 @@ static void on_need(void *ctx, const char *namespace, const char *name, enum mod
 		[MODEL_NEED_ANY] = SECRETS_NEED_ANY};
 	struct run *run = ctx;
 
+	/* The default certificate, of a namespace that was not known when the list began. */
+	if (!store_takes(run->store, KUBE_SECRET, namespace)) {
+		need = MODEL_NEED_NONE;
+	}
 	secrets_need(run->secrets, namespace, name, needs[need]);
 	if (need == MODEL_NEED_ANY) {
 		sources_watch_others(run->sources);
@@ -371,6 +375,8 @@ static void make_reconcile(struct run *run)
 		.default_port = flags->default_port,
 		.can_use_external = flags->allows_external_name,
 		.can_use_loopback = flags_get(flags, FLAG_MANIFESTS) != NULL,
+		.watched_namespaces = (const char *const *)flags->watch_namespaces,
+		.n_watched_namespaces = flags->n_watch_namespaces,
 	};
 	run->store = store_new();
 	run->class_settings =

@@ -15,6 +15,20 @@ struct sources {
 	bool is_watching_others;
 };
 
+static void on_denied(
+	void *ctx, const struct reflector_target *target, long status, const char *text)
+{
+	const struct sources_options *options = &((struct sources *)ctx)->options;
+
+	/* Only the namespace of the default certificate is watched besides the others. It counts
+	 * as empty until the reflector, which goes on asking, is allowed to see it. */
+	if (status == 403 && target->kind == KUBE_SECRET && target->namespace != NULL &&
+		!flags_watch(options->flags, target->namespace)) {
+		(void)store_end_list_in(options->store, KUBE_SECRET, target->namespace);
+	}
+	options->on_denied(options->ctx, target, status, text);
+}
+
 static struct reflector *make_reflector(
 	struct sources *sources, const struct reflector_target *target)
 {
@@ -22,7 +36,7 @@ static struct reflector *make_reflector(
 	struct reflector *reflector =
 		reflector_new(options->base, options->client, options->store, target);
 
-	reflector_on_denied(reflector, options->on_denied, options->ctx);
+	reflector_on_denied(reflector, on_denied, sources);
 	return reflector;
 }
 

@@ -39,7 +39,7 @@ void sources_free(struct sources *sources);
  * Which Secrets are needed is known: the list of certificates comes now, and only what is needed is
  * kept of it. Once. The default certificate may be in a namespace of its own, which is watched
  * besides the others: that of the flag, and the one of which the model says that it is, which may
- * be NULL.
+ * be NULL. Where that is not allowed (403), nobody waits for it.
  */
 void sources_watch_certificates(struct sources *sources, const char *default_namespace);
 

@@ -270,6 +270,12 @@ bool auth_diag(const struct auth *auth, bool is_of_class, struct diag *ret_diag)
 			auth->name);
 		break;
 	}
+	if (auth->follower.service != NULL && auth->follower.service->is_unwatched) {
+		free(diag.text);
+		diag.text = xasprintf("names Service %s: " MODEL_UNWATCHED_FAULT
+				      "; nobody comes in until then",
+			auth->name);
+	}
 	diag.field = xstrdup(is_of_class ? "auth-url of a ConfigMap"
 					 : "metadata.annotations[headgate.dev/auth-url]");
 	*ret_diag = diag;

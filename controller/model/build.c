@@ -66,6 +66,7 @@ struct service_node *service_take(
 	if (node == NULL) {
 		node = xcalloc(1, sizeof(*node));
 		node->namespace = xstrpair(namespace, name, &node->name);
+		node->is_unwatched = !model_watches(model, namespace);
 		table_insert(&model->services, model_hash_pair(namespace, name), node);
 		sets_read_service(model, store, node);
 	}

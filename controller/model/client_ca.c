@@ -40,9 +40,14 @@ static char *authorities_of(const struct secret *secret)
 }
 
 /* What is wrong with the newest version; NULL = nothing. Borrowed. */
-static const char *fault_of(const struct secret *secret)
+static const char *fault_of(const struct secret_node *node, const struct secret *secret)
 {
-	if (secret == NULL || secret->state == SECRET_ABSENT) {
+	bool is_absent = secret == NULL || secret->state == SECRET_ABSENT;
+
+	if (is_absent && node->is_unwatched) {
+		return MODEL_UNWATCHED_FAULT;
+	}
+	if (is_absent) {
 		return "there is no such Secret: create it, with the authority's certificate in "
 		       "ca.crt or tls.crt";
 	}
@@ -61,15 +66,15 @@ static const char *fault_of(const struct secret *secret)
 	return "it has neither ca.crt nor tls.crt: store the authority's certificate in ca.crt";
 }
 
-static char *fault_text(const char *reference, const struct secret *secret, const char *pem)
+static char *fault_text(const struct client_ca *ca, const struct secret *secret)
 {
-	const char *fault = fault_of(secret);
+	const char *fault = fault_of(ca->secret, secret);
 
 	if (fault == NULL) {
 		return NULL;
 	}
-	return xasprintf("Secret %s: %s; %s", reference, fault,
-		pem == NULL ? "until then no client's certificate is good"
+	return xasprintf("Secret %s: %s; %s", ca->reference, fault,
+		ca->pem == NULL ? "until then no client's certificate is good"
 		: secret->have_authorities_expired && obj_has(secret->authorities)
 			? "until then no client's certificate is good"
 			: "meanwhile clients are verified against the last authorities that were "
@@ -153,7 +158,7 @@ void client_ca_follow(struct model *model, const struct store *store, const char
 	ca->name = ca->pem != NULL
 			   ? model_client_ca_file(ca->secret->namespace, ca->secret->name, ca->pem)
 			   : xstrdup(FILE_OF_NOBODY);
-	ca->fault = fault_text(ca->reference, secret, ca->pem);
+	ca->fault = fault_text(ca, secret);
 }
 
 void client_ca_free(struct model *model)

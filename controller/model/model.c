@@ -52,6 +52,16 @@ static char *copy_or_null(const char *text)
 	return text ? xstrdup(text) : NULL;
 }
 
+static const char *const *copy_texts(const char *const *texts, size_t n)
+{
+	const char **copies = n > 0 ? xcalloc(n, sizeof(*copies)) : NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		copies[i] = xstrdup(texts[i]);
+	}
+	return copies;
+}
+
 struct model *model_new(const struct model_options *options)
 {
 	struct model *model = xcalloc(1, sizeof(*model));
@@ -73,6 +83,9 @@ struct model *model_new(const struct model_options *options)
 		.has_ssl_redirect = options->has_ssl_redirect,
 		.can_use_loopback = options->can_use_loopback,
 		.can_use_external = options->can_use_external,
+		.watched_namespaces =
+			copy_texts(options->watched_namespaces, options->n_watched_namespaces),
+		.n_watched_namespaces = options->n_watched_namespaces,
 	};
 	sets_read_settings(model, NULL);
 	return model;
@@ -184,6 +197,10 @@ static void free_options(struct model_options *options)
 	free((char *)options->default_port);
 	free((char *)options->certificate_namespace);
 	free((char *)options->certificate_secret);
+	for (size_t i = 0; i < options->n_watched_namespaces; i++) {
+		free((char *)options->watched_namespaces[i]);
+	}
+	free((char **)options->watched_namespaces);
 }
 
 void model_free(struct model *model)
@@ -305,6 +322,18 @@ void model_touch_ingress(struct model *model, const char *namespace, const char 
 void model_note_let_go(struct model *model, const char *namespace, const char *name)
 {
 	add_key(&model->let_go, namespace, name);
+}
+
+bool model_watches(const struct model *model, const char *namespace)
+{
+	const struct model_options *options = &model->options;
+
+	for (size_t i = 0; i < options->n_watched_namespaces; i++) {
+		if (strcmp(options->watched_namespaces[i], namespace) == 0) {
+			return true;
+		}
+	}
+	return options->n_watched_namespaces == 0;
 }
 
 bool model_is_ours(const struct model *model, const char *namespace, const char *name)

@@ -158,6 +158,9 @@ struct model_options {
 	 */
 	bool can_use_loopback;
 	bool can_use_external; /* Services of type ExternalName */
+	/* Whose Services and Secrets can be in the store; none = those of all. */
+	const char *const *watched_namespaces;
+	size_t n_watched_namespaces;
 };
 
 struct ingress;
@@ -221,7 +224,8 @@ bool model_find_secret_of(const struct model *model, const char *certificate,
 	const char **ret_namespace, const char **ret_name) MUST_USE;
 
 /* For what a Secret is needed: not at all, as a certificate, or (also) for something else, whatever
- * its type is. */
+ * its type is. Of a namespace that is not watched only the default certificate is: it may be let
+ * in besides. */
 enum model_need { MODEL_NEED_NONE, MODEL_NEED_TLS, MODEL_NEED_ANY };
 
 /*
@@ -307,6 +311,9 @@ struct model_delta {
 
 struct model_delta model_take_delta(struct model *model) MUST_USE;
 void model_delta_fini(struct model_delta *delta);
+
+/* Can objects of this namespace be in the store, as far as the options say? */
+bool model_watches(const struct model *model, const char *namespace) MUST_USE;
 
 /* Is this Ingress one of those that the model is made from? */
 bool model_is_ours(const struct model *model, const char *namespace, const char *name) MUST_USE;

@@ -134,7 +134,11 @@ struct service_node {
 	struct diag *faults;			   /* owned: what is wrong with them */
 	uint16_t n_faults;			   /* at most one an annotation: far fewer */
 	uint16_t n_verdicts[OPTION_VERDICT_COUNT]; /* of them; in the model's, too */
+	bool is_unwatched;			   /* see model_watches() */
 };
+
+/* What is said of a Service or a Secret that is not there, where nobody would see it. */
+#define MODEL_UNWATCHED_FAULT "its namespace is not watched: add it to --watch-namespace"
 
 struct model {
 	struct model_options options;	     /* owned copies */

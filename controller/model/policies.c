@@ -441,19 +441,29 @@ void policies_follow_secret(struct model *model, const struct secret_node *secre
 
 static const char users_field[] = "auth-secret";
 
+static char *no_users_text(const struct secret_node *users)
+{
+	if (users->is_known && users->state != SECRET_ABSENT) {
+		return xasprintf("Secret %s/%s is of type kubernetes.io/tls and has no users: name "
+				 "one of type Opaque; until then requests get 403",
+			users->namespace, users->name);
+	}
+	if (users->is_unwatched) {
+		return xasprintf("Secret %s/%s: " MODEL_UNWATCHED_FAULT
+				 "; until then requests get 403",
+			users->namespace, users->name);
+	}
+	return xasprintf("there is no Secret %s/%s: create it, with a key a user and a hash as its "
+			 "value; until then requests get 403",
+		users->namespace, users->name);
+}
+
 static bool secret_diag(const struct secret_node *users, struct diag *ret_diag)
 {
 	if (users->users_version == NULL && users->users_fault == NULL) {
 		bool is_tls = users->is_known && users->state != SECRET_ABSENT;
 		*ret_diag = (struct diag){is_tls ? DIAG_USERS_INVALID : DIAG_SECRET_MISSING,
-			xstrdup(users_field),
-			xasprintf(
-				is_tls ? "Secret %s/%s is of type kubernetes.io/tls and has no "
-					 "users: name one of type Opaque; until then requests get "
-					 "403"
-				       : "there is no Secret %s/%s: create it, with a key a user "
-					 "and a hash as its value; until then requests get 403",
-				users->namespace, users->name)};
+			xstrdup(users_field), no_users_text(users)};
 		return true;
 	}
 	if (users->users_fault != NULL) {

@@ -124,6 +124,17 @@ static struct diag external_diag(const struct claim *claim)
 			service->namespace, service->name)};
 }
 
+static char *missing_text(const struct service_node *service)
+{
+	if (service->is_unwatched) {
+		return xasprintf("Service %s/%s: " MODEL_UNWATCHED_FAULT
+				 "; until then requests get 503",
+			service->namespace, service->name);
+	}
+	return xasprintf("there is no Service %s/%s: requests get 503 until there is",
+		service->namespace, service->name);
+}
+
 static bool claim_diag(const struct claim *claim, struct diag *ret_diag)
 {
 	const struct service_node *service = claim->service;
@@ -142,9 +153,7 @@ static bool claim_diag(const struct claim *claim, struct diag *ret_diag)
 		return true;
 	case CLAIM_NO_SERVICE:
 		*ret_diag = (struct diag){DIAG_SERVICE_MISSING,
-			claim_field(claim, "backend.service.name"),
-			xasprintf("there is no Service %s/%s: requests get 503 until there is",
-				service->namespace, service->name)};
+			claim_field(claim, "backend.service.name"), missing_text(service)};
 		return true;
 	case CLAIM_SERVICE_TYPE:
 	case CLAIM_EXTERNAL_NAME:

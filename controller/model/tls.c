@@ -234,6 +234,7 @@ struct secret_node *tls_take_secret(
 		node = xcalloc(1, sizeof(*node));
 		node->namespace = xstrpair(namespace, name, &node->name);
 		node->prefix = make_prefix(namespace, name);
+		node->is_unwatched = !model_watches(model, namespace);
 		load(node, store_secret(store, namespace, name));
 		table_insert(&model->secrets, model_hash_pair(namespace, name), node);
 	}
@@ -380,6 +381,10 @@ static enum model_need need_of(const struct secret_node *node)
 	if (node->n_references == 0) {
 		return MODEL_NEED_NONE;
 	}
+	/* To ask for it could be forbidden, and everything would wait for the answer. */
+	if (node->is_unwatched) {
+		return node->is_default ? MODEL_NEED_TLS : MODEL_NEED_NONE;
+	}
 	return node->policies != NULL || node->trusts[TRUST_CA] != NULL ||
 			       node->trusts[TRUST_CRT] != NULL || node->is_client_ca
 		       ? MODEL_NEED_ANY
@@ -521,7 +526,12 @@ static const char *meanwhile_text(const struct secret_node *secret)
 
 static char *secret_text(const struct secret_node *secret, const char *meanwhile)
 {
-
+	/* That of the default certificate may be seen nevertheless (sources.h). */
+	if (secret->is_unwatched && secret->state == SECRET_ABSENT) {
+		return xasprintf("Secret %s/%s of type kubernetes.io/tls is not there, "
+				 "or " MODEL_UNWATCHED_FAULT "; meanwhile %s",
+			secret->namespace, secret->name, meanwhile);
+	}
 	if (secret->fault == NULL) {
 		return xasprintf("there is no Secret %s/%s of type kubernetes.io/tls: create it; "
 				 "meanwhile %s",

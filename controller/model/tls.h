@@ -71,6 +71,7 @@ struct secret_node {
 	uint32_t n_references; /* claims, policies, trusts, the default certificate, client-ca */
 	bool is_default;       /* that of the default certificate */
 	bool is_client_ca;     /* clients are verified against it */
+	bool is_unwatched;     /* see model_watches() */
 	uint8_t told;	       /* enum model_need, the last one */
 	bool is_dirty;
 	struct secret_node *next_dirty;

@@ -210,6 +210,11 @@ void trust_follow_secret(
 
 static char *missing_text(const struct secret_node *secret, enum trust_part part)
 {
+	if (secret->is_unwatched) {
+		return xasprintf("Secret %s/%s: " MODEL_UNWATCHED_FAULT
+				 "; until then requests get 503",
+			secret->namespace, secret->name);
+	}
 	return part == TRUST_CA
 		       ? xasprintf("there is no Secret %s/%s: create it, with the authority's "
 				   "certificate in ca.crt or tls.crt; until then requests get 503",

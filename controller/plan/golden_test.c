@@ -32,6 +32,7 @@ struct golden {
 	char *dir;
 	char *option_text;
 	struct model_options options;
+	const char *watched[4];
 	struct store *store;
 	struct model *model;
 	struct applied *applied; /* what HAProxy has */
@@ -133,6 +134,14 @@ static void read_options(struct golden *golden)
 			options->pages_namespace = strsep(&rest, "/");
 			options->pages_name = rest;
 			assert_non_null(rest);
+		} else if (strcmp(line, "watch-namespace") == 0) {
+			options->watched_namespaces = golden->watched;
+			while (value != NULL) {
+				assert_true(
+					options->n_watched_namespaces < ARRAY_LEN(golden->watched));
+				golden->watched[options->n_watched_namespaces++] =
+					strsep(&value, ",");
+			}
 		} else if (strcmp(line, "default-backend") == 0) {
 			char *rest = value;
 			options->default_namespace = strsep(&rest, "/");

@@ -26,6 +26,7 @@ struct status {
 	struct reporter *reporter;
 	struct event *rescan;
 	struct log_limit warn_limit;
+	bool has_read_service; /* once, when Services had been listed */
 };
 
 static char *copy_or_null(const char *text)
@@ -84,13 +85,18 @@ static void read_service(struct status *status)
 	struct addresses addresses;
 	unsigned n_skipped;
 
+	status->has_read_service = true;
 	if (service != NULL) {
 		addresses_of_service(&addresses, service);
 		writer_publish(status->writer, &addresses);
 	} else if (log_limit_pass(
 			   &status->warn_limit, clock_now_ms(), WARN_INTERVAL_MS, &n_skipped)) {
 		log_line(LOG_WARN,
-			"the Service of --publish-service is not there: no status is changed",
+			model_watches(options->model, options->service_namespace)
+				? "the Service of --publish-service is not there: no status is "
+				  "changed"
+				: "the namespace of --publish-service is not watched, no status is "
+				  "changed: add it to --watch-namespace",
 			"namespace", options->service_namespace, "service", options->service_name,
 			NULL);
 	}
@@ -112,6 +118,11 @@ void status_on_changes(struct status *status, const struct store_changes *change
 			   strcmp(change->namespace, options->service_namespace) == 0) {
 			read_service(status);
 		}
+	}
+	/* One that was never there is told of, too. */
+	if (options->service_name != NULL && !status->has_read_service &&
+		store_is_known(options->store, KUBE_SERVICE)) {
+		read_service(status);
 	}
 	if (has_class_change) {
 		writer_look_at_all(status->writer);

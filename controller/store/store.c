@@ -266,6 +266,11 @@ static struct scope *find_scope(struct store *store, enum kube_kind kind, const 
 	return NULL;
 }
 
+bool store_takes(const struct store *store, enum kube_kind kind, const char *namespace)
+{
+	return find_scope((struct store *)store, kind, namespace) != NULL;
+}
+
 /* The new version takes the old one's place, and no key is touched. */
 static void replace_status(
 	struct store *store, struct object *old, struct object *object, uint32_t mark)

@@ -73,6 +73,9 @@ void store_forget(
  */
 void store_split(struct store *store, enum kube_kind kind, const char *const *namespaces, size_t n);
 
+/* Are objects of this kind taken from this namespace? */
+bool store_takes(const struct store *store, enum kube_kind kind, const char *namespace) MUST_USE;
+
 /*
  * A complete list of one kind begins, or of one namespace of a kind that is split (`namespace` is
  * one of store_split()'s then; otherwise it is not looked at). May be called again to start over;

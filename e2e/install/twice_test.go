@@ -26,22 +26,33 @@ type installation struct {
 
 func installRelease(t *testing.T, c *harness.Cluster, name, ip, values string) *installation {
 	t.Helper()
+	i := applyRelease(t, c, name, ip, values)
+	i.start(t, c)
+	return i
+}
+
+// applyRelease is the same before there is a controller.
+func applyRelease(t *testing.T, c *harness.Cluster, name, ip, values string) *installation {
+	t.Helper()
 	i := &installation{name: name, ip: ip, g: harness.NewHeadgate(t)}
 	i.objects = render(t, chart.Release{Name: name, Namespace: name},
 		fmt.Sprintf(`{namespace: {create: true}, controller: {ingressClassResource: {name: %s}%s`, name, values))
 	for _, object := range i.objects {
 		c.Apply(t, object)
 	}
-	full := name + "-headgate"
-	publish(t, c, name, full, ip)
+	publish(t, c, name, name+"-headgate", ip)
+	return i
+}
+
+func (i *installation) start(t *testing.T, c *harness.Cluster) {
+	t.Helper()
 	_, template := workload(t, i.objects)
 	args := slices.DeleteFunc(slices.Clone(template.Spec.Containers[0].Args[1:]), func(arg string) bool {
 		return strings.HasPrefix(arg, "--admin-bind=")
 	})
-	i.g.Start(t, append(args, "--kubeconfig="+c.ServiceAccountKubeconfig(t, name, template.Spec.ServiceAccountName),
+	i.g.Start(t, append(args, "--kubeconfig="+c.ServiceAccountKubeconfig(t, i.name, template.Spec.ServiceAccountName),
 		"--haproxy="+harness.HAProxyPath(t, "3.4"), "--config-dir="+harness.Root(t)+"/haproxy-cfg")...)
 	i.g.WaitReady(t)
-	return i
 }
 
 // remove is what `kubectl delete ingressclass` and then `helm uninstall` do, and the

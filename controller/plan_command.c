@@ -18,7 +18,11 @@ static const char usage[] =
 	"ingress,service,\n"
 	"endpointslice,secret,configmap -A -o yaml' writes one): the operations, or that it is "
 	"reloaded, and why.\n"
-	"'-' is the standard input. Nothing is changed.\n";
+	"'-' is the standard input. Nothing is changed, and neither HAProxy nor the API server is "
+	"asked: what a\n"
+	"running instance has is read from its state directory (--state-dir), as its controller "
+	"saved "
+	"it last.\n";
 static const char usage_end[] =
 	"Exit status: 0 nothing, or operations only, 1 a reload too, 2 a file can't be read or "
 	"the command line\n"

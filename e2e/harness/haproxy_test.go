@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // tiny sends a request to the pod that the Host header names: "10-244-1-1.pod".
@@ -165,6 +167,35 @@ func TestProberCountsRetries(t *testing.T) {
 	sum.WantNoFailures(t)
 	if sum.Retries != sum.Requests-2 || sum.Connections != sum.Requests {
 		t.Errorf("want a retry and a connection for each request: %v", sum)
+	}
+}
+
+// What is due while a server doesn't answer is sent when it does, after Stop, too.
+func TestProberSendsWhatIsDue(t *testing.T) {
+	const clients, every = 3, time.Millisecond
+	arrived, answer := make(chan struct{}, clients), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		select {
+		case arrived <- struct{}{}:
+		default:
+		}
+		<-answer
+	}))
+	t.Cleanup(server.Close)
+	prober := StartProber(t, Traffic{
+		Addr: server.Listener.Addr().String(), Clients: clients, Every: every,
+		Next: func(int, int) Route { return Route{Host: "a.example", Path: "/"} },
+	})
+	for range clients {
+		<-arrived
+	}
+	time.Sleep(20 * every)
+	time.AfterFunc(20*every, func() { close(answer) })
+	sum := prober.Stop()
+	sum.WantNoFailures(t)
+	// A client has had its last turn, or is about to.
+	if atLeast := clients * int(sum.Lasted/every); sum.Requests < atLeast || sum.Requests > atLeast+clients {
+		t.Errorf("%d requests in %v, want %d to %d", sum.Requests, sum.Lasted, atLeast, atLeast+clients)
 	}
 }
 

@@ -39,7 +39,9 @@ type Traffic struct {
 // checks each answer.
 type Prober struct {
 	traffic Traffic
+	started time.Time
 	stop    chan struct{}
+	stopped time.Time // when it was asked to; zero if it has to be at once
 	clients sync.WaitGroup
 	mu      sync.Mutex
 	summary Summary
@@ -54,8 +56,8 @@ func StartProber(t TB, traffic Traffic) *Prober {
 	if traffic.Pause == 0 {
 		traffic.Pause = 5 * time.Millisecond
 	}
-	p := &Prober{traffic: traffic, stop: make(chan struct{}), summary: newSummary()}
-	t.Cleanup(func() { p.Stop() })
+	p := &Prober{traffic: traffic, started: time.Now(), stop: make(chan struct{}), summary: newSummary()}
+	t.Cleanup(func() { p.end(time.Time{}) })
 	if traffic.Rate > 0 {
 		p.clients.Add(1)
 		go p.runByClock()
@@ -68,17 +70,27 @@ func StartProber(t TB, traffic Traffic) *Prober {
 	return p
 }
 
-// Stop ends the traffic, the requests in flight included, and sums up.
+// Stop ends the traffic, the requests in flight included, and sums up. Where clients
+// go by the clock, requests that were due before are sent first, however late: so a
+// slow machine changes when they are sent, and not how many.
 func (p *Prober) Stop() Summary {
+	p.end(time.Now())
+	return p.Summary()
+}
+
+func (p *Prober) end(at time.Time) {
 	p.mu.Lock()
 	select {
 	case <-p.stop:
 	default:
+		p.stopped = at
 		close(p.stop)
+		if p.traffic.Every > 0 {
+			p.summary.Lasted = at.Sub(p.started)
+		}
 	}
 	p.mu.Unlock()
 	p.clients.Wait()
-	return p.Summary()
 }
 
 // Summary is the sum so far.
@@ -107,17 +119,27 @@ func (p *Prober) run(client int) {
 	defer web.CloseIdleConnections()
 	// Clients take turns. Who is late, because answers were, makes up for it as soon
 	// as it can, but has one request at a time: a slow machine is not buried in them.
-	due := time.Now().Add(p.traffic.Every * time.Duration(client) / time.Duration(p.traffic.Clients))
-	for seq := 0; !p.isStopped(); seq++ {
-		if p.traffic.Every > 0 {
-			time.Sleep(time.Until(due))
-			due = due.Add(p.traffic.Every)
-		}
+	due := p.started.Add(p.traffic.Every * time.Duration(client) / time.Duration(p.traffic.Clients))
+	for seq := 0; p.awaits(due); seq++ {
+		due = due.Add(p.traffic.Every)
 		p.add(p.request(web, p.traffic.Next(client, seq)))
 		if p.traffic.Every == 0 && p.traffic.Pause > 0 {
 			time.Sleep(p.traffic.Pause)
 		}
 	}
+}
+
+// awaits is false when the traffic ends before a request is due. Without a clock one
+// always is.
+func (p *Prober) awaits(due time.Time) bool {
+	if p.traffic.Every == 0 {
+		return !p.isStopped()
+	}
+	select {
+	case <-time.After(time.Until(due)):
+	case <-p.stop:
+	}
+	return !p.isStopped() || due.Before(p.stopped)
 }
 
 // runByClock starts each request when it is due, at once if that is past: after

@@ -52,7 +52,7 @@ type Summary struct {
 	Retries         int // requests that net/http sent again; not failures
 	Connections     int // opened; the number of clients, if none was closed
 	Slowest         time.Duration
-	Lasted          time.Duration // of traffic with a rate: from the start to Stop
+	Lasted          time.Duration // of traffic by the clock: from the start to Stop
 	ByStatus        map[int]int
 	ByPod           map[string]int
 	First           []string // the first failures in detail

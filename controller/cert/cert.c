@@ -130,8 +130,9 @@ static bool is_key_block(const struct block *block)
 	return len >= strlen(suffix) && strcmp(block->name + len - strlen(suffix), suffix) == 0;
 }
 
-/* Which kind of key the block says it has; NID_undef = it doesn't. OpenSSL 3.0 tries all its decoders
- * on a key of which it isn't said, which takes longer than everything else that is done here. */
+/* Which kind of key the block says it has; NID_undef = it doesn't. OpenSSL 3.0 tries all its
+ * decoders on a key of which it isn't said, which takes longer than everything else that is done
+ * here. */
 static int stated_type(const struct block *block)
 {
 	const unsigned char *data = block->data;

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -149,19 +151,34 @@ func (s *site) struck(hit *strike) bool {
 	return isHit
 }
 
+// chosen are the faults whose name begins with HEADGATE_E2E_FAULT: all without it.
+func chosen(t *testing.T) (some []*fault) {
+	prefix := os.Getenv("HEADGATE_E2E_FAULT")
+	for i := range faults {
+		if strings.HasPrefix(faults[i].name, prefix) {
+			some = append(some, &faults[i])
+		}
+	}
+	if some == nil {
+		t.Fatalf("HEADGATE_E2E_FAULT: no fault's name begins with %q", prefix)
+	}
+	return some
+}
+
 // HEADGATE_E2E_STRIKES is how many, HEADGATE_E2E_SEED which ones: changes, commands
 // and kinds are those of an earlier run with the same numbers.
 func TestCrash(t *testing.T) {
 	t.Setenv("HEADGATE_E2E_PATIENCE", "3m")
 	strikes := int(number(t, "HEADGATE_E2E_STRIKES", 30))
 	seed := number(t, "HEADGATE_E2E_SEED", uint64(time.Now().UnixNano()))
+	faults := chosen(t)
 	for _, branch := range []string{"2.6", "3.4"} {
 		t.Run(branch, func(t *testing.T) {
 			t.Logf("HEADGATE_E2E_SEED=%d", seed)
 			s := newSite(t, branch, seed)
 			made, missed := map[string]int{}, 0
 			for n := 0; n < strikes && !t.Failed(); {
-				f := &faults[n%len(faults)]
+				f := faults[n%len(faults)]
 				if s.round(f, fmt.Sprintf("strike %d", n)) {
 					made[f.name]++
 					if n++; n%50 == 0 {

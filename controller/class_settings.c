@@ -59,11 +59,15 @@ void class_settings_free(struct class_settings *settings)
 static bool is_wanted(
 	const struct class_settings *settings, const char *namespace, const char *name)
 {
-	const char *pages = settings->options->pages_name;
-	bool is_own = settings->own_name != NULL && strcmp(settings->own_name, name) == 0;
+	const char *const own[] = {settings->own_name, settings->options->pages_name,
+		settings->options->patterns_name};
 
-	return is_own || (pages != NULL && strcmp(pages, name) == 0) ||
-	       parameters_refer_to(settings->options, settings->store, namespace, name);
+	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+		if (own[i] != NULL && strcmp(own[i], name) == 0) {
+			return true;
+		}
+	}
+	return parameters_refer_to(settings->options, settings->store, namespace, name);
 }
 
 static void pass_over(struct class_settings *settings, const char *name)

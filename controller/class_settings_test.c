@@ -9,8 +9,10 @@
 #include "class_settings.h"
 #include "store/store_testing.h"
 
-static const struct model_options options = {
-	.controller_name = "ours", .parameters_namespace = "own"};
+static const struct model_options options = {.controller_name = "ours",
+	.parameters_namespace = "own",
+	.pages_name = "pages",
+	.patterns_name = "patterns"};
 
 struct fixture {
 	struct store *store;
@@ -35,6 +37,20 @@ static bool offer(struct fixture *f, const char *name)
 			"{'metadata':{'namespace':'own','name':'%s'},'data':{}}", name);
 	}
 	return is_wanted;
+}
+
+/* The operator's own are kept whoever refers to them. */
+static void test_own(void **state)
+{
+	static const char *const names[] = {"own", "pages", "patterns"};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		assert_true(offer(f, names[i]));
+	}
+	assert_false(offer(f, "other"));
+	class_settings_forget(f->settings);
+	assert_int_equal(store_count(f->store, KUBE_CONFIG_MAP), ARRAY_LEN(names));
 }
 
 static void test_by_need(void **state)
@@ -93,6 +109,7 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_own, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_by_need, set_up, tear_down),
 	};
 

@@ -271,26 +271,32 @@ static bool read_config_map(struct flags *flags, struct err *err)
 }
 
 /* Behind --configmap: ConfigMaps are read in one namespace. */
-static bool read_pages(struct flags *flags, struct err *err)
+static bool read_other_map(struct flags *flags, enum flag_id which, char **ret_namespace,
+	char **ret_name, struct err *err)
 {
-	const char *text = flags_get(flags, FLAG_ERROR_FILES);
+	const char *text = flags_get(flags, which);
 
 	if (text == NULL) {
 		return true;
 	}
-	if (!split_name(FLAG_ERROR_FILES, text, &flags->pages_namespace, &flags->pages_name, err) ||
-		!is_object_name(flags->pages_name)) {
-		return refuse_form(FLAG_ERROR_FILES, text, err);
+	if (!split_name(which, text, ret_namespace, ret_name, err) || !is_object_name(*ret_name)) {
+		return refuse_form(which, text, err);
 	}
 	if (flags->own_namespace == NULL) {
-		flags->own_namespace = xstrdup(flags->pages_namespace);
+		flags->own_namespace = xstrdup(*ret_namespace);
 	}
-	return strcmp(flags->own_namespace, flags->pages_namespace) == 0 ||
+	return strcmp(flags->own_namespace, *ret_namespace) == 0 ||
 	       err_set(err, ERR_INPUT,
-		       "--configmap-errorfiles: ConfigMaps are read in namespace '%s' only: move "
-		       "it "
-		       "there",
-		       flags->own_namespace);
+		       "--%s: ConfigMaps are read in namespace '%s' only: move it there",
+		       rows[which].name, flags->own_namespace);
+}
+
+static bool read_other_maps(struct flags *flags, struct err *err)
+{
+	return read_other_map(
+		       flags, FLAG_ERROR_FILES, &flags->pages_namespace, &flags->pages_name, err) &&
+	       read_other_map(flags, FLAG_PATTERN_FILES, &flags->patterns_namespace,
+		       &flags->patterns_name, err);
 }
 
 /* It becomes a part of a configuration line, in which '%' and quotes mean something. */
@@ -556,7 +562,7 @@ static bool interpret(struct flags *flags, struct err *err)
 	       read_switch(flags, FLAG_ALLOW_EXTERNAL_NAME, &flags->allows_external_name, err) &&
 	       read_switch(flags, FLAG_LEGACY_CLASS_ANNOTATION, &flags->has_legacy_class, err) &&
 	       read_default_backend(flags, err) && read_config_map(flags, err) &&
-	       read_pages(flags, err) && read_watch(flags, err) && read_lease(flags, err) &&
+	       read_other_maps(flags, err) && read_watch(flags, err) && read_lease(flags, err) &&
 	       read_publish(flags, err) &&
 	       read_switch(flags, FLAG_NO_SSL_REDIRECT, &flags->is_ssl_redirect_off, err) &&
 	       read_default_certificate(flags, err) && check_conflicts(flags, err);
@@ -594,6 +600,8 @@ void flags_fini(struct flags *flags)
 	free(flags->config_map_name);
 	free(flags->pages_namespace);
 	free(flags->pages_name);
+	free(flags->patterns_namespace);
+	free(flags->patterns_name);
 	free(flags->lease_namespace);
 	free(flags->lease_name);
 	free(flags->publish_namespace);

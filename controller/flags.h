@@ -54,6 +54,8 @@ struct flags {
 	char *config_map_name;
 	char *pages_namespace; /* parts of --configmap-errorfiles; NULL = not set */
 	char *pages_name;
+	char *patterns_namespace; /* of --configmap-patternfiles; the same */
+	char *patterns_name;
 	char *lease_namespace; /* parts of --lease, or of its default; NULL = there is none */
 	char *lease_name;
 	unsigned lease_seconds;

@@ -38,6 +38,8 @@ static const char *sample(int which)
 		return "infra/errors:http";
 	case FLAG_ERROR_FILES:
 		return "infra/pages"; /* POD_NAMESPACE of the test */
+	case FLAG_PATTERN_FILES:
+		return "infra/patterns";
 	case FLAG_CONFIG_MAP:
 		return "infra/headgate";
 	case FLAG_DEFAULT_CERTIFICATE:
@@ -355,6 +357,16 @@ static void test_own_namespace(void **state)
 	assert_int_equal(parse(&flags, &err, "--configmap-errorfiles=infra/p", NULL), FLAGS_ERROR);
 	assert_string_equal(err.text,
 		"--configmap-errorfiles: ConfigMaps are read in namespace 'system' only: move it "
+		"there");
+	flags_fini(&flags);
+	assert_int_equal(parse(&flags, &err, "--configmap-patternfiles=system/p", NULL), FLAGS_RUN);
+	assert_string_equal(flags.patterns_namespace, "system");
+	assert_string_equal(flags.patterns_name, "p");
+	flags_fini(&flags);
+	assert_int_equal(
+		parse(&flags, &err, "--configmap-patternfiles=infra/p", NULL), FLAGS_ERROR);
+	assert_string_equal(err.text,
+		"--configmap-patternfiles: ConfigMaps are read in namespace 'system' only: move it "
 		"there");
 	flags_fini(&flags);
 	setenv("POD_NAMESPACE", "No Name", 1);

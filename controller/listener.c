@@ -59,5 +59,7 @@ void listener_tell(struct listener *listener, struct model *model,
 			"client-ca");
 		tell_fault(&listener->told_pages, model_pages_fault(model), "flag",
 			"configmap-errorfiles");
+		tell_fault(&listener->told_patterns, model_patterns_fault(model), "flag",
+			"configmap-patternfiles");
 	}
 }

@@ -21,6 +21,7 @@ struct listener {
 	void *ctx;
 	uint32_t told_client_ca; /* which fault was told last; 0 = none */
 	uint32_t told_pages;
+	uint32_t told_patterns;
 };
 
 /* To be called once after each model_update() with these changes. */

@@ -386,6 +386,10 @@ static void world_init(struct world *world, uint64_t seed)
 		world->options.pages_namespace = "n0";
 		world->options.pages_name = "m1";
 	}
+	if (one_in(&world->dice, 2)) {
+		world->options.patterns_namespace = "n0";
+		world->options.patterns_name = one_in(&world->dice, 2) ? "m1" : "m0";
+	}
 	if (one_in(&world->dice, 4)) {
 		world->options.ingress_class = "c0";
 	}

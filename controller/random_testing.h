@@ -219,6 +219,9 @@ static inline void put_ingress(struct dice *dice)
 		"'headgate.dev/canary-service':'s2:80'", "'headgate.dev/canary-weight':'1'",
 		("'haproxy.org/rate-limit-requests':'5',"
 		 "'haproxy.org/rate-limit-whitelist':'10.1.0.0/16'"),
+		"'haproxy.org/allow-list':'patterns/a'", "'haproxy.org/deny-list':'patterns/b'",
+		("'haproxy.org/rate-limit-requests':'5',"
+		 "'haproxy.org/rate-limit-whitelist':'patterns/a'"),
 		"'haproxy.org/auth-type':'basic-auth','haproxy.org/auth-secret':'t0'",
 		"'haproxy.org/auth-type':'basic-auth','haproxy.org/auth-secret':'t1'",
 		"'haproxy.org/auth-secret':'n1/t1'", "'haproxy.org/auth-type':'basic-auth'"};
@@ -336,7 +339,9 @@ static inline void put_config_map(struct dice *dice)
 		"'client-ca':'n 0/t0'",
 		"'client-ca':'n1/t1','ssl-redirect':'true','ssl-certificate':'n1/t1'",
 		"'404':'HTTP/1.1 404 x\\n\\n'", "'404':'HTTP/1.1 404 y\\n\\n','client-ca':'n0/t0'",
-		"'404':'no','503':'HTTP/1.1 503 x\\n\\n'"};
+		"'404':'no','503':'HTTP/1.1 503 x\\n\\n'", "'a':'10.1.0.0/16','b':'no'",
+		"'a':'10.2.0.0/16\\n2001:db8::1','deny-list':'patterns/a'", "'a':''",
+		"'b':'10.0.0.0/8'"};
 
 	testing_put(dice->store, KUBE_CONFIG_MAP,
 		"{'metadata':{'namespace':'n0','name':'m%u'},'data':{%s}}", pick(dice, N_MAPS),

@@ -366,6 +366,8 @@ static void make_reconcile(struct run *run)
 		.config_map_name = flags->config_map_name,
 		.pages_namespace = flags->pages_namespace,
 		.pages_name = flags->pages_name,
+		.patterns_namespace = flags->patterns_namespace,
+		.patterns_name = flags->patterns_name,
 		.has_legacy_class = flags->has_legacy_class,
 		.certificate_namespace = flags->certificate_namespace,
 		.certificate_secret = flags->certificate_secret,
@@ -395,7 +397,7 @@ static void make_reconcile(struct run *run)
 		.audit_interval_seconds = flags->audit_seconds,
 		.on_settings = on_settings,
 		.settings_ctx = run,
-		.listener = {on_changes, on_let_go, on_diags, on_worker, run, 0, 0},
+		.listener = {on_changes, on_let_go, on_diags, on_worker, run, 0, 0, 0},
 		.needs = needs,
 	});
 	run->rotation = rotation_new(run->base, run->state, flags->rotation_seconds);

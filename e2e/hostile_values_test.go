@@ -12,7 +12,7 @@ import (
 
 // goodValues are what options may be, to be spoilt.
 var goodValues = map[string][]string{
-	"allow-list":              {"127.0.0.0/8", "127.0.0.1,2001:db8::/32", "0.0.0.0/0, ::/0"},
+	"allow-list":              {"127.0.0.0/8", "127.0.0.1,2001:db8::/32", "0.0.0.0/0, ::/0", "patterns/office"},
 	"deny-list":               {"192.0.2.0/24", "2001:db8::1"},
 	"deny-paths":              {"/admin", "/admin, /.git"},
 	"src-ip-header":           {"X-Client"},

@@ -458,32 +458,30 @@ static void update_service(
 	update_backends(model, store, node);
 }
 
+/* `name` may be NULL: then it is not. */
+static bool is_called(const struct store_change *change, const char *namespace, const char *name)
+{
+	return name != NULL && strcmp(name, change->name) == 0 &&
+	       strcmp(namespace, change->namespace) == 0;
+}
+
 /* The controller's own ConfigMap stands behind those of all classes. */
 static bool is_of_class(
 	const struct model *model, const struct store *store, const struct store_change *change)
 {
 	const struct model_options *options = &model->options;
-	bool is_own = options->config_map_name != NULL &&
-		      strcmp(options->config_map_name, change->name) == 0 &&
-		      strcmp(options->config_map_namespace, change->namespace) == 0;
 
-	return is_own ||
+	return is_called(change, options->config_map_namespace, options->config_map_name) ||
 	       parameters_refer_to(&model->options, store, change->namespace, change->name);
-}
-
-static bool has_pages(const struct model *model, const struct store_change *change)
-{
-	const struct model_options *options = &model->options;
-
-	return options->pages_name != NULL && strcmp(options->pages_name, change->name) == 0 &&
-	       strcmp(options->pages_namespace, change->namespace) == 0;
 }
 
 void model_update(
 	struct model *model, const struct store *store, const struct store_changes *changes)
 {
+	const struct model_options *options = &model->options;
 	bool must_ask_again = false;
 	bool must_read_settings = !model->are_settings_read;
+	bool must_read_patterns = must_read_settings;
 
 	for (size_t i = 0; i < changes->n; i++) {
 		const struct store_change *change = &changes->items[i];
@@ -496,7 +494,10 @@ void model_update(
 			break;
 		case KUBE_CONFIG_MAP:
 			must_ask_again |= is_of_class(model, store, change);
-			must_read_settings |= has_pages(model, change);
+			must_read_settings |=
+				is_called(change, options->pages_namespace, options->pages_name);
+			must_read_patterns |= is_called(
+				change, options->patterns_namespace, options->patterns_name);
 			break;
 		case KUBE_SERVICE:
 		case KUBE_ENDPOINT_SLICE:
@@ -514,6 +515,9 @@ void model_update(
 	}
 	if (must_ask_again) {
 		update_class(model, store);
+	}
+	if (must_read_patterns) {
+		patterns_follow(model, store);
 	}
 	operator_follow(model, store);
 	/* First: it may come to need a Secret. */

@@ -118,6 +118,9 @@ void model_dump(const struct model *model, struct buf *buf)
 	if (model_pages_fault(model) != NULL) {
 		buf_printf(buf, "error-pages %s\n", model_pages_fault(model));
 	}
+	if (model_patterns_fault(model) != NULL) {
+		buf_printf(buf, "patterns %s\n", model_patterns_fault(model));
+	}
 	if (model_client_ca_fault(model) != NULL) {
 		buf_printf(buf, "client-ca %s\n", model_client_ca_fault(model));
 	}

@@ -285,8 +285,10 @@ static void say_backend(
 }
 
 /* Who says what holds. */
-static void say_options(const struct claim *claim, struct buf *text)
+static void say_options(const struct slot *slot, struct buf *text)
 {
+	const struct claim *claim = slot->claims;
+	struct diag lacking;
 	const struct class_node *class = claim->ingress->class;
 	const struct {
 		const char *who;
@@ -308,6 +310,11 @@ static void say_options(const struct claim *claim, struct buf *text)
 	}
 	if (sets_is_closed(claim)) {
 		say(text, "option", "a rule about who may come in can't be read: 403 for all");
+	}
+	if (slot->policy != NULL && policies_patterns_diag(slot->policy->policy, &lacking)) {
+		say(text, "option", "%s %s", lacking.field, lacking.text);
+		free(lacking.field);
+		free(lacking.text);
 	}
 }
 
@@ -375,12 +382,14 @@ static bool is_in_list(const struct in6_addr *address, const char *list)
 }
 
 /* Who may come in, as far as headers decide. */
-static void say_client(
-	const struct claim *claim, const struct explain_request *request, struct buf *text)
+static void say_client(const struct model *model, const struct claim *claim,
+	const struct explain_request *request, struct buf *text)
 {
 	const char *header = sets_option(claim, OPTION_SRC_IP_HEADER);
-	const char *allowed = sets_option(claim, OPTION_ALLOW_LIST);
-	const char *denied = sets_option(claim, OPTION_DENY_LIST);
+	const char *allow_list = sets_option(claim, OPTION_ALLOW_LIST);
+	const char *allowed = patterns_resolve(&model->patterns, allow_list);
+	const char *denied =
+		patterns_resolve(&model->patterns, sets_option(claim, OPTION_DENY_LIST));
 	const char *value = header && *header != '\0' ? find_header(request, header) : NULL;
 	struct in6_addr address;
 
@@ -397,7 +406,7 @@ static void say_client(
 	say(text, "client", "%s, as %s says", last, header);
 	if (denied != NULL && *denied != '\0' && is_in_list(&address, denied)) {
 		say(text, "client", "is in deny-list: 403");
-	} else if (allowed != NULL && *allowed != '\0') {
+	} else if (allowed != NULL && *allow_list != '\0') {
 		say(text, "client", "is %sin allow-list%s",
 			is_in_list(&address, allowed) ? "" : "not ",
 			is_in_list(&address, allowed) ? "" : ": 403");
@@ -468,15 +477,15 @@ static void say_canary(
 	say_share(slot->claims, request, text);
 }
 
-static void explain_slot(
-	const struct slot *slot, const struct explain_request *request, struct buf *text)
+static void explain_slot(const struct model *model, const struct slot *slot,
+	const struct explain_request *request, struct buf *text)
 {
 	const struct claim *claim = slot->claims;
 
 	say_claim(claim, text, "Ingress");
 	say_backend(claim, slot->backend, text);
-	say_options(claim, text);
-	say_client(claim, request, text);
+	say_options(slot, text);
+	say_client(model, claim, request, text);
 	say_denied_path(claim, request, text);
 	say_canary(slot, request, text);
 	for (claim = claim->next_in_slot; claim != NULL; claim = claim->next_in_slot) {
@@ -507,7 +516,7 @@ bool model_explain(
 			     : "there is none: 404");
 	}
 	if (slot != NULL) {
-		explain_slot(slot, request, text);
+		explain_slot(model, slot, request, text);
 	}
 	return slot != NULL;
 }

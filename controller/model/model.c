@@ -74,6 +74,8 @@ struct model *model_new(const struct model_options *options)
 		.config_map_name = copy_or_null(options->config_map_name),
 		.pages_namespace = copy_or_null(options->pages_namespace),
 		.pages_name = copy_or_null(options->pages_name),
+		.patterns_namespace = copy_or_null(options->patterns_namespace),
+		.patterns_name = copy_or_null(options->patterns_name),
 		.has_legacy_class = options->has_legacy_class,
 		.default_namespace = copy_or_null(options->default_namespace),
 		.default_service = copy_or_null(options->default_service),
@@ -192,6 +194,8 @@ static void free_options(struct model_options *options)
 	free((char *)options->config_map_name);
 	free((char *)options->pages_namespace);
 	free((char *)options->pages_name);
+	free((char *)options->patterns_namespace);
+	free((char *)options->patterns_name);
 	free((char *)options->default_namespace);
 	free((char *)options->default_service);
 	free((char *)options->default_port);
@@ -230,6 +234,7 @@ void model_free(struct model *model)
 	free(model->settings);
 	client_ca_free(model);
 	pages_fini(&model->pages);
+	patterns_fini(&model->patterns);
 	TABLE_FOREACH (&model->backends, backend) {
 		free_backend(backend);
 	}

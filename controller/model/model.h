@@ -146,6 +146,8 @@ struct model_options {
 	const char *config_map_name;
 	const char *pages_namespace; /* the ConfigMap of error pages; NULL = none */
 	const char *pages_name;
+	const char *patterns_namespace; /* that of files of patterns; NULL = none */
+	const char *patterns_name;
 	bool has_legacy_class; /* the annotation kubernetes.io/ingress.class is read too */
 	/* What the keys default-backend-service and ssl-certificate of that ConfigMap go before: */
 	const char *default_namespace; /* Service of the class-wide default backend; NULL = none */
@@ -264,6 +266,9 @@ const char *model_client_ca_fault(const struct model *model) MUST_USE;
 
 /* What is wrong with the error pages, with the remedies; NULL = nothing is. Borrowed as above. */
 const char *model_pages_fault(const struct model *model) MUST_USE;
+
+/* The same of the files of patterns. */
+const char *model_patterns_fault(const struct model *model) MUST_USE;
 
 /* Is there no authority to verify clients against, not even a last good one, although there is a
  * Secret that it should be in? Then which; borrowed until the next model_update(). */

@@ -28,6 +28,7 @@
 #include "model/operator.h"
 #include "model/pages.h"
 #include "model/parameters.h"
+#include "model/patterns.h"
 #include "model/policies.h"
 #include "model/sets.h"
 #include "model/tls.h"
@@ -184,6 +185,7 @@ struct model {
 						  */
 	struct client_ca client_ca;
 	struct pages pages;
+	struct patterns patterns;
 	bool are_settings_read; /* once, from a store */
 	char *settings;		/* as model_settings() says them */
 	char settings_digest[MODEL_DIGEST_SIZE];

@@ -33,7 +33,9 @@ struct policy_node {
 	struct auth *auth;     /* owned; NULL = nobody is asked */
 	struct canary *canary; /* owned; NULL = no other Service takes requests */
 	uint32_t n_slots;
-	bool is_dirty; /* in the list of those to be written */
+	enum option_id lacking; /* struct policy */
+	bool has_patterns;	/* names a file of patterns */
+	bool is_dirty;		/* in the list of those to be written */
 	struct policy_node *next_dirty;
 	char id[];
 };
@@ -207,6 +209,7 @@ struct policy_node *policies_take(struct model *model, const struct claim *claim
 		size_t size = strlen(id) + 1;
 		policy = xcalloc(1, sizeof(*policy) + size);
 		memcpy(policy->id, id, size);
+		policy->lacking = OPTION_COUNT;
 		table_insert(&model->policies, hash_str(id), policy);
 		model_touch_entry(model, MODEL_MAP_POLICY, id);
 	}
@@ -393,8 +396,10 @@ static void write_policy(struct model *model, const struct store *store, struct 
 	collect_sets(node, sets);
 	enter_users(model, store, node, policy_users(sets, N_SETS));
 	const struct policy_owner owner = {
-		node->id, node->users ? node->users->users_version : NULL};
+		node->id, node->users ? node->users->users_version : NULL, &model->patterns};
 	policy_write(&policy, &owner, sets, N_SETS);
+	node->lacking = policy.lacking;
+	node->has_patterns = false;
 	write_auth(model, store, node,
 		&(struct auth_owner){node, node->ingress ? node->ingress->namespace : NULL,
 			node->ingress ? node->ingress->class : node->class, sets, N_SETS});
@@ -404,6 +409,8 @@ static void write_policy(struct model *model, const struct store *store, struct 
 	}
 	for (int i = 0; i < POLICY_LIST_COUNT; i++) {
 		struct list_node *old = node->lists[i];
+		node->has_patterns |=
+			patterns_is_name(option_first(policy_list_options[i], sets, N_SETS));
 		/* Taken before released, so that a list that stays is never dropped in between. */
 		node->lists[i] = list_take(model, policy.lists[i]);
 		list_release(model, old);
@@ -437,6 +444,37 @@ void policies_follow_secret(struct model *model, const struct secret_node *secre
 		policies_touch(model, policy);
 		policies_touch_ingresses(model, policy);
 	}
+}
+
+void policies_follow_patterns(struct model *model)
+{
+	struct policy_node *policy;
+
+	TABLE_FOREACH (&model->policies, policy) {
+		if (policy->has_patterns) {
+			policies_touch(model, policy);
+			policies_touch_ingresses(model, policy);
+		}
+	}
+}
+
+bool policies_patterns_diag(const struct policy_node *policy, struct diag *ret_diag)
+{
+	const struct option_set *sets[N_SETS];
+
+	if (policy->lacking == OPTION_COUNT) {
+		return false;
+	}
+	collect_sets(policy, sets);
+	*ret_diag = (struct diag){DIAG_PATTERNS_MISSING,
+		xstrdup(option_table[policy->lacking].name),
+		xasprintf("is '%s', and there is no such file, or it can't be used: ask the "
+			  "operator to look at the ConfigMap of --configmap-patternfiles; until "
+			  "then %s",
+			option_first(policy->lacking, sets, N_SETS),
+			option_is_access(policy->lacking) ? "requests get 403"
+							  : "every client has the limit")};
+	return true;
 }
 
 static const char users_field[] = "auth-secret";

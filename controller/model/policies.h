@@ -46,6 +46,12 @@ void policies_follow_secret(struct model *model, const struct secret_node *secre
 /* What is wrong with who may come in; false = nothing. */
 bool policies_users_diag(const struct policy_node *policy, struct diag *ret_diag);
 
+/* There is something new of the files of patterns. */
+void policies_follow_patterns(struct model *model);
+
+/* Which list of clients it lacks, as there is no such file of patterns; false = none. */
+bool policies_patterns_diag(const struct policy_node *policy, struct diag *ret_diag);
+
 /* It is written again by the next policies_flush(). */
 void policies_touch(struct model *model, struct policy_node *policy);
 

@@ -12,6 +12,12 @@
 #include "base/alloc.h"
 #include "base/json.h"
 
+const enum option_id policy_list_options[POLICY_LIST_COUNT] = {
+	[POLICY_DENY] = OPTION_DENY_LIST,
+	[POLICY_ALLOW] = OPTION_ALLOW_LIST,
+	[POLICY_SPARE] = OPTION_RATE_LIMIT_WHITELIST,
+};
+
 /* A record while it is written. */
 struct writer {
 	const struct option_set *const *sets;
@@ -98,18 +104,32 @@ void policy_name_list(char ret_name[POLICY_LIST_SIZE], const char *addresses)
 	write_digest(ret_name, "list", addresses);
 }
 
-static void put_list(
-	struct writer *writer, enum policy_list list, enum option_id option, char letter)
+/* NULL = there is none; nor is there one where a file of patterns is named that can't be used. */
+static const char *list_of(const struct writer *writer, enum policy_list list)
 {
-	const char *addresses = get(writer, option);
+	return patterns_resolve(writer->owner->patterns, get(writer, policy_list_options[list]));
+}
+
+/* Is a list named that can't be used? */
+static bool lacks_list(const struct writer *writer, enum policy_list list)
+{
+	return get(writer, policy_list_options[list]) != NULL && list_of(writer, list) == NULL;
+}
+
+static void put_list(struct writer *writer, enum policy_list list, char letter)
+{
+	const char *addresses = list_of(writer, list);
 	char name[POLICY_LIST_SIZE];
 
+	if (lacks_list(writer, list) && writer->policy->lacking == OPTION_COUNT) {
+		writer->policy->lacking = policy_list_options[list];
+	}
 	if (addresses == NULL) {
 		return;
 	}
 	policy_name_list(name, addresses);
 	put_letter(writer, letter);
-	put_text(writer, option, name);
+	put_text(writer, policy_list_options[list], name);
 	writer->policy->lists[list] = addresses;
 }
 
@@ -159,11 +179,12 @@ static void put_access(struct writer *writer)
 	bool lacks_users =
 		policy_users(writer->sets, writer->n_sets) != NULL && writer->owner->users == NULL;
 
-	if (is_closed(writer) || lacks_users) {
+	if (is_closed(writer) || lacks_users || lacks_list(writer, POLICY_DENY) ||
+		lacks_list(writer, POLICY_ALLOW)) {
 		put_letter(writer, 'X');
 	}
-	put_list(writer, POLICY_DENY, OPTION_DENY_LIST, 'D');
-	put_list(writer, POLICY_ALLOW, OPTION_ALLOW_LIST, 'A');
+	put_list(writer, POLICY_DENY, 'D');
+	put_list(writer, POLICY_ALLOW, 'A');
 	if (paths != NULL) {
 		put_letter(writer, 'd');
 		put_text(writer, OPTION_DENY_PATHS, paths);
@@ -216,7 +237,7 @@ static void put_limit(struct writer *writer)
 	put_number(writer, OPTION_RATE_LIMIT_REQUESTS, requests * windows[i].milliseconds / period);
 	put_number(writer, OPTION_RATE_LIMIT_STATUS_CODE,
 		number_of(get_or_default(writer, OPTION_RATE_LIMIT_STATUS_CODE)));
-	put_list(writer, POLICY_SPARE, OPTION_RATE_LIMIT_WHITELIST, 'W');
+	put_list(writer, POLICY_SPARE, 'W');
 	write_digest(key, "limit", writer->owner->id);
 	buf_printf(&writer->members, ",\"rate-limit-key\":\"%s\"", key);
 }
@@ -397,7 +418,7 @@ static void put_timeouts(struct writer *writer)
 void policy_write(struct policy *ret_policy, const struct policy_owner *owner,
 	const struct option_set *const *sets, size_t n_sets)
 {
-	struct policy policy = {0};
+	struct policy policy = {.lacking = OPTION_COUNT};
 	struct writer writer = {.sets = sets, .n_sets = n_sets, .policy = &policy, .owner = owner};
 	const char *source = get(&writer, OPTION_SRC_IP_HEADER);
 

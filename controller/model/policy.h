@@ -49,6 +49,7 @@
 
 #include "base/attr.h"
 #include "model/model.h"
+#include "model/patterns.h"
 #include "option/option.h"
 
 /* A record together with its key and the command that writes it fits into HAProxy's buffer: what
@@ -62,8 +63,12 @@ enum policy_list { POLICY_DENY, POLICY_ALLOW, POLICY_SPARE, POLICY_LIST_COUNT };
 
 struct policy {
 	char *record; /* owned */
-	/* Canonical texts of the lists (option/value.h), borrowed from the sets; NULL = none. */
+	/* Canonical texts of the lists (ADDRESSES in option/value.h), borrowed from the sets and
+	 * from patterns; NULL = none. */
 	const char *lists[POLICY_LIST_COUNT];
+	/* The first option that names a file of patterns that there is none of; OPTION_COUNT = none
+	 * does. */
+	enum option_id lacking;
 };
 
 /* The Secret, "namespace/name", whose users alone may come in; "" = there is none, and nobody may;
@@ -79,7 +84,11 @@ struct policy_owner {
 	const char *id;
 	/* Of the users of policy_users(): their version (kube/object.h); NULL = there are none. */
 	const char *users;
+	const struct patterns *patterns;
 };
+
+/* The option of each list. */
+extern const enum option_id policy_list_options[POLICY_LIST_COUNT];
 
 /* The first of `sets` that says something about an option decides; sets
  * may be NULL. */

@@ -138,7 +138,7 @@ static void test_users(void **state)
 		struct option_set *set = make_set(cases[i].pairs);
 		const struct option_set *const sets[] = {NULL, set, NULL};
 		struct policy policy;
-		policy_write(&policy, &(struct policy_owner){"a/b", cases[i].users}, sets, 3);
+		policy_write(&policy, &(struct policy_owner){"a/b", cases[i].users, NULL}, sets, 3);
 		char *found = strstr(policy.record, name);
 		CLEANUP(free_ptr)
 		char *hidden = found ? xasprintf("%.*sNAME%s", (int)(found - policy.record),
@@ -173,6 +173,53 @@ static void test_records(void **state)
 		option_set_free(set);
 	}
 	assert_int_equal(n_wrong, 0);
+}
+
+/* A file of patterns is the list that is in it; without it nobody comes in. */
+static void test_patterns(void **state)
+{
+	static const struct {
+		struct pair pairs[MAX_PAIRS];
+		enum option_id lacking;
+		const char *record;
+	} cases[] = {
+		{{{"allow-list", "patterns/ten"}, {"deny-list", "patterns/ten"}}, OPTION_COUNT,
+			"DA|{\"deny-list\":\"c4f1:ba8f:1180:cdb3:f044:2d83\","
+			"\"allow-list\":\"c4f1:ba8f:1180:cdb3:f044:2d83\"}"},
+		{{{"rate-limit-requests", "1"}, {"rate-limit-whitelist", "patterns/ten"}},
+			OPTION_COUNT,
+			"L1W|{\"rate-limit-requests\":\"1\",\"rate-limit-status-code\":\"429\","
+			"\"rate-limit-whitelist\":\"c4f1:ba8f:1180:cdb3:f044:2d83\","
+			"\"rate-limit-key\":\"KEY\"}"},
+		{{{"allow-list", "patterns/none"}}, OPTION_ALLOW_LIST, "X|{}"},
+		{{{"deny-list", "patterns/none"}, {"set-host", "b.test"}}, OPTION_DENY_LIST,
+			"XN|{\"set-host\":\"b.test\"}"},
+		{{{"rate-limit-requests", "1"}, {"rate-limit-whitelist", "patterns/none"}},
+			OPTION_RATE_LIMIT_WHITELIST,
+			"L1|{\"rate-limit-requests\":\"1\",\"rate-limit-status-code\":\"429\","
+			"\"rate-limit-key\":\"KEY\"}"},
+		/* Without a limit nobody is to be exempt. */
+		{{{"rate-limit-whitelist", "patterns/none"}}, OPTION_COUNT, "|{}"},
+		/* A list without an address is not no list. */
+		{{{"allow-list", "patterns/empty"}}, OPTION_COUNT,
+			"A|{\"allow-list\":\"0233:38bc:effa:c590:7ed8:3da8\"}"},
+	};
+	struct pattern_file files[] = {
+		{(char *)"ten", (char *)"10.0.0.0/8"}, {(char *)"empty", (char *)""}};
+	const struct patterns patterns = {files, ARRAY_LEN(files), NULL};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct option_set *set = make_set(cases[i].pairs);
+		const struct option_set *const sets[] = {NULL, set, NULL};
+		struct policy policy;
+		policy_write(&policy, &(struct policy_owner){"a/b", NULL, &patterns}, sets, 3);
+		CLEANUP(free_ptr) char *record = hide_key(policy.record);
+		assert_string_equal(record, cases[i].record);
+		assert_int_equal(policy.lacking, cases[i].lacking);
+		free(policy.record);
+		option_set_free(set);
+	}
 }
 
 static void test_precedence(void **state)
@@ -347,6 +394,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_users),
+		cmocka_unit_test(test_patterns),
 		cmocka_unit_test(test_precedence),
 		cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_lists),

@@ -244,7 +244,7 @@ static bool policy_diag(const struct ingress_node *node,
 
 struct diag *model_collect_diags(const struct ingress_node *node, size_t *ret_n)
 {
-	struct diag *diags = xcalloc(node->n_faults + copy_service_faults(node, NULL) + 3 +
+	struct diag *diags = xcalloc(node->n_faults + copy_service_faults(node, NULL) + 4 +
 					     node->n_claims + 2 * node->n_tls_claims,
 		sizeof(*diags));
 	bool has_default_diag = false;
@@ -252,6 +252,7 @@ struct diag *model_collect_diags(const struct ingress_node *node, size_t *ret_n)
 
 	n += copy_service_faults(node, diags + n);
 	n += users_diag(node, &diags[n]);
+	n += policy_diag(node, policies_patterns_diag, &diags[n]);
 	n += policy_diag(node, question_of, &diags[n]);
 	n += policy_diag(node, canary_of, &diags[n]);
 	for (size_t i = 0; i < node->n_claims; i++) {

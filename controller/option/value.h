@@ -9,6 +9,7 @@
  *   WORD         the word in lower case; WORDS: in the order of the table, separated by ','
  *   ADDRESSES    networks as inet_ntop() writes them with "/length", each once, IPv4 before IPv6,
  *                sorted, separated by ' '
+ *   CLIENTS      the same, or "patterns/<name>"
  *   HOST         lower case
  *   ORIGIN       "http://host" or "https://host", with ":port" where one was written
  *   URL          "http://host[:port]/path[?query]": scheme and host in lower case, always a path
@@ -42,12 +43,25 @@
 
 #define OPTION_MAX_VALUE 8192
 #define OPTION_MAX_ITEMS 256
+/* Networks in a file of patterns: they are the operator's, and one is there for all who name it. */
+#define OPTION_MAX_PATTERNS 4096
+
+/* What the canonical text of CLIENTS begins with where it names a file of patterns. */
+#define OPTION_PATTERNS "patterns/"
 
 /*
  * The canonical text of a value; the caller frees it. NULL: it can't be used, and *ret_reason says
  * why and what to write instead, in words that stand behind "is '…'"; the caller frees it.
  */
 char *option_parse(enum option_id option, const char *text, char **ret_reason) MUST_USE;
+
+/*
+ * The addresses in a file of patterns, in the form of ADDRESSES; the caller frees it. An address or
+ * a network a line, as HAProxy reads such files (-f): empty lines and those that begin with '#' say
+ * nothing, blanks around an address are not its own. NULL: it can't be used, and *ret_reason says
+ * why and what to write instead: "has …"; the caller frees it.
+ */
+char *option_read_patterns(const char *text, char **ret_reason) MUST_USE;
 
 /* Is a text, as a user writes it, this value of a BOOL ("true", "false")? */
 bool option_means(const char *text, const char *canonical) MUST_USE;

@@ -90,6 +90,23 @@ static void append_network(struct buf *value, const struct network *network)
 	buf_printf(value, "%s%s/%d", value->len ? " " : "", text, network->length);
 }
 
+/* Sorted, and each once. */
+static void append_networks(struct buf *value, struct network *networks, size_t n)
+{
+	static_assert(sizeof(struct network) == 18, "no padding: networks are compared as bytes");
+	if (n > 0) {
+		qsort(networks, n, sizeof(*networks), compare_networks);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (i == 0 || compare_networks(&networks[i - 1], &networks[i]) != 0) {
+			append_network(value, &networks[i]);
+		}
+	}
+}
+
+#define HOW_TO_WRITE                                                                               \
+	"write 10.1.2.3, 10.0.0.0/8 or 2001:db8::/32 (of IPv6 up to /64, or one address)"
+
 bool value_parse_addresses(
 	const struct option_info *info, const char *text, struct buf *value, struct buf *reason)
 {
@@ -100,7 +117,6 @@ bool value_parse_addresses(
 
 	size_t max = info->max > 0 ? (size_t)info->max : OPTION_MAX_ITEMS;
 
-	static_assert(sizeof(struct network) == 18, "no padding: networks are compared as bytes");
 	while (value_next_item(&text, ',', &item, &len)) {
 		if (n == max) {
 			return value_refuse(
@@ -108,20 +124,93 @@ bool value_parse_addresses(
 		}
 		if (!read_network(item, len, &networks[n])) {
 			return value_refuse(reason,
-				"with '%.*s', which is no IP address or network: write 10.1.2.3, "
-				"10.0.0.0/8 or 2001:db8::/32 (of IPv6 up to /64, or one "
-				"address)",
+				"with '%.*s', which is no IP address or network: " HOW_TO_WRITE,
 				(int)len, item);
 		}
 		n++;
 	}
-	qsort(networks, n, sizeof(*networks), compare_networks);
-	for (size_t i = 0; i < n; i++) {
-		if (i == 0 || compare_networks(&networks[i - 1], &networks[i]) != 0) {
-			append_network(value, &networks[i]);
+	append_networks(value, networks, n);
+	return true;
+}
+
+/* Can a key of a ConfigMap be called so? */
+static bool is_file_name(const char *name)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "0123456789-_.");
+
+	return len > 0 && len <= 253 && name[len] == '\0';
+}
+
+bool value_parse_clients(
+	const struct option_info *info, const char *text, struct buf *value, struct buf *reason)
+{
+	const char *names = strstr(text, OPTION_PATTERNS);
+
+	if (names == NULL) {
+		return value_parse_addresses(info, text, value, reason);
+	}
+	if (names != text || !is_file_name(text + strlen(OPTION_PATTERNS))) {
+		return value_refuse(reason,
+			"no list of clients: write addresses and networks, or patterns/ and the "
+			"name of one file, alone");
+	}
+	buf_append_str(value, text);
+	return true;
+}
+
+/* The next line that says something: false at the end. *n_lines counts all of them. */
+static bool next_pattern(
+	const char **cursor, size_t *n_lines, const char **ret_pattern, size_t *ret_len)
+{
+	while (**cursor != '\0') {
+		const char *line = *cursor;
+		size_t len = strcspn(line, "\n");
+		bool is_comment = *line == '#';
+
+		*cursor = line + len + (line[len] == '\n');
+		++*n_lines;
+		len = strcspn(line, "\r\n");
+		while (len > 0 && (*line == ' ' || *line == '\t')) {
+			line++;
+			len--;
+		}
+		while (len > 0 && (line[len - 1] == ' ' || line[len - 1] == '\t')) {
+			len--;
+		}
+		if (!is_comment && len > 0) {
+			*ret_pattern = line;
+			*ret_len = len;
+			return true;
 		}
 	}
-	return true;
+	return false;
+}
+
+char *option_read_patterns(const char *text, char **ret_reason)
+{
+	CLEANUP(free_ptr)
+	struct network *networks = xcalloc(OPTION_MAX_PATTERNS, sizeof(*networks));
+	struct buf value = BUF_INIT(0);
+	size_t n = 0, n_lines = 0;
+	const char *pattern;
+	size_t len;
+
+	while (next_pattern(&text, &n_lines, &pattern, &len)) {
+		if (n == OPTION_MAX_PATTERNS) {
+			*ret_reason = xasprintf("has more than %d networks: join some of them",
+				OPTION_MAX_PATTERNS);
+			return NULL;
+		}
+		if (!read_network(pattern, len, &networks[n])) {
+			*ret_reason = xasprintf(
+				"has no IP address or network in line %zu: " HOW_TO_WRITE, n_lines);
+			return NULL;
+		}
+		n++;
+	}
+	append_networks(&value, networks, n);
+	return buf_take(&value);
 }
 
 static bool is_port(const char *text)

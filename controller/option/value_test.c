@@ -174,7 +174,14 @@ static const struct {
 	{OPTION_ALLOW_LIST, "10.0.0.0/33", NULL, "'10.0.0.0/33'"},
 	{OPTION_ALLOW_LIST, "10.0.0.0/", NULL, "no IP address"},
 	{OPTION_ALLOW_LIST, "10.0.0.0/+8", NULL, "no IP address"},
-	{OPTION_ALLOW_LIST, "patterns/office", NULL, "no IP address"},
+	{OPTION_ALLOW_LIST, " patterns/office.txt ", "patterns/office.txt", NULL},
+	{OPTION_RATE_LIMIT_WHITELIST, "patterns/a", "patterns/a", NULL},
+	{OPTION_DENY_LIST, "patterns/..", "patterns/..", NULL},
+	{OPTION_ALLOW_LIST, "patterns/", NULL, "one file, alone"},
+	{OPTION_ALLOW_LIST, "patterns/a/b", NULL, "one file, alone"},
+	{OPTION_ALLOW_LIST, "patterns/a,10.0.0.1", NULL, "one file, alone"},
+	{OPTION_ALLOW_LIST, "10.0.0.1,patterns/a", NULL, "one file, alone"},
+	{OPTION_PROXY_PROTOCOL, "patterns/office", NULL, "no IP address"},
 	{OPTION_ALLOW_LIST, "10.0.0.1 10.0.0.2", NULL, "no IP address"},
 	{OPTION_SET_HOST, "Shop.Example.COM:8080", "shop.example.com:8080", NULL},
 	{OPTION_SET_HOST, "[2001:db8::1]:80", "[2001:db8::1]:80", NULL},
@@ -314,6 +321,58 @@ static void test_many_addresses(void **state)
 	buf_fini(&text);
 }
 
+static void test_patterns(void **state)
+{
+	static const struct {
+		const char *text, *addresses, *refused;
+	} files[] = {
+		{"", "", NULL},
+		{"# all\n\n \t\r\n#10.0.0.1", "", NULL},
+		{"10.1.2.3/8\n\t2001:DB8::/32 \r\n10.0.0.0/8\n\n ::1",
+			"10.0.0.0/8 ::1/128 2001:db8::/32", NULL},
+		{"10.0.0.1\n\nwww.example.com\n", NULL,
+			"has no IP address or network in line 3: write"},
+		{" # x", NULL, "line 1"},
+		{"10.0.0.1 # x", NULL, "line 1"},
+		{"10.0.0.1,10.0.0.2", NULL, "line 1"},
+		{"10.0.0.1 10.0.0.2", NULL, "line 1"},
+		{"2001:db8::/65", NULL, "line 1"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		char *reason = NULL;
+		char *addresses = option_read_patterns(files[i].text, &reason);
+		if (files[i].refused != NULL) {
+			assert_null(addresses);
+			assert_non_null(strstr(reason, files[i].refused));
+		} else {
+			assert_string_equal(addresses, files[i].addresses);
+		}
+		free(addresses);
+		free(reason);
+	}
+}
+
+static void test_many_patterns(void **state)
+{
+	struct buf text = BUF_INIT(0);
+	char *reason = NULL;
+
+	(void)state;
+	for (int i = 0; i < OPTION_MAX_PATTERNS; i++) {
+		buf_printf(&text, "10.0.%d.%d\n", i / 200, i % 200);
+	}
+	char *addresses = option_read_patterns(buf_str(&text), &reason);
+	assert_non_null(addresses);
+	free(addresses);
+	buf_append_str(&text, "10.1.1.1");
+	assert_null(option_read_patterns(buf_str(&text), &reason));
+	assert_non_null(strstr(reason, "has more than 4096 networks: join some"));
+	free(reason);
+	buf_fini(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +380,8 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_many_addresses),
+		cmocka_unit_test(test_patterns),
+		cmocka_unit_test(test_many_patterns),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

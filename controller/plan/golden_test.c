@@ -91,6 +91,14 @@ static void compare(const struct golden *golden, const char *file, const struct 
 
 /* ---- cases ---- */
 
+/* "namespace/name" */
+static void split_name(char *value, const char **ret_namespace, const char **ret_name)
+{
+	*ret_namespace = strsep(&value, "/");
+	*ret_name = value;
+	assert_non_null(value);
+}
+
 /* Lines of key=value. */
 static void read_options(struct golden *golden)
 {
@@ -125,15 +133,10 @@ static void read_options(struct golden *golden)
 		} else if (strcmp(line, "parameters-namespace") == 0) {
 			options->parameters_namespace = value;
 		} else if (strcmp(line, "configmap") == 0) {
-			char *rest = value;
-			options->config_map_namespace = strsep(&rest, "/");
-			options->config_map_name = rest;
-			assert_non_null(rest);
+			split_name(
+				value, &options->config_map_namespace, &options->config_map_name);
 		} else if (strcmp(line, "configmap-errorfiles") == 0) {
-			char *rest = value;
-			options->pages_namespace = strsep(&rest, "/");
-			options->pages_name = rest;
-			assert_non_null(rest);
+			split_name(value, &options->pages_namespace, &options->pages_name);
 		} else if (strcmp(line, "watch-namespace") == 0) {
 			options->watched_namespaces = golden->watched;
 			while (value != NULL) {
@@ -142,6 +145,8 @@ static void read_options(struct golden *golden)
 				golden->watched[options->n_watched_namespaces++] =
 					strsep(&value, ",");
 			}
+		} else if (strcmp(line, "configmap-patternfiles") == 0) {
+			split_name(value, &options->patterns_namespace, &options->patterns_name);
 		} else if (strcmp(line, "default-backend") == 0) {
 			char *rest = value;
 			options->default_namespace = strsep(&rest, "/");
@@ -347,7 +352,8 @@ static bool has_end(const char *line, const char *end)
 static bool is_about_objects(const char *line)
 {
 	return strncmp(line, "ingress ", 8) == 0 || strncmp(line, "annotations ", 12) == 0 ||
-	       strncmp(line, "client-ca ", 10) == 0 || strncmp(line, "error-pages ", 12) == 0;
+	       strncmp(line, "client-ca ", 10) == 0 || strncmp(line, "error-pages ", 12) == 0 ||
+	       strncmp(line, "patterns ", 9) == 0;
 }
 
 /* What HAProxy has is written like the model, diagnostics and what drains aside. */

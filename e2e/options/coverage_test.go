@@ -19,6 +19,7 @@ var shown = map[string]string{
 	"kubernetes.io/ingress.class":                 "TestClassTable",
 	"ingressclass.kubernetes.io/is-default-class": "TestClassTable",
 	"<http status code>":                          "TestErrorPages",
+	"<pattern file name>":                         "TestPatternFiles",
 	"client-ca":                                   "TestClientCertificates",
 	"client-crt-optional":                         "TestClientCertificates",
 }

@@ -137,7 +137,7 @@ func TestExamples(t *testing.T) {
 			s := &scene{t: t, dir: t.TempDir(), ip: pods.IP(), next: pods.IP(), g: harness.NewHeadgate(t)}
 			objects := append(exampleObjects(s.ip, all), s.scenarioObjects(startOddPod(t, pods.IP(), newTrust(t)).ip)...)
 			harness.WriteManifestFile(t, filepath.Join(s.dir, "all.yaml"), objects...)
-			s.start(branch, "--configmap="+namespace+"/settings")
+			s.start(branch, "--configmap="+namespace+"/settings", "--configmap-patternfiles="+namespace+"/patterns")
 			for i, e := range all {
 				e.check(s, exampleName(i)+".test")
 			}

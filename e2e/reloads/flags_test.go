@@ -35,6 +35,7 @@ var liveFlags = []flag{
 	{"--allow-external-name=", webIsThere, ""},
 	{"--configmap=", webIsThere, ""},
 	{"--configmap-errorfiles=", webIsThere, ""},
+	{"--configmap-patternfiles=", webIsThere, ""},
 	{"--ticket-rotation=604800", webIsThere, ""}, // not due while the test runs
 	{"--drain-delay=0", webIsThere, ""},
 	{"--drain-timeout=60", webIsThere, ""},

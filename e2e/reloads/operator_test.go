@@ -100,6 +100,8 @@ func operatorSections(secrets secrets) []section {
 	secure := objects(one(secrets.first), one(harness.Ingress(namespace, "row", harness.Class("spare"),
 		harness.Rule("row.test", "/", "web:80"), harness.TLS("row", "row.test"))))
 	ours := one(class("spare", controllerName))
+	restricted := one(harness.Ingress(namespace, "row", harness.Class("headgate"), harness.Rule("row.test", "/", "web:80"),
+		harness.Annotation("haproxy.org/allow-list", "patterns/office")))
 	return []section{
 		{"Classes", []change{
 			{"an IngressClass comes", spare, objects(spare, ours), []string{"row.test/ 200"}},
@@ -121,6 +123,9 @@ func operatorSections(secrets secrets) []section {
 			{"the same in other words", one(configMap("settings", "timeout-client", "5m")), one(configMap("settings", "timeout-client", "300s")), webIsThere},
 			{"it goes", one(configMap("settings", "timeout-client", "5m")), nil, webIsThere},
 			{"an error page comes (`--configmap-errorfiles`)", nil, one(configMap("pages", "404", "HTTP/1.1 404 Not Found\n\nno\n")), webIsThere},
+			{"a file of patterns that `allow-list` names changes (`--configmap-patternfiles`)",
+				objects(one(configMap("patterns", "office", "192.0.2.0/24")), restricted), objects(one(configMap("patterns", "office", "127.0.0.1")), restricted),
+				[]string{"row.test/ 200"}},
 			{"one that HAProxy could not use", nil, one(configMap("pages", "404", "no\n")), webIsThere},
 			{"`client-ca` in the controller's ConfigMap", nil, one(configMap("settings", "client-ca", namespace+"/first-ca")), webIsThere},
 			{"its Secret has another authority", objects(one(configMap("settings", "client-ca", namespace+"/clients-ca")), one(secrets.clientsCA)),

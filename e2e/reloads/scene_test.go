@@ -43,6 +43,7 @@ func newScene(t *testing.T, branch string, base []runtime.Object) *scene {
 		"--controller-name=" + controllerName,
 		"--configmap=" + namespace + "/settings",
 		"--configmap-errorfiles=" + namespace + "/pages",
+		"--configmap-patternfiles=" + namespace + "/patterns",
 		"--allow-external-name",
 		"--log-level=debug", // passes that change nothing are told at this level only
 		"--self-check",

@@ -8,6 +8,8 @@
 #include "base/alloc.h"
 #include "kube/decode.h"
 #include "model/diag.h"
+#include "model/pages.h"
+#include "model/patterns.h"
 #include "model/sets.h"
 
 /* The default of --controller-name. */
@@ -21,6 +23,9 @@ static const enum check_verdict verdicts[] = {[OPTION_APPLIED] = CHECK_APPLIED,
 	[OPTION_REFUSED] = CHECK_REFUSED};
 
 struct checker {
+	const struct store *store;
+	const struct model_options *options;
+	const struct model *model;
 	struct check_result result;
 	struct check_object *object; /* the one that is looked at: the last */
 };
@@ -47,6 +52,12 @@ static void on_report(void *ctx, const struct option_report *report)
 		verdicts[report->verdict], report->reason ? xstrdup(report->reason) : NULL);
 }
 
+static void on_key(void *ctx, const char *key, const char *reason)
+{
+	add_item(ctx, xasprintf("data[%s]", key), reason ? CHECK_REFUSED : CHECK_APPLIED,
+		reason ? xstrdup(reason) : NULL);
+}
+
 static void begin_object(struct checker *checker, const struct object *object)
 {
 	struct check_result *result = &checker->result;
@@ -59,16 +70,28 @@ static void begin_object(struct checker *checker, const struct object *object)
 		.name = xstrdup(object_name(object))};
 }
 
-/* Annotations have been told of already, those of Services at the Services. */
-static void add_diags(struct checker *checker, const struct model *model)
+/* Annotations have been told of already, those of Services at the Services. What the objects lack
+ * may be in the cluster; a file of patterns may not, when its ConfigMap is here. */
+static bool is_told(const struct checker *checker, enum diag_reason reason)
+{
+	const struct model_options *options = checker->options;
+
+	if (reason == DIAG_PATTERNS_MISSING) {
+		return options->patterns_name != NULL &&
+		       store_config_map(checker->store, options->patterns_namespace,
+			       options->patterns_name) != NULL;
+	}
+	return diag_is_of_object[reason] && reason != DIAG_ANNOTATION_REFUSED;
+}
+
+static void add_diags(struct checker *checker)
 {
 	size_t n;
-	struct diag *diags =
-		model_ingress_diags(model, checker->object->namespace, checker->object->name, &n);
+	struct diag *diags = model_ingress_diags(
+		checker->model, checker->object->namespace, checker->object->name, &n);
 
 	for (size_t i = 0; i < n; i++) {
-		if (diag_is_of_object[diags[i].reason] &&
-			diags[i].reason != DIAG_ANNOTATION_REFUSED) {
+		if (is_told(checker, diags[i].reason)) {
 			add_item(checker, xstrdup(diags[i].field), CHECK_REFUSED,
 				xasprintf("%s: %s", diag_reason_names[diags[i].reason],
 					diags[i].text));
@@ -77,9 +100,9 @@ static void add_diags(struct checker *checker, const struct model *model)
 	model_free_diags(diags, n);
 }
 
-static void check_ingress(
-	struct checker *checker, const struct model *model, const struct ingress *ingress)
+static void check_ingress(struct checker *checker, const struct ingress *ingress)
 {
+	const struct model *model = checker->model;
 	const char *class_name = model_class_name(model, ingress);
 
 	begin_object(checker, &ingress->head);
@@ -91,18 +114,46 @@ static void check_ingress(
 	}
 	option_set_free(
 		sets_read(OPTION_SCOPE_INGRESS, ingress, ingress->annotations, on_report, checker));
-	add_diags(checker, model);
+	add_diags(checker);
 }
 
-static void check_one(struct checker *checker, const struct model *model,
-	const struct model_options *options, const struct object *object)
+static bool is_named(const struct object *object, const char *namespace, const char *name)
+{
+	return name != NULL && strcmp(name, object_name(object)) == 0 &&
+	       strcmp(namespace, object_namespace(object)) == 0;
+}
+
+static void check_config_map(struct checker *checker, const struct config_map *map)
+{
+	const struct model_options *options = checker->options;
+	const struct object *object = &map->head;
+
+	if (is_named(object, options->config_map_namespace, options->config_map_name)) {
+		begin_object(checker, object);
+		option_set_free(
+			sets_read(OPTION_SCOPE_CONTROLLER, map, map->data, on_report, checker));
+	}
+	if (is_named(object, options->pages_namespace, options->pages_name)) {
+		struct pages pages;
+		begin_object(checker, object);
+		pages_read(&pages, map, on_key, checker);
+		pages_fini(&pages);
+	}
+	if (is_named(object, options->patterns_namespace, options->patterns_name)) {
+		struct patterns patterns;
+		begin_object(checker, object);
+		patterns_read(&patterns, map, on_key, checker);
+		patterns_fini(&patterns);
+	}
+}
+
+static void check_one(struct checker *checker, const struct object *object)
 {
 	const struct service *service = (const struct service *)object;
-	const struct config_map *map = (const struct config_map *)object;
 
 	switch (object->kind) {
 	case KUBE_INGRESS:
-		check_ingress(checker, model, (const struct ingress *)object);
+		check_ingress(checker, (const struct ingress *)object);
 		break;
 	case KUBE_SERVICE:
 		begin_object(checker, object);
@@ -110,13 +161,7 @@ static void check_one(struct checker *checker, const struct model *model,
 			OPTION_SCOPE_SERVICE, service, service->annotations, on_report, checker));
 		break;
 	case KUBE_CONFIG_MAP:
-		if (options->config_map_name != NULL &&
-			strcmp(options->config_map_name, object_name(object)) == 0 &&
-			strcmp(options->config_map_namespace, object_namespace(object)) == 0) {
-			begin_object(checker, object);
-			option_set_free(sets_read(
-				OPTION_SCOPE_CONTROLLER, map, map->data, on_report, checker));
-		}
+		check_config_map(checker, (const struct config_map *)object);
 		break;
 	default:
 		break;
@@ -202,14 +247,14 @@ struct model *check_build_model(struct store *store, const struct model_options 
 struct check_result check_objects(struct store *store, const struct model_options *options)
 {
 	static const enum kube_kind kinds[] = {KUBE_INGRESS, KUBE_SERVICE, KUBE_CONFIG_MAP};
-	struct checker checker = {0};
+	struct model *model = check_build_model(store, options);
+	struct checker checker = {.store = store, .options = options, .model = model};
 	const struct object *object;
 
-	struct model *model = check_build_model(store, options);
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		uint32_t position = 0;
 		while ((object = store_next(store, kinds[i], &position)) != NULL) {
-			check_one(&checker, model, options, object);
+			check_one(&checker, object);
 		}
 	}
 	model_free(model);

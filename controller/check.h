@@ -1,6 +1,6 @@
 /*
  * What Headgate makes of objects, without a cluster: a verdict for each annotation and each fault
- * of Ingresses, Services and the controller's ConfigMap. Pure but for memory.
+ * of Ingresses, Services and the operator's ConfigMaps. Pure but for memory.
  *
  * An Ingress is looked at as if its class were ours. What is not in the files (a Service, a Secret)
  * is no fault: it may be in the cluster.
@@ -47,8 +47,8 @@ struct model_options check_model_options(void) MUST_USE;
  * store. The caller frees it with model_free(). */
 struct model *check_build_model(struct store *store, const struct model_options *options) MUST_USE;
 
-/* Builds such a model, and looks at each object. `options->config_map_name` names the ConfigMap
- * that is looked at. The caller releases the result with check_fini(). */
+/* Builds such a model, and looks at each object, of ConfigMaps at those that `options` name. The
+ * caller releases the result with check_fini(). */
 struct check_result check_objects(
 	struct store *store, const struct model_options *options) MUST_USE;
 void check_fini(struct check_result *result);

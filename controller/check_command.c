@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "check.h"
 #include "command_flags.h"
+#include "config_maps.h"
 #include "manifest_paths.h"
 
 static const char usage[] =
@@ -28,7 +29,7 @@ struct command {
 	struct model_options options;
 	enum output output;
 	struct manifest_paths files;
-	char *config_map; /* owned */
+	struct config_maps config_maps;
 };
 
 /* ---- printing ---- */
@@ -139,29 +140,12 @@ static bool set_output(struct command *command, const char *text)
 	return false;
 }
 
-static bool set_config_map(struct command *command, const char *text)
-{
-	char *name = strchr(text, '/');
-
-	if (name == NULL || name == text || name[1] == '\0') {
-		fprintf(stderr, "headgate: --configmap is '%s': use NAMESPACE/NAME\n", text);
-		return false;
-	}
-	free(command->config_map);
-	command->config_map = xstrdup(text);
-	name = strchr(command->config_map, '/');
-	*name = '\0';
-	command->options.config_map_namespace = command->config_map;
-	command->options.config_map_name = name + 1;
-	return true;
-}
-
 static bool set_flag(void *ctx, const char *name, const char *value)
 {
 	struct command *command = ctx;
 
-	if (strcmp(name, "configmap") == 0) {
-		return set_config_map(command, value);
+	if (config_maps_has(name)) {
+		return config_maps_set(&command->config_maps, &command->options, name, value);
 	}
 	if (strcmp(name, "output") == 0) {
 		return set_output(command, value);
@@ -230,6 +214,6 @@ enum check_status check_command(int argc, char **argv)
 		status = check_paths(&command, argv + first, argc - first);
 	}
 	store_free(command.files.store);
-	free(command.config_map);
+	config_maps_fini(&command.config_maps);
 	return status;
 }

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "check.h"
 #include "command_flags.h"
+#include "config_maps.h"
 #include "manifest_paths.h"
 #include "model/explain.h"
 
@@ -57,6 +58,7 @@ static bool read_url(const char *text, struct url *ret_url)
 /* What the command line says. */
 struct command {
 	struct model_options options;
+	struct config_maps config_maps;
 	struct explain_header headers[MAX_HEADERS]; /* owned texts: the names; values are in them */
 	size_t n_headers;
 };
@@ -122,6 +124,9 @@ static bool set_flag(void *ctx, const char *name, const char *value)
 	if (strcmp(name, "header") == 0) {
 		return add_header(command, value);
 	}
+	if (config_maps_has(name)) {
+		return config_maps_set(&command->config_maps, &command->options, name, value);
+	}
 	command->options.ingress_class = value;
 	return true;
 }
@@ -155,5 +160,6 @@ enum explain_status explain_command(int argc, char **argv)
 	for (size_t i = 0; i < command.n_headers; i++) {
 		free((char *)command.headers[i].name);
 	}
+	config_maps_fini(&command.config_maps);
 	return status;
 }

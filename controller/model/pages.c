@@ -45,7 +45,8 @@ static char *read_page(struct pages *pages, const char *key, const char *text)
 	return reason;
 }
 
-void pages_read(struct pages *pages, const struct config_map *map, pages_fault_fn fault, void *ctx)
+void pages_read(
+	struct pages *pages, const struct config_map *map, pages_report_fn report, void *ctx)
 {
 	const struct obj_pair *pairs = obj_items(map, map->data);
 
@@ -54,9 +55,7 @@ void pages_read(struct pages *pages, const struct config_map *map, pages_fault_f
 		const char *key = obj_str(map, pairs[i].key);
 		CLEANUP(free_ptr)
 		char *reason = read_page(pages, key, obj_str(map, pairs[i].value));
-		if (reason != NULL && fault != NULL) {
-			fault(ctx, key, reason);
-		}
+		report(ctx, key, reason);
 	}
 }
 
@@ -64,10 +63,9 @@ static void add_fault(void *ctx, const char *key, const char *reason)
 {
 	struct buf *text = ctx;
 
-	if (text->len > 0) {
-		buf_append_str(text, "; ");
+	if (reason != NULL) {
+		buf_printf(text, "%sdata[%s] %s", text->len > 0 ? "; " : "", key, reason);
 	}
-	buf_printf(text, "data[%s] %s", key, reason);
 }
 
 void pages_follow(struct model *model, const struct store *store)

@@ -25,14 +25,15 @@ struct pages {
 	char *fault;	     /* owned; what is wrong with all of them; NULL = nothing */
 };
 
-/* Something that is wrong with a key; borrowed for the call. */
-typedef void (*pages_fault_fn)(void *ctx, const char *key, const char *reason);
+/* What is wrong with a key, NULL = nothing; borrowed for the call. */
+typedef void (*pages_report_fn)(void *ctx, const char *key, const char *reason);
 
 /* Reads them anew; `store` NULL: there is none. */
 void pages_follow(struct model *model, const struct store *store);
 
-/* Reads all keys of a ConfigMap; `fault` may be NULL. The caller frees them with pages_fini(). */
-void pages_read(struct pages *pages, const struct config_map *map, pages_fault_fn fault, void *ctx);
+/* Reads all keys of a ConfigMap. The caller frees them with pages_fini(). */
+void pages_read(
+	struct pages *pages, const struct config_map *map, pages_report_fn report, void *ctx);
 void pages_fini(struct pages *pages);
 
 #endif

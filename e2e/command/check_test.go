@@ -12,7 +12,8 @@ import (
 // verdict; the expected file is read by people.
 func TestCheckDirectory(t *testing.T) {
 	out, errs, status := headgate(t, "", "check", "--output=wide",
-		"--configmap=haproxy-controller/haproxy-kubernetes-ingress", "testdata/check")
+		"--configmap=haproxy-controller/haproxy-kubernetes-ingress", "--configmap-errorfiles=haproxy-controller/pages",
+		"--configmap-patternfiles=haproxy-controller/patterns", "testdata/check")
 	if status != 1 || errs != "" {
 		t.Errorf("exit status %d, %q", status, errs)
 	}
@@ -79,6 +80,9 @@ func TestCheckStatus(t *testing.T) {
 		{"unknown option", "", []string{"--bogus", "-"}, 2, "", "--bogus"},
 		{"unknown format", "", []string{"--output=xml", "-"}, 2, "", "use table, wide or json"},
 		{"half a name", "", []string{"--configmap=own", "-"}, 2, "", "use NAMESPACE/NAME"},
+		{"half a name of pages", "", []string{"--configmap-errorfiles=/own", "-"}, 2, "", "--configmap-errorfiles is '/own': use NAMESPACE/NAME"},
+		{"a file of patterns that may be in the cluster", annotated("haproxy.org/allow-list: patterns/office"),
+			[]string{"--configmap-patternfiles=infra/patterns", "-"}, 0, "1 applied, 0 ignored, 0 refused", ""},
 		{"missing file", "", []string{"testdata/none.yaml"}, 2, "", "testdata/none.yaml: No such file"},
 		{"no manifest in a directory", "", []string{t.TempDir()}, 2, "", "there is no *.yaml"},
 		{"a template", "", []string{broken}, 2, "0 objects", "broken.yaml: line 1"},

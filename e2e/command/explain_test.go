@@ -58,6 +58,26 @@ func TestExplain(t *testing.T) {
 	wantFile(t, "testdata/explain.txt", text.String())
 }
 
+// What the operator's ConfigMaps say holds where they are named, and only there.
+func TestExplainConfigMaps(t *testing.T) {
+	const all = "--configmap=infra/own --configmap-errorfiles=infra/pages --configmap-patternfiles=infra/patterns"
+	const lacks = "'patterns/office', and there is no such file"
+	rows := []struct{ flags, client, says, saysNot string }{
+		{all, "192.0.2.7", "option    timeout-server: 5000 (of a ConfigMap)", lacks},
+		{all, "192.0.2.7", "option    deny-list is 'patterns/bad', and there is no such file", lacks},
+		{"--configmap-patternfiles=infra/patterns", "192.0.2.7", "client    is in allow-list\n", "deny-list"},
+		{"--configmap-patternfiles=infra/patterns", "198.51.100.1", "client    is not in allow-list: 403\n", "deny-list"},
+		{"--ingress-class=headgate", "192.0.2.7", "option    allow-list is " + lacks, "timeout-server"},
+	}
+	for _, row := range rows {
+		arguments := append([]string{"explain"}, strings.Fields(row.flags)...)
+		out, errs, status := headgate(t, "", append(arguments, "--header=X-Real-IP: "+row.client, "http://office.example.com/", "testdata/maps.yaml")...)
+		if status != 0 || errs != "" || !strings.Contains(out, row.says) || strings.Contains(out, row.saysNot) {
+			t.Errorf("%v: exit status %d, %q\n%s", row, status, errs, out)
+		}
+	}
+}
+
 func TestExplainStatus(t *testing.T) {
 	rows := []struct {
 		arguments []string
@@ -72,6 +92,7 @@ func TestExplainStatus(t *testing.T) {
 		{[]string{"--bogus", "http://a.test/", "testdata/explain.yaml"}, 2, "--bogus"},
 		{[]string{"--header=Host", "http://a.test/", "testdata/explain.yaml"}, 2, "write NAME: VALUE"},
 		{[]string{"--header=: x", "http://a.test/", "testdata/explain.yaml"}, 2, "write NAME: VALUE"},
+		{[]string{"--configmap=own", "http://a.test/", "testdata/explain.yaml"}, 2, "--configmap is 'own': use NAMESPACE/NAME"},
 		{[]string{"--help"}, 0, ""},
 	}
 	for _, row := range rows {

@@ -17,7 +17,11 @@ var (
 )
 
 // values that are looked into while the command line is read; others are "x".
-var values = map[string]string{"plan haproxy": "3.4", "check configmap": "a/b", "check output": "json", "explain header": "A: b"}
+var values = map[string]string{
+	"plan haproxy": "3.4", "check output": "json", "explain header": "A: b",
+	"check configmap": "a/b", "check configmap-errorfiles": "a/b", "check configmap-patternfiles": "a/b",
+	"explain configmap": "a/b", "explain configmap-errorfiles": "a/b", "explain configmap-patternfiles": "a/b",
+}
 
 // TestFlags: what each command's --help says, the manual page, and docs/flags.md list
 // the same flags, and these are the ones that it takes.

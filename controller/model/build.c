@@ -21,6 +21,7 @@ struct reader {
 	const struct ingress *ingress;
 	struct ingress_node *node;
 	struct tls_hosts tls;
+	size_t n_paths; /* that have been read */
 	bool redirects; /* the rule that is being read has TLS */
 };
 
@@ -198,6 +199,16 @@ static void add_claim(struct reader *reader, struct claim claim,
 		map, key);
 }
 
+/* What is beyond a limit is left out, and told of once. Takes `field`. */
+static void leave_out(struct reader *reader, char *field, const char *what, int max)
+{
+	model_add_fault(reader->node, DIAG_TOO_MANY, field,
+		xasprintf(
+			"an Ingress may have %d %s: this one, and what is behind it, is left out; "
+			"spread them over several Ingresses",
+			max, what));
+}
+
 static void read_path(struct reader *reader, const char *host, uint32_t rule, uint32_t index)
 {
 	const struct ingress *ingress = reader->ingress;
@@ -257,8 +268,15 @@ static void read_rule(struct reader *reader, uint32_t index, bool has_default)
 		return;
 	}
 	reader->redirects = tls_hosts_have(&reader->tls, buf_str(&host));
-	for (uint32_t i = 0; i < rule->paths.n; i++) {
-		read_path(reader, buf_str(&host), index, i);
+	for (uint32_t i = 0; i < rule->paths.n && reader->n_paths <= ROUTE_MAX_PATHS; i++) {
+		if (reader->n_paths++ < ROUTE_MAX_PATHS) {
+			read_path(reader, buf_str(&host), index, i);
+		} else {
+			leave_out(reader,
+				xasprintf("spec.rules[%" PRIu32 "].http.paths[%" PRIu32 "]", index,
+					i),
+				"paths", ROUTE_MAX_PATHS);
+		}
 	}
 	if (has_default) {
 		read_fallback(reader, buf_str(&host), index);
@@ -287,8 +305,12 @@ static void read_ingress(struct reader *reader)
 	reader->node->claims =
 		xcalloc(count_claims(ingress, has_default), sizeof(*reader->node->claims));
 	tls_hosts_init(&reader->tls, ingress);
-	for (uint32_t i = 0; i < ingress->rules.n; i++) {
+	for (uint32_t i = 0; i < ingress->rules.n && i < ROUTE_MAX_RULES; i++) {
 		read_rule(reader, i, has_default);
+	}
+	if (ingress->rules.n > ROUTE_MAX_RULES) {
+		leave_out(reader, xasprintf("spec.rules[%d]", ROUTE_MAX_RULES), "rules",
+			ROUTE_MAX_RULES);
 	}
 	reader->redirects = false;
 	tls_hosts_fini(&reader->tls);

@@ -22,6 +22,11 @@
 #define ROUTE_MAX_HOST 253
 #define ROUTE_MAX_PATH 4096
 
+/* Of one Ingress. No hand writes so many: what does is a loop that went wrong, or means harm, and
+ * would fill HAProxy's maps for everybody. The API server's limit, 1.5 MiB, is at about 10,000. */
+#define ROUTE_MAX_RULES 1000
+#define ROUTE_MAX_PATHS 5000
+
 /* The virtual host of rules that name no host. */
 #define ROUTE_ANY_HOST "*"
 

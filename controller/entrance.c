@@ -8,6 +8,9 @@
 #include "base/alloc.h"
 #include "base/log.h"
 
+/* In the place of a policy; those have a '/'. */
+#define METRICS "metrics"
+
 struct entrance {
 	struct event_base *base;
 	const struct store *store;
@@ -23,8 +26,12 @@ static bool find_users(void *ctx, const char *policy, struct endpoint_users *ret
 {
 	struct entrance *entrance = ctx;
 	struct model_users *users = &entrance->users;
+	bool is_found =
+		strcmp(policy, METRICS) == 0
+			? model_find_monitors(entrance->model, &users->namespace, &users->secret)
+			: model_find_users(entrance->model, policy, users);
 
-	if (!model_find_users(entrance->model, policy, users)) {
+	if (!is_found) {
 		return false;
 	}
 	const struct secret *secret =
@@ -86,5 +93,23 @@ void entrance_close(struct entrance *entrance)
 		event_free(entrance->retry);
 		free(entrance->path);
 		free(entrance);
+	}
+}
+
+void entrance_ask_metrics(struct entrance *entrance, const char *authorization,
+	endpoint_answer_fn on_answer, void *ctx)
+{
+	enum model_guard guard = model_guards_metrics(entrance->model);
+	struct endpoint_users users;
+
+	if (guard == MODEL_GUARD_NONE) {
+		on_answer(ctx, ENDPOINT_YES);
+	} else if (guard == MODEL_GUARD_UNKNOWN || entrance->endpoint == NULL) {
+		on_answer(ctx, ENDPOINT_UNKNOWN);
+	} else if (!find_users(entrance, METRICS, &users)) {
+		on_answer(ctx, ENDPOINT_NO);
+	} else {
+		endpoint_ask(entrance->endpoint,
+			&(struct endpoint_question){METRICS, authorization, on_answer, ctx});
 	}
 }

@@ -61,5 +61,7 @@ void listener_tell(struct listener *listener, struct model *model,
 			"configmap-errorfiles");
 		tell_fault(&listener->told_patterns, model_patterns_fault(model), "flag",
 			"configmap-patternfiles");
+		tell_fault(&listener->told_monitors, model_monitors_fault(model), "key",
+			"prometheus-endpoint-auth-secret");
 	}
 }

@@ -22,6 +22,7 @@ struct listener {
 	uint32_t told_client_ca; /* which fault was told last; 0 = none */
 	uint32_t told_pages;
 	uint32_t told_patterns;
+	uint32_t told_monitors;
 };
 
 /* To be called once after each model_update() with these changes. */

@@ -336,6 +336,8 @@ static inline void put_config_map(struct dice *dice)
 		"'ssl-certificate':'n1/t0','default-backend-service':'n1/s1'",
 		"'default-backend-service':'n0/s1:80'", "'default-backend-service':'s1'",
 		"'log-format':'json'", "'client-ca':'n0/t0','timeout-client':'9s'",
+		"'prometheus-endpoint-auth-secret':'n0/t1'",
+		"'prometheus-endpoint-auth-secret':'n1/t0','client-ca':'n1/t0'",
 		"'client-ca':'n 0/t0'",
 		"'client-ca':'n1/t1','ssl-redirect':'true','ssl-certificate':'n1/t1'",
 		"'404':'HTTP/1.1 404 x\\n\\n'", "'404':'HTTP/1.1 404 y\\n\\n','client-ca':'n0/t0'",

@@ -397,16 +397,23 @@ static void make_reconcile(struct run *run)
 		.audit_interval_seconds = flags->audit_seconds,
 		.on_settings = on_settings,
 		.settings_ctx = run,
-		.listener = {on_changes, on_let_go, on_diags, on_worker, run, 0, 0, 0},
+		.listener = {on_changes, on_let_go, on_diags, on_worker, run, 0, 0, 0, 0},
 		.needs = needs,
 	});
 	run->rotation = rotation_new(run->base, run->state, flags->rotation_seconds);
 }
 
+static void ask_metrics(void *ctx, const char *authorization, admin_answer_fn answer, void *request)
+{
+	const struct run *run = ctx;
+
+	entrance_ask_metrics(run->entrance, authorization, answer, request);
+}
+
 static bool open_admin(struct run *run)
 {
 	struct admin_callbacks callbacks = {get_missing, refresh_metrics, write_verdict,
-		write_backend, write_standing, answer_audit, run};
+		write_backend, write_standing, answer_audit, ask_metrics, run};
 	struct err err = {0};
 
 	run->admin =

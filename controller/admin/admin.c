@@ -16,21 +16,33 @@
 #include "base/alloc.h"
 #include "base/metrics.h"
 
-#define MAX_HEADERS_SIZE 8192
-#define TIMEOUT_SECONDS	 10
-#define STATUS_FORBIDDEN 403
-#define INGRESSES	 "/ingresses/"
-#define BACKENDS	 "/backends/"
+#define MAX_HEADERS_SIZE    8192
+#define TIMEOUT_SECONDS	    10
+#define STATUS_ACCEPTED	    202
+#define STATUS_UNAUTHORIZED 401
+#define STATUS_FORBIDDEN    403
+#define INGRESSES	    "/ingresses/"
+#define BACKENDS	    "/backends/"
 
 /* When nothing could be accepted (no file descriptors, no memory), for how long at most it is not
  * tried. */
 #define PAUSE_SECONDS 1
+
+/* A request for the metrics that may not be answered yet. */
+struct waiting {
+	struct waiting *next;
+	struct admin *admin;
+	/* Ours while it waits; without a connection when its client has gone meanwhile. */
+	struct evhttp_request *request;
+};
 
 struct admin {
 	struct evhttp *http;
 	struct evconnlistener *listener; /* http's */
 	struct event *retry;
 	struct admin_callbacks callbacks;
+	struct waiting *waiting;
+	size_t n_waiting;
 };
 
 static void reply(struct evhttp_request *request, int status, const char *type, const char *text)
@@ -82,19 +94,71 @@ static void on_readyz(struct evhttp_request *request, void *ctx)
 	buf_fini(&text);
 }
 
-static void on_metrics(struct evhttp_request *request, void *ctx)
+static void take_out(struct waiting *waiting)
 {
-	const struct admin *admin = ctx;
+	struct waiting **link = &waiting->admin->waiting;
+
+	while (*link != waiting) {
+		link = &(*link)->next;
+	}
+	*link = waiting->next;
+	waiting->admin->n_waiting--;
+}
+
+static void write_metrics(const struct admin *admin, struct evhttp_request *request)
+{
 	struct buf text = BUF_INIT(0);
 
-	if (refuses_post(request)) {
-		return;
-	}
 	admin->callbacks.refresh(admin->callbacks.ctx);
 	metrics_write(&text);
 	process_metrics_write(&text);
 	reply(request, HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", buf_str(&text));
 	buf_fini(&text);
+}
+
+static void on_answer(void *ctx, int status)
+{
+	struct waiting *waiting = ctx;
+	struct evhttp_request *request = waiting->request;
+	bool is_no = status == STATUS_UNAUTHORIZED;
+
+	take_out(waiting);
+	if (status == HTTP_OK || status == STATUS_ACCEPTED) {
+		write_metrics(waiting->admin, request);
+	} else {
+		if (is_no) {
+			evhttp_add_header(evhttp_request_get_output_headers(request),
+				"WWW-Authenticate", "Basic realm=\"Metrics\", charset=\"UTF-8\"");
+		}
+		reply(request, is_no ? STATUS_UNAUTHORIZED : HTTP_SERVUNAVAIL,
+			"text/plain; charset=utf-8",
+			is_no ? "who reads the metrics has to be a user of the Secret in "
+				"prometheus-endpoint-auth-secret\n"
+			      : "who may read the metrics is not known just now: try again\n");
+	}
+	free(waiting);
+}
+
+static void on_metrics(struct evhttp_request *request, void *ctx)
+{
+	struct admin *admin = ctx;
+	const char *authorization =
+		evhttp_find_header(evhttp_request_get_input_headers(request), "Authorization");
+
+	if (refuses_post(request)) {
+		return;
+	}
+	if (admin->n_waiting == ADMIN_MAX_WAITING) {
+		reply(request, HTTP_SERVUNAVAIL, "text/plain; charset=utf-8",
+			"too many ask for the metrics: try again\n");
+		return;
+	}
+	struct waiting *waiting = xcalloc(1, sizeof(*waiting));
+	*waiting = (struct waiting){admin->waiting, admin, request};
+	admin->waiting = waiting;
+	admin->n_waiting++;
+	admin->callbacks.ask(
+		admin->callbacks.ctx, authorization ? authorization : "", on_answer, waiting);
 }
 
 static void on_status(struct evhttp_request *request, void *ctx)
@@ -342,6 +406,15 @@ void admin_close(struct admin *admin)
 {
 	if (admin == NULL) {
 		return;
+	}
+	while (admin->waiting != NULL) {
+		struct waiting *waiting = admin->waiting;
+		take_out(waiting);
+		/* What has a connection goes with it. */
+		if (evhttp_request_get_connection(waiting->request) == NULL) {
+			evhttp_request_free(waiting->request);
+		}
+		free(waiting);
 	}
 	event_free(admin->retry);
 	evhttp_free(admin->http);

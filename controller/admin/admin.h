@@ -39,6 +39,18 @@ typedef void (*admin_status_fn)(void *ctx, struct buf *json);
 /* Starts an audit and appends {"number":N}, or appends the result of the last one. */
 typedef void (*admin_audit_fn)(void *ctx, bool is_start, struct buf *json);
 
+/*
+ * May who sends this header Authorization ("" = none) read the metrics? `answer` is called once,
+ * with `request`, at once or later from the loop, but not after admin_close(): 200 and 202 are yes,
+ * 401 is no, 503 is not known just now.
+ */
+typedef void (*admin_answer_fn)(void *request, int status);
+typedef void (*admin_ask_fn)(
+	void *ctx, const char *authorization, admin_answer_fn answer, void *request);
+
+/* Requests that wait for that, at a time; more are answered 503. */
+#define ADMIN_MAX_WAITING 32
+
 struct admin_callbacks {
 	admin_ready_fn ready;
 	admin_refresh_fn refresh;
@@ -46,6 +58,7 @@ struct admin_callbacks {
 	admin_backend_fn backend;
 	admin_status_fn status;
 	admin_audit_fn audit;
+	admin_ask_fn ask;
 	void *ctx;
 };
 

@@ -31,6 +31,11 @@ struct bench {
 	const char *missing;
 	unsigned n_refreshes;
 	unsigned n_audits;
+	int status;	     /* whether the metrics may be read; 0 = it is not answered yet */
+	char *authorization; /* of the last one who asked for them; owned */
+	admin_answer_fn answer;
+	void *waiting[ADMIN_MAX_WAITING];
+	size_t n_waiting;
 };
 
 static const char *on_ready(void *ctx)
@@ -76,6 +81,21 @@ static void on_audit(void *ctx, bool is_start, struct buf *json)
 	buf_append_str(json, is_start ? "{\"number\":1}" : "{\"result\":\"clean\"}");
 }
 
+static void on_ask(void *ctx, const char *authorization, admin_answer_fn answer, void *request)
+{
+	struct bench *bench = ctx;
+
+	free(bench->authorization);
+	bench->authorization = xstrdup(authorization);
+	if (bench->status != 0) {
+		answer(request, bench->status);
+		return;
+	}
+	assert_true(bench->n_waiting < ADMIN_MAX_WAITING);
+	bench->answer = answer;
+	bench->waiting[bench->n_waiting++] = request;
+}
+
 /* A socket bound to a port of 127.0.0.1 that the kernel chose. */
 static int bind_any(uint16_t *ret_port)
 {
@@ -94,7 +114,7 @@ static int bind_any(uint16_t *ret_port)
 static struct admin *open_at(struct bench *bench, const char *bind_text, struct err *err)
 {
 	const struct admin_callbacks callbacks = {
-		on_ready, on_refresh, on_ingress, on_backend, on_status, on_audit, bench};
+		on_ready, on_refresh, on_ingress, on_backend, on_status, on_audit, on_ask, bench};
 
 	*err = (struct err){0};
 	return admin_open(bench->base, bind_text, &callbacks, err);
@@ -107,6 +127,7 @@ static int setup(void **state)
 	struct err err;
 
 	bench->base = event_base_new();
+	bench->status = 200;
 	for (int i = 0; i < 20 && bench->admin == NULL; i++) {
 		close(bind_any(&bench->port));
 		CLEANUP(free_ptr) char *text = xasprintf("127.0.0.1:%u", bench->port);
@@ -124,6 +145,7 @@ static int teardown(void **state)
 	admin_close(bench->admin);
 	event_base_free(bench->base);
 	metrics_reset();
+	free(bench->authorization);
 	free(bench);
 	return 0;
 }
@@ -248,6 +270,97 @@ static void test_ingresses(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		check_json(*state, wrong[i], "404",
 			"{\"error\":\"ask for /ingresses/NAMESPACE/NAME\"}\n");
+	}
+}
+
+static void expect_status(char *answer, int status, const char *part)
+{
+	assert_int_equal(strtol(answer + strlen("HTTP/1.1 "), NULL, 10), status);
+	assert_non_null(strstr(answer, part));
+	free(answer);
+}
+
+static void test_guard(void **state)
+{
+	struct bench *bench = *state;
+
+	expect_status(ask(bench, "GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: Basic x\r\n"
+				 "Connection: close\r\n\r\n"),
+		200, "\nheadgate_backends 42\n");
+	assert_string_equal(bench->authorization, "Basic x");
+	bench->status = 401;
+	expect_status(get(bench, "GET", "/metrics"), 401,
+		"WWW-Authenticate: Basic realm=\"Metrics\", charset=\"UTF-8\"\r\n");
+	assert_string_equal(bench->authorization, "");
+	bench->status = 503;
+	expect_status(get(bench, "GET", "/metrics"), 503, "try again\n");
+	assert_int_equal(bench->n_refreshes, 1);
+	/* Nobody is kept from the rest. */
+	expect_status(get(bench, "GET", "/healthz"), 200, "ok\n");
+	expect_status(get(bench, "GET", "/readyz"), 200, "ok\n");
+}
+
+/* Reads as much as there is. */
+static char *read_some(struct bench *bench, int fd)
+{
+	char text[1 << 16];
+	ssize_t n = -1;
+
+	for (int turn = 0; n < 0; turn++) {
+		assert_true(turn < MAX_TURNS);
+		event_base_loop(bench->base, EVLOOP_NONBLOCK);
+		poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 1);
+		n = read(fd, text, sizeof(text) - 1);
+	}
+	text[n] = '\0';
+	return xstrdup(text);
+}
+
+/* Sends a request for the metrics, and turns until it waits. */
+static int begin(struct bench *bench)
+{
+	static const char request[] = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
+	size_t n_before = bench->n_waiting;
+	int fd = connect_to(bench);
+
+	assert_int_equal(write(fd, request, strlen(request)), strlen(request));
+	for (int turn = 0; bench->n_waiting == n_before; turn++) {
+		assert_true(turn < MAX_TURNS);
+		event_base_loop(bench->base, EVLOOP_NONBLOCK);
+		usleep(100);
+	}
+	return fd;
+}
+
+/* Answers come later; clients go meanwhile; more than there is room for is not taken; and what
+ * waits ends with the server, with a client or without. */
+static void test_waiting(void **state)
+{
+	struct bench *bench = *state;
+	int fds[ADMIN_MAX_WAITING];
+
+	bench->status = 0;
+	for (size_t i = 0; i < ADMIN_MAX_WAITING; i++) {
+		fds[i] = begin(bench);
+	}
+	expect_status(get(bench, "GET", "/metrics"), 503, "too many ask");
+	expect_status(get(bench, "GET", "/healthz"), 200, "ok\n");
+	for (size_t i = 0; i < 3; i++) {
+		close(fds[i]);
+	}
+	for (int turn = 0; turn < 100; turn++) {
+		event_base_loop(bench->base, EVLOOP_NONBLOCK);
+	}
+	bench->answer(bench->waiting[0], 200);
+	bench->answer(bench->waiting[1], 401);
+	bench->answer(bench->waiting[3], 200);
+	expect_status(read_some(bench, fds[3]), 200, "\nheadgate_backends 42\n");
+	bench->answer(bench->waiting[4], 401);
+	expect_status(read_some(bench, fds[4]), 401, "WWW-Authenticate");
+	bench->n_waiting -= 4;
+	close(begin(bench));
+	for (size_t i = 3; i < ADMIN_MAX_WAITING; i++) {
+		close(fds[i]);
 	}
 }
 
@@ -449,6 +562,8 @@ int main(void)
 		TEST(test_other_paths),
 		TEST(test_ingresses),
 		TEST(test_metrics),
+		TEST(test_guard),
+		TEST(test_waiting),
 		TEST(test_head),
 		TEST(test_audit),
 		TEST(test_other_methods),

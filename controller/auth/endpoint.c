@@ -26,26 +26,32 @@
 #define DIGEST_SIZE   32
 #define SALT_SIZE     16
 
-enum answer { ANSWER_YES = 200, ANSWER_YES_ONCE = 202, ANSWER_NO = 401, ANSWER_UNKNOWN = 503 };
+struct question {
+	struct question *next; /* of the check that it waits for */
+	/* Until it waits: */
+	const char *policy;
+	const char *users;
+	const char *authorization;
+	struct connection *connection; /* it is a part of; NULL = it is asked from inside, and … */
+	endpoint_answer_fn on_answer;  /* … this is called */
+	void *ctx;
+};
 
 struct connection {
-	struct connection *next; /* of the endpoint, or of the check that it waits for */
+	struct connection *next; /* of the endpoint */
 	struct endpoint *endpoint;
 	int fd;
 	struct event *event;
 	size_t len;
 	char buffer[ENDPOINT_MAX_REQUEST + 1]; /* wiped when freed */
-	/* Of the buffer, when it is whole; NULL = absent. */
-	const char *policy;
-	const char *users;
-	const char *authorization;
+	struct question question; /* texts of the buffer, when it is whole; NULL = absent */
 };
 
-/* A question that is asked: of one connection or more. */
+/* What the verifier is asked: by one question or more. */
 struct check {
 	struct check *next;
 	struct endpoint *endpoint;
-	struct connection *waiting;
+	struct question *waiting;
 	unsigned char digest[DIGEST_SIZE];
 	bool is_nobody; /* there is no such user, and it is never right */
 	bool is_current;
@@ -83,6 +89,7 @@ struct credentials {
 static void on_accept(evutil_socket_t fd, short events, void *ctx);
 static void on_retry(evutil_socket_t fd, short events, void *ctx);
 static void on_read(evutil_socket_t fd, short events, void *ctx);
+static void answer(struct endpoint *endpoint, struct question *question, bool is_whole);
 
 /* ---- the socket ---- */
 
@@ -146,12 +153,17 @@ static void free_connection(struct connection *connection)
 	free(connection);
 }
 
-static void free_connections(struct connection *connection)
+/* Nobody gets an answer any more. */
+static void free_questions(struct question *question)
 {
-	while (connection != NULL) {
-		struct connection *next = connection->next;
-		free_connection(connection);
-		connection = next;
+	while (question != NULL) {
+		struct question *next = question->next;
+		if (question->connection != NULL) {
+			free_connection(question->connection);
+		} else {
+			free(question);
+		}
+		question = next;
 	}
 }
 
@@ -161,11 +173,15 @@ void endpoint_close(struct endpoint *endpoint)
 		return;
 	}
 	verifier_free(endpoint->verifier);
-	free_connections(endpoint->reading);
+	while (endpoint->reading != NULL) {
+		struct connection *connection = endpoint->reading;
+		endpoint->reading = connection->next;
+		free_connection(connection);
+	}
 	while (endpoint->checks != NULL) {
 		struct check *check = endpoint->checks;
 		endpoint->checks = check->next;
-		free_connections(check->waiting);
+		free_questions(check->waiting);
 		free(check);
 	}
 	if (endpoint->event != NULL) {
@@ -182,6 +198,18 @@ void endpoint_close(struct endpoint *endpoint)
 	free(endpoint->remembered);
 	free(endpoint->path);
 	free(endpoint);
+}
+
+void endpoint_ask(struct endpoint *endpoint, const struct endpoint_question *asked)
+{
+	struct question *question = xcalloc(1, sizeof(*question));
+
+	*question = (struct question){.policy = asked->policy,
+		.users = "",
+		.authorization = asked->authorization,
+		.on_answer = asked->on_answer,
+		.ctx = asked->ctx};
+	answer(endpoint, question, true);
 }
 
 static void on_retry(evutil_socket_t fd, short events, void *ctx)
@@ -215,6 +243,7 @@ static void on_accept(evutil_socket_t fd, short events, void *ctx)
 	}
 	struct connection *connection = xcalloc(1, sizeof(*connection));
 	connection->endpoint = endpoint;
+	connection->question.connection = connection;
 	connection->fd = accepted;
 	connection->event =
 		event_new(endpoint->base, accepted, EV_READ | EV_PERSIST, on_read, connection);
@@ -238,7 +267,7 @@ static void take_out(struct connection *connection)
 	event_del(connection->event);
 }
 
-static void reply(struct connection *connection, enum answer answer)
+static void reply(struct connection *connection, enum endpoint_answer answer)
 {
 	char text[100];
 	int len = snprintf(text, sizeof(text),
@@ -249,16 +278,30 @@ static void reply(struct connection *connection, enum answer answer)
 	free_connection(connection);
 }
 
+/* Takes the question. */
+static void answer_question(struct question *question, enum endpoint_answer answer)
+{
+	if (question->connection != NULL) {
+		reply(question->connection, answer);
+		return;
+	}
+	endpoint_answer_fn on_answer = question->on_answer;
+	void *ctx = question->ctx;
+	free(question);
+	on_answer(ctx, answer);
+}
+
 /* ---- requests ---- */
 
 /* Cuts the buffer into lines. */
 static bool parse_request(struct connection *connection)
 {
+	struct question *question = &connection->question;
 	const struct {
 		const char *name;
 		const char **value;
-	} headers[] = {{"x-policy:", &connection->policy}, {"x-users:", &connection->users},
-		{"authorization:", &connection->authorization}};
+	} headers[] = {{"x-policy:", &question->policy}, {"x-users:", &question->users},
+		{"authorization:", &question->authorization}};
 	char *line = connection->buffer;
 
 	if (strlen(line) != connection->len || strncmp(line, "GET / ", strlen("GET / ")) != 0) {
@@ -273,7 +316,7 @@ static bool parse_request(struct connection *connection)
 			}
 		}
 	}
-	return connection->policy && connection->users && connection->authorization;
+	return question->policy && question->users && question->authorization;
 }
 
 static void credentials_fini(struct credentials *credentials)
@@ -380,7 +423,7 @@ static void on_checked(void *ctx, bool is_right)
 {
 	struct check *check = ctx;
 	bool is_in = is_right && !check->is_nobody;
-	enum answer yes = check->is_current ? ANSWER_YES : ANSWER_YES_ONCE;
+	enum endpoint_answer yes = check->is_current ? ENDPOINT_YES : ENDPOINT_YES_ONCE;
 
 	remove_check(check);
 	count_check(is_in ? "right" : "wrong");
@@ -388,9 +431,9 @@ static void on_checked(void *ctx, bool is_right)
 		remember(check->endpoint, check->digest);
 	}
 	while (check->waiting != NULL) {
-		struct connection *connection = check->waiting;
-		check->waiting = connection->next;
-		reply(connection, is_in ? yes : ANSWER_NO);
+		struct question *question = check->waiting;
+		check->waiting = question->next;
+		answer_question(question, is_in ? yes : ENDPOINT_NO);
 	}
 	free(check);
 }
@@ -407,10 +450,10 @@ static struct check *find_check(
 	return check;
 }
 
-static void wait_for(struct check *check, struct connection *connection)
+static void wait_for(struct check *check, struct question *question)
 {
-	connection->next = check->waiting;
-	check->waiting = connection;
+	question->next = check->waiting;
+	check->waiting = question;
 }
 
 static void free_secret_text(char *text)
@@ -421,71 +464,69 @@ static void free_secret_text(char *text)
 	free(text);
 }
 
-/* Asks the verifier; `check` has everything but the connection. */
-static void begin_check(struct connection *connection, const struct check *wanted,
+/* Asks the verifier; `wanted` has everything but the question. */
+static void begin_check(struct question *question, const struct check *wanted,
 	const struct endpoint_users *users, const struct credentials *credentials)
 {
-	struct endpoint *endpoint = connection->endpoint;
+	struct endpoint *endpoint = wanted->endpoint;
 	struct check *check = xcalloc(1, sizeof(*check));
 	char *hash = users_find(users->text, credentials->text);
 
 	*check = *wanted;
 	check->is_nobody = hash == NULL;
 	hash = hash ? hash : users_first(users->text);
-	bool is_taken = verifier_ask(
-		endpoint->verifier, &(struct verifier_question){connection->policy, hash,
-					    credentials->password, on_checked, check});
+	bool is_taken =
+		verifier_ask(endpoint->verifier, &(struct verifier_question){question->policy, hash,
+							 credentials->password, on_checked, check});
 	free_secret_text(hash);
 	if (!is_taken) {
 		count_check("refused");
 		free(check);
-		reply(connection, ANSWER_UNKNOWN);
+		answer_question(question, ENDPOINT_UNKNOWN);
 		return;
 	}
 	check->next = endpoint->checks;
 	endpoint->checks = check;
-	wait_for(check, connection);
+	wait_for(check, question);
 }
 
-static void decide(struct connection *connection, const struct endpoint_users *users,
-	const struct credentials *credentials)
+static void decide(struct endpoint *endpoint, struct question *question,
+	const struct endpoint_users *users, const struct credentials *credentials)
 {
-	struct endpoint *endpoint = connection->endpoint;
 	struct check wanted = {
-		.endpoint = endpoint, .is_current = strcmp(users->name, connection->users) == 0};
+		.endpoint = endpoint, .is_current = strcmp(users->name, question->users) == 0};
 
-	make_digest(endpoint, users, connection->authorization, wanted.digest);
+	make_digest(endpoint, users, question->authorization, wanted.digest);
 	if (is_remembered(endpoint, wanted.digest, clock_now_ms())) {
 		count_check("remembered");
-		reply(connection, wanted.is_current ? ANSWER_YES : ANSWER_YES_ONCE);
+		answer_question(question, wanted.is_current ? ENDPOINT_YES : ENDPOINT_YES_ONCE);
 		return;
 	}
 	struct check *same = find_check(endpoint, wanted.digest, wanted.is_current);
 	if (same != NULL) {
-		wait_for(same, connection);
+		wait_for(same, question);
 		return;
 	}
-	begin_check(connection, &wanted, users, credentials);
+	begin_check(question, &wanted, users, credentials);
 }
 
-static void answer(struct connection *connection)
+/* `is_whole`: it has all that a question needs. */
+static void answer(struct endpoint *endpoint, struct question *question, bool is_whole)
 {
-	struct endpoint *endpoint = connection->endpoint;
 	struct endpoint_users users;
 	struct credentials credentials = {0};
 
-	if (!parse_request(connection) ||
-		!endpoint->find(endpoint->ctx, connection->policy, &users)) {
+	if (!is_whole || !endpoint->find(endpoint->ctx, question->policy, &users)) {
 		count_check("unknown");
-		reply(connection, ANSWER_UNKNOWN);
+		answer_question(question, ENDPOINT_UNKNOWN);
 		return;
 	}
-	if (!read_credentials(connection->authorization, &credentials)) {
+	if (!read_credentials(question->authorization, &credentials)) {
 		count_check("wrong");
-		reply(connection, ANSWER_NO);
+		answer_question(question, ENDPOINT_NO);
 		return;
 	}
-	decide(connection, &users, &credentials);
+	decide(endpoint, question, &users, &credentials);
 	credentials_fini(&credentials);
 }
 
@@ -508,9 +549,9 @@ static void on_read(evutil_socket_t fd, short events, void *ctx)
 	bool is_whole = n > 0 && strstr(connection->buffer, "\r\n\r\n") != NULL;
 	if (is_whole) {
 		take_out(connection);
-		answer(connection);
+		answer(connection->endpoint, &connection->question, parse_request(connection));
 	} else if (n <= 0 || connection->len == ENDPOINT_MAX_REQUEST) {
 		take_out(connection);
-		reply(connection, ANSWER_UNKNOWN);
+		reply(connection, ENDPOINT_UNKNOWN);
 	}
 }

@@ -40,6 +40,13 @@
 
 struct endpoint;
 
+enum endpoint_answer {
+	ENDPOINT_YES = 200,
+	ENDPOINT_YES_ONCE = 202,
+	ENDPOINT_NO = 401,
+	ENDPOINT_UNKNOWN = 503
+};
+
 /* Whom a policy lets in. Texts are borrowed for the time of the call that asks. */
 struct endpoint_users {
 	const char *text;    /* as auth/users.h has them */
@@ -53,6 +60,20 @@ typedef bool (*endpoint_find_fn)(void *ctx, const char *policy, struct endpoint_
 /* Listens on `path`, in the place of what was there. NULL, with `err`, when that can't be. */
 struct endpoint *endpoint_open(struct event_base *base, const char *path, endpoint_find_fn find,
 	void *ctx, struct err *err) MUST_USE;
+
+/* `status`: an enum endpoint_answer. */
+typedef void (*endpoint_answer_fn)(void *ctx, int status);
+
+/* The same question from inside of the program, where nothing is remembered of users' names. */
+struct endpoint_question {
+	const char *policy;	   /* texts are not needed any more when endpoint_ask() returns */
+	const char *authorization; /* "" = none */
+	endpoint_answer_fn on_answer; /* called once, from the loop or at once; not after
+					 endpoint_close() */
+	void *ctx;
+};
+
+void endpoint_ask(struct endpoint *endpoint, const struct endpoint_question *question);
 
 /* Takes the socket away. NULL is fine. */
 void endpoint_close(struct endpoint *endpoint);

@@ -246,6 +246,61 @@ static void test_crowd(void **state)
 		    8);
 }
 
+static void on_answer(void *ctx, int status)
+{
+	*(int *)ctx = status;
+}
+
+/* Returns at once; the status is 0 until there is one. */
+static void ask_inside(
+	const struct fixture *fixture, const char *policy, const char *credentials, int *ret_status)
+{
+	CLEANUP(free_ptr) char *encoded = testing_base64(credentials);
+	CLEANUP(free_ptr) char *authorization = xasprintf("Basic %s", encoded);
+
+	*ret_status = 0;
+	endpoint_ask(fixture->endpoint,
+		&(struct endpoint_question){policy, authorization, on_answer, ret_status});
+}
+
+static int wait_for(const struct fixture *fixture, const int *status)
+{
+	while (*status == 0) {
+		event_base_loop(fixture->base, EVLOOP_NONBLOCK);
+		usleep(1000);
+	}
+	return *status;
+}
+
+/* From inside: the same answers, together with those who ask over the socket. */
+static void test_inside(void **state)
+{
+	struct fixture *fixture = *state;
+	int status, same, wrong;
+
+	ask_inside(fixture, "shop/web", "joe:secret", &same);
+	CLEANUP(free_ptr) char *request = make_request("shop/web", "", "joe:secret");
+	int fd = send_text(fixture, request, strlen(request));
+	ask_inside(fixture, "shop/web", "joe:wrong", &wrong);
+	assert_true(same == 0 && wrong == 0);
+	assert_int_equal(wait_for(fixture, &same), 202);
+	assert_int_equal(read_status(fixture, fd), 202);
+	assert_int_equal(wait_for(fixture, &wrong), 401);
+	ask_inside(fixture, "shop/web", "joe:secret", &status);
+	assert_int_equal(status, 202);
+	ask_inside(fixture, "shop/other", "joe:secret", &status);
+	assert_int_equal(status, 503);
+	endpoint_ask(
+		fixture->endpoint, &(struct endpoint_question){"shop/web", "", on_answer, &status});
+	assert_int_equal(status, 401);
+	fixture->users.name = "";
+	fixture->users.version = "v2";
+	ask_inside(fixture, "shop/web", "joe:secret", &status);
+	assert_int_equal(wait_for(fixture, &status), 200);
+	/* One that is never answered: the endpoint goes. */
+	ask_inside(fixture, "shop/web", "joe:other", &status);
+}
+
 static void test_too_many(void **state)
 {
 	struct fixture *fixture = *state;
@@ -289,6 +344,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_answers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bad_requests, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_crowd, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_inside, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_too_many, set_up, tear_down),
 		cmocka_unit_test(test_no_place),
 	};

@@ -545,4 +545,5 @@ void model_update(
 	/* First: it may come to need a Secret. */
 	policies_flush(model, store);
 	tls_flush(model);
+	monitors_judge(model);
 }

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "model/model_priv.h"
+#include "model/named_secret.h"
 #include "store/store.h"
 
 #define FILE_PREFIX	"client-ca-"
@@ -83,51 +84,17 @@ static char *fault_text(const struct client_ca *ca, const struct secret *secret)
 
 /* ---- the Secret ---- */
 
-/* "namespace/name"; false = it is none. The namespace is owned by the caller. */
-static bool split(const char *reference, char **ret_namespace, const char **ret_name)
-{
-	const char *slash = reference != NULL ? strchr(reference, '/') : NULL;
-
-	if (slash == NULL) {
-		return false;
-	}
-	*ret_namespace = xstrndup(reference, (size_t)(slash - reference));
-	*ret_name = slash + 1;
-	return true;
-}
-
-static void hold_secret(struct model *model, const struct store *store)
-{
-	struct client_ca *ca = &model->client_ca;
-	struct secret_node *before = ca->secret;
-	CLEANUP(free_ptr) char *namespace = NULL;
-	const char *name = NULL;
-
-	ca->secret = NULL;
-	if (split(ca->reference, &namespace, &name)) {
-		ca->secret = tls_take_secret(model, store, namespace, name);
-	}
-	if (before != NULL) {
-		before->is_client_ca = false;
-		tls_release_secret(model, before);
-	}
-	if (ca->secret != NULL) {
-		ca->secret->is_client_ca = true;
-	}
-}
-
 static void set_reference(struct model *model, const struct store *store, const char *reference)
 {
 	struct client_ca *ca = &model->client_ca;
-	const char *wanted = reference != NULL && *reference != '\0' ? reference : NULL;
 
-	if (wanted == ca->reference ||
-		(wanted != NULL && ca->reference != NULL && strcmp(wanted, ca->reference) == 0)) {
-		return;
+	if (ca->secret != NULL) {
+		ca->secret->is_client_ca = false;
 	}
-	free(ca->reference);
-	ca->reference = wanted ? xstrdup(wanted) : NULL;
-	hold_secret(model, store);
+	named_secret_set(model, store, &ca->reference, &ca->secret, reference);
+	if (ca->secret != NULL) {
+		ca->secret->is_client_ca = true;
+	}
 }
 
 static void forget_content(struct client_ca *ca)

@@ -124,6 +124,9 @@ void model_dump(const struct model *model, struct buf *buf)
 	if (model_client_ca_fault(model) != NULL) {
 		buf_printf(buf, "client-ca %s\n", model_client_ca_fault(model));
 	}
+	if (model_monitors_fault(model) != NULL) {
+		buf_printf(buf, "monitors %s\n", model_monitors_fault(model));
+	}
 	struct ingress_node **sorted =
 		(struct ingress_node **)table_sorted(&model->ingresses, compare_ingresses);
 	for (uint32_t i = 0; i < model->ingresses.n_items; i++) {

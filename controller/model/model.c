@@ -235,6 +235,7 @@ void model_free(struct model *model)
 	client_ca_free(model);
 	pages_fini(&model->pages);
 	patterns_fini(&model->patterns);
+	monitors_free(model);
 	TABLE_FOREACH (&model->backends, backend) {
 		free_backend(backend);
 	}

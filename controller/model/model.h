@@ -270,6 +270,20 @@ const char *model_pages_fault(const struct model *model) MUST_USE;
 /* The same of the files of patterns. */
 const char *model_patterns_fault(const struct model *model) MUST_USE;
 
+/* Who may read the controller's own metrics (option prometheus-endpoint-auth-secret): everybody, or
+ * users of a Secret; or what is asked for has not been read yet. */
+enum model_guard { MODEL_GUARD_NONE, MODEL_GUARD_USERS, MODEL_GUARD_UNKNOWN };
+
+enum model_guard model_guards_metrics(const struct model *model) MUST_USE;
+
+/* The Secret with these users; false = there are none, and nobody may. Borrowed until the next
+ * model_update(). */
+bool model_find_monitors(
+	const struct model *model, const char **ret_namespace, const char **ret_name) MUST_USE;
+
+/* What keeps that from being as it was asked for; as model_client_ca_fault(). */
+const char *model_monitors_fault(const struct model *model) MUST_USE;
+
 /* Is there no authority to verify clients against, not even a last good one, although there is a
  * Secret that it should be in? Then which; borrowed until the next model_update(). */
 bool model_lacks_client_ca(

@@ -25,6 +25,7 @@
 #include "model/endpoints.h"
 #include "model/globals.h"
 #include "model/model.h"
+#include "model/monitors.h"
 #include "model/operator.h"
 #include "model/pages.h"
 #include "model/parameters.h"
@@ -186,6 +187,7 @@ struct model {
 	struct client_ca client_ca;
 	struct pages pages;
 	struct patterns patterns;
+	struct monitors monitors;
 	bool are_settings_read; /* once, from a store */
 	char *settings;		/* as model_settings() says them */
 	char settings_digest[MODEL_DIGEST_SIZE];

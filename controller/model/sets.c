@@ -79,6 +79,8 @@ void sets_read_settings(struct model *model, const struct store *store)
 	const char *files[GLOBALS_FILE_COUNT] = {0};
 
 	client_ca_follow(model, store, set ? set->values[OPTION_CLIENT_CA] : NULL);
+	monitors_follow(
+		model, store, set ? set->values[OPTION_PROMETHEUS_ENDPOINT_AUTH_SECRET] : NULL);
 	files[GLOBALS_FILE_CLIENT_CA] = model->client_ca.name;
 	pages_follow(model, store);
 	for (size_t i = 0; i < PAGE_COUNT; i++) {

@@ -386,7 +386,8 @@ static enum model_need need_of(const struct secret_node *node)
 		return node->is_default ? MODEL_NEED_TLS : MODEL_NEED_NONE;
 	}
 	return node->policies != NULL || node->trusts[TRUST_CA] != NULL ||
-			       node->trusts[TRUST_CRT] != NULL || node->is_client_ca
+			       node->trusts[TRUST_CRT] != NULL || node->is_client_ca ||
+			       node->is_of_monitors
 		       ? MODEL_NEED_ANY
 		       : MODEL_NEED_TLS;
 }

@@ -68,10 +68,11 @@ struct secret_node {
 	struct tls_claim *claims;
 	struct policy_node *policies;		/* that let its users in */
 	struct trust *trusts[TRUST_PART_COUNT]; /* of backends that hold on to it */
-	uint32_t n_references; /* claims, policies, trusts, the default certificate, client-ca */
+	uint32_t n_references; /* claims, policies, trusts, the default, named_secret.h */
 	bool is_default;       /* that of the default certificate */
 	bool is_client_ca;     /* clients are verified against it */
 	bool is_unwatched;     /* see model_watches() */
+	bool is_of_monitors;   /* its users may read the metrics */
 	uint8_t told;	       /* enum model_need, the last one */
 	bool is_dirty;
 	struct secret_node *next_dirty;

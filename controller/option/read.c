@@ -100,10 +100,10 @@ static void say(const struct reading *reading, size_t pair, const struct request
 	}
 }
 
-/* Does who is verified hang on this reference: servers, or clients? */
+/* Does who is verified hang on this reference: servers, clients, or who reads metrics? */
 static bool is_of_peers(enum option_id option)
 {
-	return option == OPTION_CLIENT_CA ||
+	return option == OPTION_CLIENT_CA || option == OPTION_PROMETHEUS_ENDPOINT_AUTH_SECRET ||
 	       (option < OPTION_COUNT && option_table[option].type == OPTION_TYPE_REFERENCE &&
 		       option_table[option].apply == OPTION_APPLY_BACKEND);
 }

@@ -353,7 +353,7 @@ static bool is_about_objects(const char *line)
 {
 	return strncmp(line, "ingress ", 8) == 0 || strncmp(line, "annotations ", 12) == 0 ||
 	       strncmp(line, "client-ca ", 10) == 0 || strncmp(line, "error-pages ", 12) == 0 ||
-	       strncmp(line, "patterns ", 9) == 0;
+	       strncmp(line, "patterns ", 9) == 0 || strncmp(line, "monitors ", 9) == 0;
 }
 
 /* What HAProxy has is written like the model, diagnostics and what drains aside. */

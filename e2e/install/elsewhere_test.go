@@ -33,7 +33,7 @@ func TestNamedElsewhere(t *testing.T) {
 		harness.TLSSecret(elsewhere, "standard", pair),
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "narrow", Name: "narrow-headgate"}, Data: map[string]string{
 			"client-ca": elsewhere + "/clients", "ssl-certificate": elsewhere + "/standard",
-			"default-backend-service": elsewhere + "/errors", "auth-secret": elsewhere + "/users",
+			"default-backend-service": elsewhere + "/errors", "auth-secret": elsewhere + "/users", "prometheus-endpoint-auth-secret": elsewhere + "/users",
 		}})
 	i.start(t, c)
 	harness.WantPod(t, i.g.HTTP, "web.example", "/", ips...)
@@ -41,6 +41,7 @@ func TestNamedElsewhere(t *testing.T) {
 	harness.WantStatus(t, i.g.HTTP, "nobody.example", "/", 503)
 	for _, said := range [][]string{
 		{"key=client-ca", "msg=Secret " + elsewhere + "/clients" + unwatched + "until then no client's certificate is good"},
+		{"key=prometheus-endpoint-auth-secret", "msg=Secret " + elsewhere + "/users" + unwatched + "until then nobody may read the metrics"},
 		{"ingress=" + elsewhere + "/data[default-backend-service]", "msg=Service " + elsewhere + "/errors" + unwatched + "until then requests get 503"},
 		{"ingress=narrow/users", "msg=Secret " + elsewhere + "/users" + unwatched + "until then requests get 403"},
 		{"ingress=" + elsewhere + "/data[ssl-certificate]", "reason=SecretNotFound"},

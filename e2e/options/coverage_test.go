@@ -20,6 +20,7 @@ var shown = map[string]string{
 	"ingressclass.kubernetes.io/is-default-class": "TestClassTable",
 	"<http status code>":                          "TestErrorPages",
 	"<pattern file name>":                         "TestPatternFiles",
+	"prometheus-endpoint-auth-secret":             "TestMetricsUsers",
 	"client-ca":                                   "TestClientCertificates",
 	"client-crt-optional":                         "TestClientCertificates",
 }

@@ -53,9 +53,11 @@
 {{- end }}
 
 {{- define "headgate.checkPages" -}}
-{{- $namespace := include "headgate.namespaceOfFlag" (dict "context" . "flag" "configmap-errorfiles") -}}
-{{- if and $namespace (ne $namespace .Release.Namespace) -}}
-{{- fail (printf "controller.extraArgs: --configmap-errorfiles: ConfigMaps are read in namespace %s only, not in %s: move it there" .Release.Namespace $namespace) -}}
+{{- range $flag := list "configmap-errorfiles" "configmap-patternfiles" -}}
+{{- $namespace := include "headgate.namespaceOfFlag" (dict "context" $ "flag" $flag) -}}
+{{- if and $namespace (ne $namespace $.Release.Namespace) -}}
+{{- fail (printf "controller.extraArgs: --%s: ConfigMaps are read in namespace %s only, not in %s: move it there" $flag $.Release.Namespace $namespace) -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
 
@@ -67,7 +69,7 @@ ClusterRole allows.
 {{- $own := .Release.Namespace -}}
 {{- $named := dict -}}
 {{- $config := .Values.controller.config -}}
-{{- range $key := list "auth-secret" "client-ca" "default-backend-service" "server-ca" "server-crt" "ssl-certificate" -}}
+{{- range $key := list "auth-secret" "client-ca" "default-backend-service" "prometheus-endpoint-auth-secret" "server-ca" "server-crt" "ssl-certificate" -}}
 {{- with get $config $key -}}
 {{- $_ := set $named (printf "controller.config.%s" $key) (contains "/" . | ternary (splitList "/" . | first) $own) -}}
 {{- end -}}

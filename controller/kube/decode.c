@@ -457,16 +457,6 @@ static bool is_longer_than_kept(const struct field *field, struct json_object *v
 	       (size_t)json_object_get_string_len(value) > field->max_len;
 }
 
-static bool has_prefix(const struct field *field, const char *key)
-{
-	bool has_it = field->prefixes == NULL;
-
-	for (size_t i = 0; !has_it && field->prefixes[i] != NULL; i++) {
-		has_it = strncmp(key, field->prefixes[i], strlen(field->prefixes[i])) == 0;
-	}
-	return has_it;
-}
-
 /* The entries of a map that are read, in the order of their keys. The caller frees the array. */
 static struct lh_entry **collect_entries(
 	const struct field *field, struct json_object *map, size_t *ret_n)
@@ -477,7 +467,7 @@ static struct lh_entry **collect_entries(
 	size_t n = 0;
 
 	for (; entry != NULL; entry = lh_entry_next(entry)) {
-		if (has_prefix(field, lh_entry_k(entry))) {
+		if (field->keeps == NULL || field->keeps(lh_entry_k(entry))) {
 			entries[n++] = entry;
 		}
 	}

@@ -52,9 +52,9 @@ struct field {
 			     limit. FIELD_MAP: longer values are left out, their keys stay */
 	bool takes_nul;	  /* FIELD_TEXT, FIELD_MAP: see FIELD_NUL; without it the whole object is
 			     refused */
-	const char *const *prefixes; /* FIELD_MAP: keys that begin otherwise are passed over; NULL =
-					all are read */
-	int32_t min, max;	     /* FIELD_INT */
+	bool (*keeps)(const char *key); /* FIELD_MAP: other keys are passed over; NULL = all are
+					   read */
+	int32_t min, max;		/* FIELD_INT */
 	const struct field_word *words; /* FIELD_ENUM */
 	uint8_t other;			/* FIELD_ENUM */
 	const struct field_table *rows; /* FIELD_GROUP, FIELD_LIST */

@@ -136,7 +136,7 @@ static const struct field_table tls_table = TABLE(tls_fields, struct ingress_tls
 #define ANNOTATIONS(owner)                                                                         \
 	{                                                                                          \
 		.path = {"metadata", "annotations"}, .type = FIELD_MAP,                            \
-		.offset = offsetof(owner, annotations), .prefixes = option_prefixes,               \
+		.offset = offsetof(owner, annotations), .keeps = option_is_key,                    \
 		.max_len = OPTION_MAX_VALUE, .takes_nul = true                                     \
 	}
 

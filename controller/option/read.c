@@ -13,7 +13,7 @@
 /* Of a value, in a report. */
 #define MAX_SHOWN 64
 
-const char *const option_prefixes[] = {
+static const char *const prefixes[] = {
 	NATIVE_PREFIX, "haproxy.org/", SHARED_PREFIX, "haproxy.com/", NULL};
 
 const char *const option_verdict_names[OPTION_VERDICT_COUNT] = {
@@ -59,6 +59,22 @@ static const struct dialect_row *find_row(const char *key)
 	return NULL;
 }
 
+/* An annotation of the dialect, but for its prefix: haproxytech's controller reads those, too. */
+static bool lacks_prefix(const char *key)
+{
+	return strchr(key, '/') == NULL && find_row(key) != NULL;
+}
+
+bool option_is_key(const char *key)
+{
+	for (size_t i = 0; prefixes[i] != NULL; i++) {
+		if (strncmp(key, prefixes[i], strlen(prefixes[i])) == 0) {
+			return true;
+		}
+	}
+	return lacks_prefix(key);
+}
+
 static struct request find_foreign(const char *key, unsigned rank)
 {
 	const struct dialect_row *row = find_row(key);
@@ -80,9 +96,9 @@ static struct request find_request(enum option_scope scope, const char *key)
 		return option < OPTION_COUNT ? (struct request){NULL, option, 2}
 					     : find_foreign(key, 2);
 	}
-	for (unsigned i = 0; option_prefixes[i] != NULL; i++) {
-		size_t len = strlen(option_prefixes[i]);
-		if (strncmp(key, option_prefixes[i], len) != 0) {
+	for (unsigned i = 0; prefixes[i] != NULL; i++) {
+		size_t len = strlen(prefixes[i]);
+		if (strncmp(key, prefixes[i], len) != 0) {
 			continue;
 		}
 		return i == 0 ? (struct request){NULL, option_find(key + len), 2}
@@ -217,9 +233,16 @@ static void take_row(struct reading *reading, size_t pair, const struct request 
 
 static void take_pair(struct reading *reading, size_t pair)
 {
-	struct request request = find_request(reading->scope, reading->pairs[pair].key);
+	const char *key = reading->pairs[pair].key;
+	struct request request = find_request(reading->scope, key);
 
 	if (request.rank == 0) {
+		if (lacks_prefix(key)) {
+			CLEANUP(free_ptr)
+			char *text = xasprintf(
+				"has no prefix and is not read: write haproxy.org/%s", key);
+			say(reading, pair, &request, OPTION_IGNORED, text);
+		}
 		return;
 	}
 	if (request.option < OPTION_COUNT) {
@@ -227,8 +250,7 @@ static void take_pair(struct reading *reading, size_t pair)
 	} else if (request.row != NULL) {
 		take_row(reading, pair, &request);
 	} else {
-		bool is_shared = strncmp(reading->pairs[pair].key, SHARED_PREFIX,
-					 strlen(SHARED_PREFIX)) == 0;
+		bool is_shared = strncmp(key, SHARED_PREFIX, strlen(SHARED_PREFIX)) == 0;
 		say(reading, pair, &request, is_shared ? OPTION_IGNORED : OPTION_REFUSED,
 			"is no option: remove it, or see docs/options.md for how it is written");
 	}

@@ -2,8 +2,9 @@
  * From annotations and ConfigMap keys to a set of options, with a verdict for each key. Pure.
  *
  * A key is an option's own name under the prefix "headgate.dev/", or a key of a dialect under one
- * of its prefixes (haproxytech.def); in a ConfigMap both stand without a prefix. Keys under other
- * prefixes are somebody else's and pass without a word. Of several keys for one option the native
+ * of its prefixes (haproxytech.def); in a ConfigMap both stand without a prefix. Annotations under
+ * other prefixes are somebody else's and pass without a word; a key of a dialect without a prefix
+ * is told of, and not read. Of several keys for one option the native
  * one goes first, then the dialect's prefixes in their order, then older names of the same.
  *
  * A value that can't be used is refused, and the others hold. When it is of an option about who may
@@ -59,8 +60,8 @@ struct option_source {
 struct option_set *option_read(const struct option_source *source, const struct option_pair *pairs,
 	size_t n, option_report_fn report, void *ctx) MUST_USE;
 
-/* The beginnings of keys that may be ours, ended by NULL: others need not be kept. */
-extern const char *const option_prefixes[];
+/* May an annotation with this key be ours? Others need not be kept. */
+bool option_is_key(const char *key) MUST_USE;
 
 /* A row of the dialect of haproxytech, for documentation and tests. */
 enum dialect_what { DIALECT_SAME, DIALECT_ALIAS, DIALECT_BESIDE, DIALECT_NOTHING, DIALECT_REFUSED };

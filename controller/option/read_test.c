@@ -74,6 +74,10 @@ static void test_verdicts(void **state)
 		{"headgate.dev/invented", "true"},
 		{"ingress.kubernetes.io/invented", "true"},
 		{"headgate.dev/ssl-redirect-code", NULL},
+		{"whitelist", "10.0.0.0/8"},
+		{"backend-config-snippet", "http-request deny"},
+		{"auth-url", "http://a.b.svc/"},
+		{"example.com/whitelist", "10.0.0.0/8"},
 	};
 	struct option_set *set;
 	CLEANUP(free_ptr)
@@ -91,6 +95,14 @@ static void test_verdicts(void **state)
 	assert_non_null(strstr(reports, "refused headgate.dev/invented: is no option"));
 	assert_non_null(strstr(reports, "ignored ingress.kubernetes.io/invented: is no option"));
 	assert_non_null(strstr(reports, "refused headgate.dev/ssl-redirect-code: is"));
+	/* Without a prefix: those that the other controller would have read. */
+	assert_non_null(strstr(reports,
+		"ignored whitelist: has no prefix and is not read: write haproxy.org/whitelist"));
+	assert_non_null(strstr(reports, "ignored backend-config-snippet: has no prefix"));
+	assert_null(strstr(reports, "auth-url"));
+	assert_null(strstr(reports, "example.com"));
+	assert_true(option_is_key("whitelist") && option_is_key("haproxy.com/x"));
+	assert_false(option_is_key("example.com/whitelist") || option_is_key("auth-url"));
 }
 
 /* Nobody comes in while a rule about who may can't be read; an older name counts as well. */

@@ -60,7 +60,7 @@ static bool is_wanted(
 	const struct class_settings *settings, const char *namespace, const char *name)
 {
 	const char *const own[] = {settings->own_name, settings->options->pages_name,
-		settings->options->patterns_name};
+		settings->options->patterns_name, settings->options->tcp_name};
 
 	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
 		if (own[i] != NULL && strcmp(own[i], name) == 0) {

@@ -296,7 +296,9 @@ static bool read_other_maps(struct flags *flags, struct err *err)
 	return read_other_map(
 		       flags, FLAG_ERROR_FILES, &flags->pages_namespace, &flags->pages_name, err) &&
 	       read_other_map(flags, FLAG_PATTERN_FILES, &flags->patterns_namespace,
-		       &flags->patterns_name, err);
+		       &flags->patterns_name, err) &&
+	       read_other_map(
+		       flags, FLAG_TCP_SERVICES, &flags->tcp_namespace, &flags->tcp_name, err);
 }
 
 /* It becomes a part of a configuration line, in which '%' and quotes mean something. */
@@ -494,6 +496,23 @@ static bool check_conflicts(const struct flags *flags, struct err *err)
 	return flags_get(flags, FLAG_MANIFESTS) == NULL || check_manifests(flags, err);
 }
 
+/* Ports that TCP services can't have. */
+static void list_listeners(struct flags *flags)
+{
+	static const enum flag_id binds[] = {FLAG_HTTP_BIND, FLAG_HTTPS_BIND, FLAG_STATS_BIND,
+		FLAG_STATS_TLS_BIND, FLAG_ADMIN_BIND};
+	struct buf list = BUF_INIT(0);
+
+	for (size_t i = 0; i < ARRAY_LEN(binds); i++) {
+		const char *bind = flags_get(flags, binds[i]);
+		if (bind != NULL) {
+			buf_printf(&list, "%s--%s=%s", list.len > 0 ? " " : "", rows[binds[i]].name,
+				bind);
+		}
+	}
+	flags->listeners = buf_take(&list);
+}
+
 static void read_sockets(struct flags *flags)
 {
 	static const struct {
@@ -551,6 +570,7 @@ static bool interpret(struct flags *flags, struct err *err)
 {
 	make_absolute(flags);
 	read_sockets(flags);
+	list_listeners(flags);
 	return read_log(flags, err) && read_audit_interval(flags, err) &&
 	       read_switch(flags, FLAG_SELF_CHECK, &flags->is_self_check, err) &&
 	       read_switch(flags, FLAG_STRICT_SNI, &flags->is_strict_sni, err) &&
@@ -602,6 +622,9 @@ void flags_fini(struct flags *flags)
 	free(flags->pages_name);
 	free(flags->patterns_namespace);
 	free(flags->patterns_name);
+	free(flags->tcp_namespace);
+	free(flags->tcp_name);
+	free(flags->listeners);
 	free(flags->lease_namespace);
 	free(flags->lease_name);
 	free(flags->publish_namespace);

@@ -56,6 +56,9 @@ struct flags {
 	char *pages_name;
 	char *patterns_namespace; /* of --configmap-patternfiles; the same */
 	char *patterns_name;
+	char *tcp_namespace; /* parts of --configmap-tcp-services; NULL = not set */
+	char *tcp_name;
+	char *listeners;       /* what says where something listens: "--http-bind=:8080 ..." */
 	char *lease_namespace; /* parts of --lease, or of its default; NULL = there is none */
 	char *lease_name;
 	unsigned lease_seconds;

@@ -40,6 +40,8 @@ static const char *sample(int which)
 		return "infra/pages"; /* POD_NAMESPACE of the test */
 	case FLAG_PATTERN_FILES:
 		return "infra/patterns";
+	case FLAG_TCP_SERVICES:
+		return "infra/tcp";
 	case FLAG_CONFIG_MAP:
 		return "infra/headgate";
 	case FLAG_DEFAULT_CERTIFICATE:
@@ -353,6 +355,21 @@ static void test_own_namespace(void **state)
 		FLAGS_RUN);
 	assert_string_equal(flags.pages_namespace, "infra");
 	assert_string_equal(flags.pages_name, "p");
+	flags_fini(&flags);
+	assert_int_equal(
+		parse(&flags, &err, "--configmap=infra/x", "--configmap-tcp-services=infra/t",
+			"--http-bind=:80,[::]:80", "--https-bind=none", "--stats-bind=:81", NULL),
+		FLAGS_RUN);
+	assert_string_equal(flags.tcp_namespace, "infra");
+	assert_string_equal(flags.tcp_name, "t");
+	assert_string_equal(flags.listeners,
+		"--http-bind=:80,[::]:80 --https-bind=none --stats-bind=:81 --admin-bind=:8405");
+	flags_fini(&flags);
+	assert_int_equal(
+		parse(&flags, &err, "--configmap-tcp-services=infra/t", NULL), FLAGS_ERROR);
+	assert_string_equal(err.text,
+		"--configmap-tcp-services: ConfigMaps are read in namespace 'system' only: move it "
+		"there");
 	flags_fini(&flags);
 	assert_int_equal(parse(&flags, &err, "--configmap-errorfiles=infra/p", NULL), FLAGS_ERROR);
 	assert_string_equal(err.text,

@@ -63,5 +63,7 @@ void listener_tell(struct listener *listener, struct model *model,
 			"configmap-patternfiles");
 		tell_fault(&listener->told_monitors, model_monitors_fault(model), "key",
 			"prometheus-endpoint-auth-secret");
+		tell_fault(&listener->told_tcp, model_tcp_fault(model), "flag",
+			"configmap-tcp-services");
 	}
 }

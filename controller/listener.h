@@ -23,6 +23,7 @@ struct listener {
 	uint32_t told_pages;
 	uint32_t told_patterns;
 	uint32_t told_monitors;
+	uint32_t told_tcp;
 };
 
 /* To be called once after each model_update() with these changes. */

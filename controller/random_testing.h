@@ -343,7 +343,9 @@ static inline void put_config_map(struct dice *dice)
 		"'404':'HTTP/1.1 404 x\\n\\n'", "'404':'HTTP/1.1 404 y\\n\\n','client-ca':'n0/t0'",
 		"'404':'no','503':'HTTP/1.1 503 x\\n\\n'", "'a':'10.1.0.0/16','b':'no'",
 		"'a':'10.2.0.0/16\\n2001:db8::1','deny-list':'patterns/a'", "'a':''",
-		"'b':'10.0.0.0/8'"};
+		"'b':'10.0.0.0/8'", "'90':'n0/s0:80','91':'n1/s1:80:ssl'", "'90':'n1/s1:80'",
+		"'90':'n0/s1:http','91':'n0/s1:80','8080':'n0/s0:80'",
+		"'90':'n0/s1:http:ssl','log-format-tcp':'%ci'"};
 
 	testing_put(dice->store, KUBE_CONFIG_MAP,
 		"{'metadata':{'namespace':'n0','name':'m%u'},'data':{%s}}", pick(dice, N_MAPS),

@@ -368,6 +368,9 @@ static void make_reconcile(struct run *run)
 		.pages_name = flags->pages_name,
 		.patterns_namespace = flags->patterns_namespace,
 		.patterns_name = flags->patterns_name,
+		.tcp_namespace = flags->tcp_namespace,
+		.tcp_name = flags->tcp_name,
+		.listeners = flags->listeners,
 		.has_legacy_class = flags->has_legacy_class,
 		.certificate_namespace = flags->certificate_namespace,
 		.certificate_secret = flags->certificate_secret,
@@ -397,7 +400,7 @@ static void make_reconcile(struct run *run)
 		.audit_interval_seconds = flags->audit_seconds,
 		.on_settings = on_settings,
 		.settings_ctx = run,
-		.listener = {on_changes, on_let_go, on_diags, on_worker, run, 0, 0, 0, 0},
+		.listener = {on_changes, on_let_go, on_diags, on_worker, run, 0, 0, 0, 0, 0},
 		.needs = needs,
 	});
 	run->rotation = rotation_new(run->base, run->state, flags->rotation_seconds);

@@ -25,7 +25,7 @@ bool trial_begin(struct trial *trial, const struct model *model, uint32_t reason
 {
 	const char *digest = model_settings_digest(model);
 
-	if ((reasons & (1u << PLAN_REASON_SETTINGS | 1u << PLAN_REASON_ERROR_PAGES)) == 0) {
+	if ((reasons & PLAN_REASONS_OF_SETTINGS) == 0) {
 		return true;
 	}
 	if (strcmp(trial->tried, digest) != 0) {
@@ -43,8 +43,8 @@ void trial_fail(struct trial *trial, const char *text, struct caps *caps)
 	}
 	if (++trial->n_failures == MAX_FAILURES) {
 		log_line(LOG_ERROR,
-			"HAProxy does not start with what the controller's ConfigMap says about "
-			"it: it runs on with the settings before",
+			"HAProxy does not start with what the controller's ConfigMap, or that of "
+			"TCP services, says about it: it runs on with the settings before",
 			"error", text, NULL);
 	}
 	tell_caps(trial, caps);

@@ -1,7 +1,11 @@
 package e2e
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
+	"strings"
+	"syscall"
 	"testing"
 
 	"headgate.dev/e2e/harness"
@@ -120,5 +124,68 @@ func TestClassParameters(t *testing.T) {
 	reported(at, "spec.parameters.namespace")
 	s.wantAnswers(routeAnswer{host: "web.example", path: "/", service: "web"},
 		routeAnswer{host: "other.example", path: "/", status: http.StatusNotFound})
+	s.healthy()
+}
+
+// TestTCPServicesOfNamespaces has ports for Services of a namespace that is read and
+// of one that isn't.
+func TestTCPServicesOfNamespaces(t *testing.T) {
+	s := newRouteScene(t, "3.4")
+	s.c.GrantController(t, s.ns)
+	outside := s.c.Namespace(t)
+	s.serve("web", 1)
+	s.serve("api", 1)
+	s.c.Apply(t, harness.Service(outside, "web", "80:8080"), harness.EndpointSlice(outside, "web", "8080", s.ips["web"]...))
+	inner, outer := fmt.Sprint(harness.FreePort(t)), fmt.Sprint(harness.FreePort(t))
+	put := func(ofInner, ofOuter string) {
+		t.Helper()
+		s.c.Apply(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.ns, Name: "tcp"}, Data: map[string]string{inner: ofInner, outer: ofOuter}})
+	}
+	// Pods speak HTTP: who answers a request over the port is where it leads.
+	leads := func(port, service string) {
+		t.Helper()
+		harness.Eventually(t, "port "+port, func() error {
+			answer, err := harness.Get("127.0.0.1:"+port, "any.example", "/")
+			if service == "" && err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
+				return nil
+			}
+			if err == nil && (service == "" || answer.Header.Get("X-Pod") != harness.PodAddr(s.ips[service][0])) {
+				err = fmt.Errorf("answered by %s", answer.Header.Get("X-Pod"))
+			}
+			return err
+		})
+	}
+	s.start("--watch-namespace="+s.ns, "--configmap-tcp-services="+s.ns+"/tcp", "--configmap="+s.ns+"/settings")
+	put(s.ns+"/web:80", outside+"/web:80")
+	leads(inner, "web")
+	leads(outer, "")
+	s.g.WaitLog(t, 0, "level=warn", "ingress="+outside+"/data["+outer+"]", "reason=ServiceNotFound",
+		"msg=Service "+outside+"/web: its namespace is not watched: add it to --watch-namespace; until then connections are closed")
+	harness.Eventually(t, "the reload that brought the ports is counted", func() error {
+		if n := s.g.Metrics(t).Sum("headgate_reloads_total", `reason="tcp-services"`); n != 1 {
+			return fmt.Errorf("%v reloads", n)
+		}
+		return nil
+	})
+
+	s.costs(0, "ports lead elsewhere", func() {
+		put(s.ns+"/api:80", s.ns+"/web:80")
+		leads(inner, "api")
+		leads(outer, "web")
+	})
+	s.costs(0, "options of the controller hold, and a Service goes", func() {
+		s.c.Apply(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.ns, Name: "settings"}, Data: map[string]string{"load-balance": "leastconn"}})
+		harness.Eventually(t, "backends with another way of balancing", func() error {
+			reply, err := harness.Runtime(s.g.RuntimeSocket(), "show backend")
+			if err == nil && !strings.Contains(reply, s.ns+"_svc_api_80:tcp:leastconn\n") {
+				err = errors.New(reply)
+			}
+			return err
+		})
+		leads(inner, "api")
+		s.c.Delete(t, harness.Service(s.ns, "api"))
+		leads(inner, "")
+		leads(outer, "web")
+	})
 	s.healthy()
 }

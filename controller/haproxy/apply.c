@@ -196,6 +196,7 @@ static enum step step_of(const struct plan_op *op)
 		[MODEL_MAP_PREFIX] = PATHS,
 		[MODEL_MAP_DEFAULTS] = PATHS,
 		[MODEL_MAP_REDIRECT] = PATHS,
+		[MODEL_MAP_TCP] = PATHS,
 		[MODEL_MAP_HOSTS] = HOSTS,
 	};
 
@@ -622,7 +623,7 @@ static void spread_entry(struct apply *apply, const struct plan_op *op)
 		}
 	}
 	if (op->value != NULL && op->map != MODEL_MAP_DEFAULTS && op->map != MODEL_MAP_AUTH &&
-		op->map != MODEL_MAP_CANARY) {
+		op->map != MODEL_MAP_CANARY && op->map != MODEL_MAP_TCP) {
 		/* Keys are "host/path". */
 		CLEANUP(free_ptr) char *host = xstrndup(op->key, strcspn(op->key, "/"));
 

@@ -124,6 +124,13 @@ char *bindable_choose(const char *binds, bool has_ipv6)
 	return chosen != NULL ? chosen : xstrdup(binds);
 }
 
+bool bindable_has_chosen_ipv6(const char *binds)
+{
+	CLEANUP(free_ptr) char *chosen = bindable_choose(binds, bindable_has_ipv6());
+
+	return chosen != NULL && strchr(chosen, '[') != NULL;
+}
+
 bool bindable_has_ipv6(void)
 {
 	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);

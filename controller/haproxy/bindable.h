@@ -29,4 +29,7 @@ char *bindable_choose(const char *binds, bool has_ipv6) MUST_USE;
 
 bool bindable_has_ipv6(void) MUST_USE;
 
+/* Does bindable_choose() leave one of IPv6? `binds` may be NULL. */
+bool bindable_has_chosen_ipv6(const char *binds) MUST_USE;
+
 #endif

@@ -21,22 +21,32 @@
  *
  * A server that is verified is told no name: HAProxy would look for that name in its certificate,
  * and no pod has one for the hosts of its Ingresses. 3.4 tells the host by itself unless told
- * something else, such as a variable that is never set.
+ * something else, such as a variable that is never set. So is one that connections go to: they are
+ * for no host.
  */
 #define UNVERIFIED " ssl verify none sni var(txn.host)"
+#define NO_NAME	   " ssl verify none sni var(txn.no_name)"
 #define VERIFIED   " ssl verify required sni var(txn.no_name) ca-file "
 
 /* Of TLS the keywords are what is spoken. `check` is what else it takes to check servers that are
  * spoken to so: run-time servers don't take it over from the rest of their keywords. */
-static const struct {
+struct speech {
 	const char *keywords;
 	const char *check;
-} transports[] = {
+};
+
+static const struct speech transports[] = {
 	[VARIANT_H1] = {"", ""},
 	[VARIANT_H2C] = {" proto h2", ""},
-	[VARIANT_TLS] = {"h2,http/1.1", " check-ssl check-alpn h2,http/1.1"},
-	[VARIANT_TLS_H1] = {"http/1.1", " check-ssl check-alpn http/1.1"},
-	[VARIANT_TLS_H2] = {"h2", " check-ssl check-alpn h2"},
+	[VARIANT_TLS] = {" alpn h2,http/1.1", " check-ssl check-alpn h2,http/1.1"},
+	[VARIANT_TLS_H1] = {" alpn http/1.1", " check-ssl check-alpn http/1.1"},
+	[VARIANT_TLS_H2] = {" alpn h2", " check-ssl check-alpn h2"},
+};
+
+/* Of connections: what is spoken inside is not known. */
+static const struct speech tcp_speeches[] = {
+	[VARIANT_H1] = {"", ""},
+	[VARIANT_TLS] = {"", " check-ssl"},
 };
 
 static const enum variant_transport transport_of[] = {
@@ -58,6 +68,7 @@ static const char *const balance_profiles[] = {
 	[VARIANT_LEASTCONN] = "leastconn",
 	[VARIANT_FIRST] = "first",
 	[VARIANT_RANDOM] = "random",
+	[VARIANT_SOURCE] = "hash",
 	[VARIANT_HASH] = "hash",
 };
 
@@ -74,6 +85,7 @@ bool keywords_append_profile(struct buf *buf, const char *backend)
 	struct variant variant;
 	bool is_ok = variant_parse(backend, &variant);
 	const char *const words[] = {
+		variant.parts[VARIANT_TCP] ? "tcp" : "",
 		balance_profiles[variant.parts[VARIANT_BALANCE]],
 		variant.parts[VARIANT_COOKIE] ? "cookie" : "",
 		check_profiles[variant.parts[VARIANT_CHECK]],
@@ -112,14 +124,14 @@ static bool is_tls(enum variant_transport transport)
 }
 
 /* False: the folder's name can't be written. */
-static bool append_tls(struct buf *buf, const char *backend, const char *map_dir)
+static bool append_tls(struct buf *buf, const char *backend, const char *map_dir, bool is_tcp)
 {
 	char ca[VARIANT_STORE_SIZE];
 	char crt[VARIANT_STORE_SIZE];
 	bool has_ca = variant_store(backend, VARIANT_CA, ca);
 	bool is_ok = true;
 
-	buf_append_str(buf, has_ca ? VERIFIED : UNVERIFIED);
+	buf_append_str(buf, has_ca ? VERIFIED : is_tcp ? NO_NAME : UNVERIFIED);
 	if (has_ca) {
 		is_ok = encode_cli_certificate(buf, ca, map_dir);
 	}
@@ -127,7 +139,6 @@ static bool append_tls(struct buf *buf, const char *backend, const char *map_dir
 		buf_append_str(buf, " crt ");
 		is_ok = encode_cli_certificate(buf, crt, map_dir) && is_ok;
 	}
-	buf_append_str(buf, " alpn ");
 	return is_ok;
 }
 
@@ -137,7 +148,9 @@ static enum variant_transport transport_for(const struct variant *variant, const
 		(enum variant_transport)variant->parts[VARIANT_TRANSPORT];
 
 	if (transport == VARIANT_AS_SERVER) {
-		transport = transport_of[model_server_transport(server)];
+		transport = variant->parts[VARIANT_TCP]
+				    ? VARIANT_H1
+				    : transport_of[model_server_transport(server)];
 	}
 	/* Whoever has made this name: nothing else goes together. */
 	bool needs_tls = variant->parts[VARIANT_CA] || variant->parts[VARIANT_CRT];
@@ -145,13 +158,13 @@ static enum variant_transport transport_for(const struct variant *variant, const
 }
 
 static void append_check(
-	struct buf *buf, const struct variant *variant, enum variant_transport transport)
+	struct buf *buf, const struct variant *variant, const struct speech *speech)
 {
 	buf_append_str(buf, " check");
 	if (variant->parts[VARIANT_INTERVAL] != 0) {
 		buf_printf(buf, " inter %" PRIu32, variant->parts[VARIANT_INTERVAL]);
 	}
-	buf_append_str(buf, transports[transport].check);
+	buf_append_str(buf, speech->check);
 	if (variant->parts[VARIANT_PROXY] != VARIANT_NO_PROXY) {
 		buf_append_str(buf, " check-send-proxy");
 	}
@@ -163,22 +176,24 @@ bool keywords_append_server(
 	struct variant variant;
 	bool is_ok = variant_parse(backend, &variant);
 	uint32_t balance = variant.parts[VARIANT_BALANCE];
+	bool is_tcp = variant.parts[VARIANT_TCP] != 0;
 	enum variant_transport transport = transport_for(&variant, server);
+	const struct speech *speech = &(is_tcp ? tcp_speeches : transports)[transport];
 
 	buf_append_str(buf, ALWAYS);
 	/* Also when another word of the name is not understood: nobody is trusted by mistake. */
 	if (is_tls(transport)) {
-		is_ok = append_tls(buf, backend, map_dir) && is_ok;
+		is_ok = append_tls(buf, backend, map_dir, is_tcp) && is_ok;
 	}
-	buf_append_str(buf, transports[transport].keywords);
+	buf_append_str(buf, speech->keywords);
 	buf_append_str(buf, proxies[variant.parts[VARIANT_PROXY]]);
 	if (variant.parts[VARIANT_CHECK] != VARIANT_UNCHECKED) {
-		append_check(buf, &variant, transport);
+		append_check(buf, &variant, speech);
 	}
 	if (variant.parts[VARIANT_MAXCONN] != 0) {
 		buf_printf(buf, " maxconn %" PRIu32, variant.parts[VARIANT_MAXCONN]);
 	}
-	if (balance == VARIANT_HASH || balance == VARIANT_RANDOM) {
+	if (balance == VARIANT_HASH || balance == VARIANT_SOURCE || balance == VARIANT_RANDOM) {
 		buf_printf(buf, " id %" PRIu32, number_of(server));
 	}
 	return is_ok;

@@ -55,6 +55,16 @@ static const struct row {
 	{":crt-" DIGEST, "p_https", "http_profile",
 		" ssl verify none sni var(txn.host) crt /s/certs/crt-" DIGEST
 		".pem alpn h2,http/1.1"},
+	{":tcp", "p", "tcp", ""},
+	{":tcp", "p_https", "tcp", ""},
+	{":tcp", "p_h2c", "tcp", ""},
+	{":tcp:leastconn", "p", "tcp_leastconn", ""},
+	{":tcp:first", "p", "tcp_first", ""},
+	{":tcp:random", "p", "tcp_random", " id 1959152143"},
+	{":tcp:by-source:check:inter-5:maxconn-2:proxy-v1", "p", "tcp_hash",
+		" send-proxy check inter 5 check-send-proxy maxconn 2 id 1959152143"},
+	{":tcp:check:tls", "p", "tcp", " ssl verify none sni var(txn.no_name) check check-ssl"},
+	{":tcp:tls:ca-" DIGEST, "p_https", "tcp", VERIFIED "ca-" DIGEST ".pem"},
 	{":proxy-v2-ssl-cn", "p", "http_profile", " send-proxy-v2-ssl-cn"},
 };
 

@@ -136,7 +136,7 @@ static void environment_set_bind(
 
 static void environment_init(struct environment *environment, const struct process_options *options)
 {
-	static const size_t n_ours = 14;
+	static const size_t n_ours = 15;
 	size_t n = 0;
 
 	while (environ[n] != NULL) {
@@ -154,6 +154,8 @@ static void environment_init(struct environment *environment, const struct proce
 	CLEANUP(free_ptr) char *lua = xasprintf("%s/../lua", options->config_dir);
 	environment_set(environment, "HEADGATE_LUA_DIR", access(lua, X_OK) == 0 ? lua : NULL);
 	environment_set_bind(environment, "HEADGATE_HTTP_BIND", options->http_bind);
+	environment_set(environment, "HEADGATE_HTTP_IPV6",
+		bindable_has_chosen_ipv6(options->http_bind) ? "true" : "false");
 	environment_set_bind(environment, "HEADGATE_HTTPS_BIND", options->https_bind);
 	environment_set_bind(environment, "HEADGATE_STATS_BIND", options->stats_bind);
 	environment_set_bind(environment, "HEADGATE_STATS_TLS_BIND", options->stats_tls_bind);

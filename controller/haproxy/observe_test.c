@@ -14,7 +14,7 @@
 
 #define DIR "/run/hg"
 
-#define CA   "ca-0123456789abcdef0123456789abcdef"
+#define CA   "ca-0123456789abcdef0123456789abcdef0123456789abcdef"
 #define CERT DIR "/certs/"
 
 #define COLUMNS                                                                                    \
@@ -52,6 +52,7 @@ static const struct script good[] = {
 	{"show map " DIR "/policy.map", "0x1 a/b T|{\"timeout-server\":1}\n"},
 	{"show map " DIR "/auth.map", "0x1 a/b a_svc_1||{}\n"},
 	{"show map " DIR "/canary.map", "0x1 a/b a_svc_1|5\n"},
+	{"show map " DIR "/tcp.map", "0x1 90 a_svc_1:tcp\n"},
 	{"show map " DIR "/networks.map", "0x1 1:2:3:4:5:6:10.0.0.0/104 1:2:3:4:5:6\n"},
 	{"show map " DIR "/addresses.map", "0x1 1:2:3:4:5:6|fd00::1 1:2:3:4:5:6\n"},
 	{"show ssl crt-list -n " DIR "/certs.list",
@@ -67,7 +68,8 @@ static const struct script good[] = {
 	{"show ssl cert " CERT "default.pem",
 		"Filename: " CERT "default.pem\nStatus: Used\nSHA1 FingerPrint: "
 		"8311BF1B92ACB2EA852143C0DE3CCE6AEEBBA80D\nOCSP Response Key: \n"},
-	{"show env HEADGATE_SETTINGS", "HEADGATE_SETTINGS=0123456789abcdef0123456789abcdef\n"},
+	{"show env HEADGATE_SETTINGS",
+		"HEADGATE_SETTINGS=0123456789abcdef0123456789abcdef0123456789abcdef\n"},
 	{"abort ssl cert " CERT "a_b_0.pem",
 		"Transaction aborted for certificate '" CERT "a_b_0.pem'!\n"},
 };
@@ -87,6 +89,7 @@ static const char good_dump[] = "backend a_svc_1\n"
 				"policy.map a/b T|{\"timeout-server\":1}\n"
 				"auth.map a/b a_svc_1||{}\n"
 				"canary.map a/b a_svc_1|5\n"
+				"tcp.map 90 a_svc_1:tcp\n"
 				"networks.map 1:2:3:4:5:6:10.0.0.0/104 1:2:3:4:5:6\n"
 				"addresses.map 1:2:3:4:5:6|fd00::1 1:2:3:4:5:6\n"
 				"certificate a_b_0 a.test *.a.test\n"
@@ -94,7 +97,7 @@ static const char good_dump[] = "backend a_svc_1\n"
 				"certificate " CA " (not listed)\n"
 				"certificate default "
 				"8311BF1B92ACB2EA852143C0DE3CCE6AEEBBA80D\n"
-				"settings 0123456789abcdef0123456789abcdef\n";
+				"settings 0123456789abcdef0123456789abcdef0123456789abcdef\n";
 
 struct test {
 	struct event_base *base;

@@ -145,7 +145,7 @@ void state_use_model(struct state *state, const struct model *model)
 bool state_has_routes(const struct state *state)
 {
 	static const enum model_map maps[] = {
-		MODEL_MAP_EXACT, MODEL_MAP_PREFIX, MODEL_MAP_DEFAULTS};
+		MODEL_MAP_EXACT, MODEL_MAP_PREFIX, MODEL_MAP_DEFAULTS, MODEL_MAP_TCP};
 
 	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
 		char name[NAME_SIZE];

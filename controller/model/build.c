@@ -517,7 +517,8 @@ void model_update(
 		case KUBE_CONFIG_MAP:
 			must_ask_again |= is_of_class(model, store, change);
 			must_read_settings |=
-				is_called(change, options->pages_namespace, options->pages_name);
+				is_called(change, options->pages_namespace, options->pages_name) ||
+				is_called(change, options->tcp_namespace, options->tcp_name);
 			must_read_patterns |= is_called(
 				change, options->patterns_namespace, options->patterns_name);
 			break;
@@ -542,6 +543,9 @@ void model_update(
 		patterns_follow(model, store);
 	}
 	operator_follow(model, store);
+	if (must_ask_again || must_read_settings) {
+		tcp_follow(model, store, must_ask_again);
+	}
 	/* First: it may come to need a Secret. */
 	policies_flush(model, store);
 	tls_flush(model);

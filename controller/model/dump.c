@@ -121,6 +121,9 @@ void model_dump(const struct model *model, struct buf *buf)
 	if (model_patterns_fault(model) != NULL) {
 		buf_printf(buf, "patterns %s\n", model_patterns_fault(model));
 	}
+	if (model_tcp_fault(model) != NULL) {
+		buf_printf(buf, "tcp-services %s\n", model_tcp_fault(model));
+	}
 	if (model_client_ca_fault(model) != NULL) {
 		buf_printf(buf, "client-ca %s\n", model_client_ca_fault(model));
 	}
@@ -138,6 +141,11 @@ void model_dump(const struct model *model, struct buf *buf)
 	}
 	if (model->operator_certificate != NULL) {
 		dump_diags(model->operator_certificate, buf);
+	}
+	const struct ingress_node *port;
+	size_t position = 0;
+	while ((port = tcp_next(model, &position)) != NULL) {
+		dump_diags(port, buf);
 	}
 	for (int i = 0; i < OPTION_VERDICT_COUNT; i++) {
 		if (model->n_verdicts[i] > 0) {

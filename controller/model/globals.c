@@ -9,6 +9,9 @@
 #include "base/alloc.h"
 #include "option/value.h"
 
+#define PREFIX_PAGE "HEADGATE_PAGE_"
+#define PREFIX_TCP  "HEADGATE_TCP_"
+
 struct global {
 	const char *variable;
 	enum option_id option;
@@ -118,8 +121,39 @@ static void write_option(struct buf *buf, const struct global *global, const str
 		buf, "%s%s", canonical ? canonical : GLOBALS_NONE, canonical ? global->unit : "");
 }
 
-void globals_write(struct buf *buf, const struct option_set *set, const char *const *files)
+/* All places; those that are not needed say so. */
+static void write_ports(struct buf *buf, const struct tcp_services *tcp, bool has_tls)
 {
+	size_t place = 1;
+
+	for (size_t i = 0; i < tcp->n; i++) {
+		if (tcp->items[i].has_tls == has_tls) {
+			buf_printf(buf, PREFIX_TCP "%sPORT_%zu %u\n", has_tls ? "TLS_" : "",
+				place++, tcp->items[i].port);
+		}
+	}
+	for (; place <= TCP_MAX_PORTS; place++) {
+		buf_printf(buf, PREFIX_TCP "%sPORT_%zu " GLOBALS_NONE "\n", has_tls ? "TLS_" : "",
+			place);
+	}
+}
+
+static void write_tcp(struct buf *buf, const struct tcp_services *tcp)
+{
+	const char *format = tcp->log_format;
+	bool is_own = format != NULL && format[0] != '\0';
+
+	write_ports(buf, tcp, false);
+	write_ports(buf, tcp, true);
+	buf_printf(buf, PREFIX_TCP "LOG_STYLE %s\n", is_own ? "own" : "tcp");
+	buf_printf(buf, PREFIX_TCP "LOG_FORMAT %s\n", is_own ? format : GLOBALS_NONE);
+}
+
+void globals_write(struct buf *buf, const struct option_set *set, const char *const *files,
+	const struct tcp_services *tcp)
+{
+	static const struct tcp_services none;
+
 	for (size_t i = 0; i < ARRAY_LEN(globals); i++) {
 		const struct global *global = &globals[i];
 
@@ -136,32 +170,47 @@ void globals_write(struct buf *buf, const struct option_set *set, const char *co
 		}
 		buf_append_char(buf, '\n');
 	}
+	write_tcp(buf, tcp != NULL ? tcp : &none);
 }
 
-/* One half of a digest: of the lines that are of pages, or of the others. */
-static void digest_half(char *ret_half, const char *text, bool is_of_pages)
+/* Which part of a digest a line is in. */
+static enum model_digest_part part_of(const char *line)
 {
-	static const char prefix[] = "HEADGATE_PAGE_";
+	static const char *const prefixes[MODEL_DIGEST_PART_COUNT] = {
+		[MODEL_DIGEST_PAGES] = PREFIX_PAGE, [MODEL_DIGEST_TCP] = PREFIX_TCP};
+
+	for (int i = 0; i < MODEL_DIGEST_PART_COUNT; i++) {
+		if (prefixes[i] != NULL && strncmp(line, prefixes[i], strlen(prefixes[i])) == 0) {
+			return (enum model_digest_part)i;
+		}
+	}
+	return MODEL_DIGEST_OTHERS;
+}
+
+static void digest_part(char *ret_digits, const char *text, enum model_digest_part part)
+{
 	unsigned char bytes[SHA256_DIGEST_LENGTH];
 	struct buf lines = BUF_INIT(0);
 
 	for (const char *line = text; *line != '\0';) {
 		size_t len = strcspn(line, "\n");
-		if ((strncmp(line, prefix, strlen(prefix)) == 0) == is_of_pages) {
+		if (part_of(line) == part) {
 			buf_append(&lines, line, len);
 			buf_append_char(&lines, '\n');
 		}
 		line += line[len] == '\n' ? len + 1 : len;
 	}
 	SHA256((const unsigned char *)buf_str(&lines), lines.len, bytes);
-	for (size_t i = 0; i < MODEL_DIGEST_HALF / 2; i++) {
-		snprintf(ret_half + 2 * i, 3, "%02x", bytes[i]);
+	for (size_t i = 0; i < MODEL_DIGEST_PART / 2; i++) {
+		snprintf(ret_digits + 2 * i, 3, "%02x", bytes[i]);
 	}
 	buf_fini(&lines);
 }
 
 void globals_digest(char ret_digest[MODEL_DIGEST_SIZE], const char *text)
 {
-	digest_half(ret_digest, text, false);
-	digest_half(ret_digest + MODEL_DIGEST_HALF, text, true);
+	for (int part = 0; part < MODEL_DIGEST_PART_COUNT; part++) {
+		digest_part(
+			ret_digest + part * MODEL_DIGEST_PART, text, (enum model_digest_part)part);
+	}
 }

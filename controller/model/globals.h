@@ -13,6 +13,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "model/model.h"
+#include "model/tcp_read.h"
 #include "option/option.h"
 
 /* Of a variable that says that nothing is set. */
@@ -29,11 +30,11 @@ enum globals_file {
 };
 
 /* Appends the settings that a set of options asks for, NULL = nobody sets anything, with the names
- * of these GLOBALS_FILE_COUNT files, NULL = none. */
-void globals_write(struct buf *buf, const struct option_set *set, const char *const *files);
+ * of these GLOBALS_FILE_COUNT files and with these TCP services, NULL = none. */
+void globals_write(struct buf *buf, const struct option_set *set, const char *const *files,
+	const struct tcp_services *tcp);
 
-/* The first digits of the SHA-256 of its lines: those of everything else, then those of error
- * pages. */
+/* The first digits of the SHA-256 of its lines, part by part. */
 void globals_digest(char ret_digest[MODEL_DIGEST_SIZE], const char *text);
 
 #endif

@@ -22,7 +22,7 @@ static char *settings_of(const struct option_pair *pairs, size_t n)
 		&(struct option_source){OPTION_SCOPE_CONTROLLER, NULL}, pairs, n, NULL, NULL);
 	struct buf buf = BUF_INIT(0);
 
-	globals_write(&buf, set, NULL);
+	globals_write(&buf, set, NULL, NULL);
 	option_set_free(set);
 	return buf_take(&buf);
 }
@@ -69,6 +69,37 @@ static void test_values(void **state)
 				text);
 		}
 	}
+}
+
+/* Ports fill the places from the first one on, by kind; each place has a word. */
+static void test_tcp(void **state)
+{
+	static const char *const lines[] = {"\nHEADGATE_TCP_PORT_1 90\nHEADGATE_TCP_PORT_2 443\n"
+					    "HEADGATE_TCP_PORT_3 none\n",
+		"\nHEADGATE_TCP_PORT_32 none\nHEADGATE_TCP_TLS_PORT_1 91\n"
+		"HEADGATE_TCP_TLS_PORT_2 none\n",
+		"\nHEADGATE_TCP_TLS_PORT_32 none\nHEADGATE_TCP_LOG_STYLE own\n"
+		"HEADGATE_TCP_LOG_FORMAT %ci\n"};
+	struct tcp_service items[] = {{.port = 90}, {.port = 91, .has_tls = true}, {.port = 443}};
+	char format[] = "%ci";
+	const struct tcp_services tcp = {items, ARRAY_LEN(items), format};
+	CLEANUP(free_ptr) char *nothing = settings_of(NULL, 0);
+	char digests[2][MODEL_DIGEST_SIZE];
+	struct buf buf = BUF_INIT(0);
+
+	(void)state;
+	globals_write(&buf, NULL, NULL, &tcp);
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		if (strstr(buf_str(&buf), lines[i]) == NULL) {
+			fail_msg("no %s in\n%s", lines[i], buf_str(&buf));
+		}
+	}
+	globals_digest(digests[0], nothing);
+	globals_digest(digests[1], buf_str(&buf));
+	size_t start = (size_t)MODEL_DIGEST_TCP * MODEL_DIGEST_PART;
+	assert_memory_equal(digests[0], digests[1], start);
+	assert_string_not_equal(digests[0] + start, digests[1] + start);
+	buf_fini(&buf);
 }
 
 static void test_older_keys(void **state)
@@ -171,6 +202,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_older_keys),
 		cmocka_unit_test(test_defaults_are_equal),
 		cmocka_unit_test(test_constant_has_the_same),

@@ -76,6 +76,9 @@ struct model *model_new(const struct model_options *options)
 		.pages_name = copy_or_null(options->pages_name),
 		.patterns_namespace = copy_or_null(options->patterns_namespace),
 		.patterns_name = copy_or_null(options->patterns_name),
+		.tcp_namespace = copy_or_null(options->tcp_namespace),
+		.tcp_name = copy_or_null(options->tcp_name),
+		.listeners = copy_or_null(options->listeners),
 		.has_legacy_class = options->has_legacy_class,
 		.default_namespace = copy_or_null(options->default_namespace),
 		.default_service = copy_or_null(options->default_service),
@@ -124,7 +127,7 @@ char *model_standard_settings(void)
 {
 	struct buf settings = BUF_INIT(0);
 
-	globals_write(&settings, NULL, NULL);
+	globals_write(&settings, NULL, NULL, NULL);
 	return buf_take(&settings);
 }
 
@@ -196,6 +199,9 @@ static void free_options(struct model_options *options)
 	free((char *)options->pages_name);
 	free((char *)options->patterns_namespace);
 	free((char *)options->patterns_name);
+	free((char *)options->tcp_namespace);
+	free((char *)options->tcp_name);
+	free((char *)options->listeners);
 	free((char *)options->default_namespace);
 	free((char *)options->default_service);
 	free((char *)options->default_port);
@@ -236,6 +242,7 @@ void model_free(struct model *model)
 	pages_fini(&model->pages);
 	patterns_fini(&model->patterns);
 	monitors_free(model);
+	tcp_free(model);
 	TABLE_FOREACH (&model->backends, backend) {
 		free_backend(backend);
 	}

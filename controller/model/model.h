@@ -133,10 +133,16 @@ enum model_certificate_kind model_certificate_kind(const char *name) MUST_USE;
 /* And 2,048 words a line of a list of certificates. */
 #define MODEL_CERTIFICATE_MAX_NAMES 1900
 
-/* Of settings: hexadecimal digits and NUL. The first half is of everything but the error pages, the
- * second half of these. */
-#define MODEL_DIGEST_HALF 16
-#define MODEL_DIGEST_SIZE (2 * MODEL_DIGEST_HALF + 1)
+/* Of settings: hexadecimal digits and NUL. A part is of the error pages, one of TCP services, and
+ * the first one of everything else. */
+enum model_digest_part {
+	MODEL_DIGEST_OTHERS,
+	MODEL_DIGEST_PAGES,
+	MODEL_DIGEST_TCP,
+	MODEL_DIGEST_PART_COUNT
+};
+#define MODEL_DIGEST_PART 16
+#define MODEL_DIGEST_SIZE (MODEL_DIGEST_PART_COUNT * MODEL_DIGEST_PART + 1)
 
 struct model_options {
 	const char *ingress_class;	  /* NULL = every class whose controller is ours */
@@ -148,6 +154,9 @@ struct model_options {
 	const char *pages_name;
 	const char *patterns_namespace; /* that of files of patterns; NULL = none */
 	const char *patterns_name;
+	const char *tcp_namespace; /* the ConfigMap of TCP services; NULL = none */
+	const char *tcp_name;
+	const char *listeners; /* whose ports no TCP service can have (tcp_read.h) */
 	bool has_legacy_class; /* the annotation kubernetes.io/ingress.class is read too */
 	/* What the keys default-backend-service and ssl-certificate of that ConfigMap go before: */
 	const char *default_namespace; /* Service of the class-wide default backend; NULL = none */
@@ -283,6 +292,10 @@ bool model_find_monitors(
 
 /* What keeps that from being as it was asked for; as model_client_ca_fault(). */
 const char *model_monitors_fault(const struct model *model) MUST_USE;
+
+/* What is wrong with the ConfigMap of TCP services, with the remedies; NULL = nothing is. Borrowed
+ * as above. */
+const char *model_tcp_fault(const struct model *model) MUST_USE;
 
 /* Is there no authority to verify clients against, not even a last good one, although there is a
  * Secret that it should be in? Then which; borrowed until the next model_update(). */

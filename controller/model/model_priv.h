@@ -32,6 +32,7 @@
 #include "model/patterns.h"
 #include "model/policies.h"
 #include "model/sets.h"
+#include "model/tcp.h"
 #include "model/tls.h"
 #include "model/trust.h"
 
@@ -62,6 +63,7 @@ struct claim {
 	uint8_t status;	  /* enum claim_status */
 	bool is_fallback; /* spec.defaultBackend: behind every claim of a rule */
 	bool redirects;	  /* its Ingress has TLS for the host, and wants no plain HTTP for it */
+	bool is_tcp;	  /* of tcp.h: connections go there, not requests */
 };
 
 /* An Ingress of ours. */
@@ -101,7 +103,7 @@ struct slot {
 	const struct claim *winner;   /* the first one when the others were last told */
 	struct backend_node *backend; /* NULL = MODEL_BACKEND_UNAVAILABLE */
 	struct slot_policy *policy;   /* owned; NULL = none */
-	struct host_node *host;	      /* NULL for MODEL_MAP_DEFAULTS */
+	struct host_node *host;	      /* NULL for MODEL_MAP_DEFAULTS and MODEL_MAP_TCP */
 	char key[];
 };
 
@@ -188,6 +190,7 @@ struct model {
 	struct pages pages;
 	struct patterns patterns;
 	struct monitors monitors;
+	struct tcp tcp;
 	bool are_settings_read; /* once, from a store */
 	char *settings;		/* as model_settings() says them */
 	char settings_digest[MODEL_DIGEST_SIZE];

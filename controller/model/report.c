@@ -21,11 +21,20 @@ const bool diag_is_of_object[DIAG_REASON_COUNT] = {
 /* Where a claim stands in its object. */
 static char *claim_field(const struct claim *claim, const char *member)
 {
+	if (claim->is_tcp) {
+		return tcp_field(claim);
+	}
 	if (claim->rule == CLAIM_DEFAULT_RULE) {
 		return xstrdup("spec.defaultBackend");
 	}
 	return xasprintf("spec.rules[%" PRIu32 "].http.paths[%" PRIu32 "].%s", claim->rule,
 		claim->path, member);
+}
+
+/* What clients see of it. */
+static const char *consequence(const struct claim *claim)
+{
+	return claim->is_tcp ? "connections are closed" : "requests get 503";
 }
 
 static struct diag taken_diag(const struct claim *claim)
@@ -59,17 +68,14 @@ static struct diag port_diag(const struct claim *claim)
 	struct diag diag = {DIAG_PORT_MISSING, claim_field(claim, "backend.service.port"), NULL};
 
 	if (claim->port_name == NULL && claim->port_number == 0) {
-		diag.text =
-			xasprintf("Service %s/%s has no TCP port: requests get 503 until it has",
-				service->namespace, service->name);
+		diag.text = xasprintf("Service %s/%s has no TCP port: %s until it has",
+			service->namespace, service->name, consequence(claim));
 	} else if (claim->port_name != NULL) {
-		diag.text = xasprintf(
-			"Service %s/%s has no TCP port named '%s': requests get 503 until it has",
-			service->namespace, service->name, claim->port_name);
+		diag.text = xasprintf("Service %s/%s has no TCP port named '%s': %s until it has",
+			service->namespace, service->name, claim->port_name, consequence(claim));
 	} else {
-		diag.text = xasprintf("Service %s/%s has no TCP port %" PRId32
-				      ": requests get 503 until it has",
-			service->namespace, service->name, claim->port_number);
+		diag.text = xasprintf("Service %s/%s has no TCP port %" PRId32 ": %s until it has",
+			service->namespace, service->name, claim->port_number, consequence(claim));
 	}
 	return diag;
 }
@@ -96,11 +102,11 @@ static bool backend_diag(const struct claim *claim, struct diag *ret_diag)
 		return true;
 	}
 	if (backend->public.n_servers == 0) {
-		*ret_diag = (struct diag){DIAG_NO_ENDPOINTS,
-			claim_field(claim, "backend.service.name"),
-			xasprintf("Service %s/%s has no ready endpoint: requests get 503 until it "
-				  "has; look at its selector and at its pods' readiness",
-				service->namespace, service->name)};
+		*ret_diag =
+			(struct diag){DIAG_NO_ENDPOINTS, claim_field(claim, "backend.service.name"),
+				xasprintf("Service %s/%s has no ready endpoint: %s until it "
+					  "has; look at its selector and at its pods' readiness",
+					service->namespace, service->name, consequence(claim))};
 		return true;
 	}
 	return false;
@@ -118,27 +124,32 @@ static struct diag external_diag(const struct claim *claim)
 				  "'-' and '.'",
 				service->namespace, service->name)};
 	}
+	if (claim->is_tcp) {
+		return (struct diag){DIAG_SERVICE_TYPE, field,
+			xasprintf("Service %s/%s is of type ExternalName, which no TCP port leads "
+				  "to: use a Service with endpoints",
+				service->namespace, service->name)};
+	}
 	return (struct diag){DIAG_SERVICE_TYPE, field,
 		xasprintf("Service %s/%s is of type ExternalName, which is not served: use a "
 			  "Service with endpoints, or ask the operator for --allow-external-name",
 			service->namespace, service->name)};
 }
 
-static char *missing_text(const struct service_node *service)
+static char *missing_text(const struct claim *claim)
 {
+	const struct service_node *service = claim->service;
+
 	if (service->is_unwatched) {
-		return xasprintf("Service %s/%s: " MODEL_UNWATCHED_FAULT
-				 "; until then requests get 503",
-			service->namespace, service->name);
+		return xasprintf("Service %s/%s: " MODEL_UNWATCHED_FAULT "; until then %s",
+			service->namespace, service->name, consequence(claim));
 	}
-	return xasprintf("there is no Service %s/%s: requests get 503 until there is",
-		service->namespace, service->name);
+	return xasprintf("there is no Service %s/%s: %s until there is", service->namespace,
+		service->name, consequence(claim));
 }
 
 static bool claim_diag(const struct claim *claim, struct diag *ret_diag)
 {
-	const struct service_node *service = claim->service;
-
 	switch ((enum claim_status)claim->status) {
 	case CLAIM_OK:
 		return backend_diag(claim, ret_diag);
@@ -153,7 +164,7 @@ static bool claim_diag(const struct claim *claim, struct diag *ret_diag)
 		return true;
 	case CLAIM_NO_SERVICE:
 		*ret_diag = (struct diag){DIAG_SERVICE_MISSING,
-			claim_field(claim, "backend.service.name"), missing_text(service)};
+			claim_field(claim, "backend.service.name"), missing_text(claim)};
 		return true;
 	case CLAIM_SERVICE_TYPE:
 	case CLAIM_EXTERNAL_NAME:
@@ -351,6 +362,9 @@ static struct diag *current_diags(
 
 	if (node == NULL) {
 		node = operator_find(model, key->namespace, key->name);
+	}
+	if (node == NULL) {
+		node = tcp_find(model, key->namespace, key->name);
 	}
 	if (node == NULL) {
 		*ret_n = 0;

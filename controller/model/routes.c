@@ -32,12 +32,29 @@ static void fill_backends(struct model_route *route, const struct slot *slot)
 	route->auth = follower_backend(auth ? &auth->follower : NULL);
 }
 
+/* Of a TCP service. */
+static void report_port(const struct claim *claim, const struct listener *listener)
+{
+	CLEANUP(free_ptr) char *field = tcp_field(claim);
+	struct model_route route = {.namespace = claim->ingress->namespace,
+		.ingress = claim->ingress->name,
+		.field = field};
+
+	fill_backends(&route, claim->slot);
+	listener->report(listener->ctx, &route);
+}
+
 static void report_claim(const struct claim *claim, const struct listener *listener)
 {
 	const struct slot *slot = claim->slot;
 	struct model_route route = {
 		.namespace = claim->ingress->namespace, .ingress = claim->ingress->name};
 	bool is_default = claim->rule == CLAIM_DEFAULT_RULE;
+
+	if (claim->is_tcp) {
+		report_port(claim, listener);
+		return;
+	}
 	size_t host_len = strcspn(slot->key, "/");
 	CLEANUP(free_ptr) char *host = xstrndup(slot->key, host_len);
 	CLEANUP(free_ptr) char *path = xstrdup(slot->key + host_len);

@@ -17,7 +17,8 @@ struct model_route {
 	const char *namespace; /* of the Ingress */
 	const char *ingress;
 	const char *field;     /* "spec.rules[0].http.paths[1]", "spec.defaultBackend" */
-	const char *host;      /* "*.a.test"; "*" for every host that no rule has */
+	const char *host;      /* "*.a.test"; "*" for every host that no rule has; NULL for a TCP
+				  service */
 	const char *path;      /* NULL for spec.defaultBackend. A Prefix has no '/' at its end. */
 	const char *path_type; /* "Exact", or "Prefix", which ImplementationSpecific is, too */
 	/* Where its requests go: MODEL_BACKEND_UNAVAILABLE when there is no such Service or port.

@@ -86,8 +86,9 @@ void sets_read_settings(struct model *model, const struct store *store)
 	for (size_t i = 0; i < PAGE_COUNT; i++) {
 		files[GLOBALS_FILE_PAGE_200 + i] = model->pages.items[i].name;
 	}
+	tcp_read(model, store);
 	model->are_settings_read = store != NULL;
-	globals_write(&settings, set, files);
+	globals_write(&settings, set, files, &model->tcp.services);
 	option_set_free(model->own_options);
 	model->own_options = set;
 	free(model->settings);
@@ -142,6 +143,11 @@ static struct class_node *take_class(
 		table_insert(&model->classes, hash, node);
 	}
 	return node;
+}
+
+struct class_node *sets_take_own_class(struct model *model, const struct store *store)
+{
+	return take_class(model, store, NULL);
 }
 
 void sets_read_classes(struct model *model, const struct store *store)

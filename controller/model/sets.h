@@ -15,6 +15,7 @@
 #include "option/read.h"
 
 struct claim;
+struct class_node;
 struct ingress_node;
 struct model;
 struct service_node;
@@ -38,6 +39,9 @@ void sets_forget_verdicts(struct model *model, uint16_t n_verdicts[OPTION_VERDIC
 /* Reads what the controller's own ConfigMap says, of that about the whole of HAProxy the settings;
  * `store` NULL: nothing. */
 void sets_read_settings(struct model *model, const struct store *store);
+
+/* The class of what has none: it has what the controller's own ConfigMap says. */
+struct class_node *sets_take_own_class(struct model *model, const struct store *store) MUST_USE;
 
 /* Reads the options of all classes again. From then until sets_forget_changes() sets_is_changed()
  * tells of which Ingress the class says something else than before, or is another one. */

@@ -234,7 +234,7 @@ struct backend_node *backend_take(
 	struct buf words = BUF_INIT(0);
 	struct trust_wish wish = {0};
 
-	if (!is_external && variant_is_wanted(claim)) {
+	if (!is_external && (claim->is_tcp || variant_is_wanted(claim))) {
 		trust_wish_read(&wish, store, claim);
 		variant_read(&words, claim, endpoints_transport(service, port), &wish);
 	}
@@ -300,7 +300,7 @@ static enum claim_status resolve(const struct model *model, const struct store *
 
 	return statuses[endpoints_find_port(service,
 		(struct endpoints_reference){claim->port_number, claim->port_name},
-		model->options.can_use_external, ret_port)];
+		model->options.can_use_external && !claim->is_tcp, ret_port)];
 }
 
 /* The policy that a slot has counts it: taken before released, as backends are. */
@@ -345,7 +345,7 @@ void slot_decide(struct model *model, const struct store *store, struct slot *sl
 		model_touch_entry(model, slot->map, slot->key);
 		model_touch_ingress(model, winner->ingress->namespace, winner->ingress->name);
 	}
-	set_policy(model, slot, policies_take(model, winner),
+	set_policy(model, slot, winner->is_tcp ? NULL : policies_take(model, winner),
 		backend ? backend->public.name : MODEL_BACKEND_UNAVAILABLE);
 	/* Taken before released, so that a backend that stays is never dropped in between. */
 	backend_release(model, slot->backend);
@@ -362,7 +362,9 @@ static struct slot *slot_find_or_add(struct model *model, enum model_map map, co
 		slot = xcalloc(1, sizeof(*slot) + size);
 		memcpy(slot->key, key, size);
 		slot->map = map;
-		slot->host = map == MODEL_MAP_DEFAULTS ? NULL : host_take(model, key);
+		if (map != MODEL_MAP_DEFAULTS && map != MODEL_MAP_TCP) {
+			slot->host = host_take(model, key);
+		}
 		table_insert(&model->slots[map], hash, slot);
 		model_touch_entry(model, map, key);
 	}

@@ -24,9 +24,11 @@ struct word {
 };
 
 static const struct word words[] = {
+	{"tcp", NOTHING, VARIANT_TCP, 1},
 	{"leastconn", NOTHING, VARIANT_BALANCE, VARIANT_LEASTCONN},
 	{"first", NOTHING, VARIANT_BALANCE, VARIANT_FIRST},
 	{"random", NOTHING, VARIANT_BALANCE, VARIANT_RANDOM},
+	{"by-source", NOTHING, VARIANT_BALANCE, VARIANT_SOURCE},
 	{"by-", KEY, VARIANT_BALANCE, VARIANT_HASH},
 	{"cookie-", TEXT, VARIANT_COOKIE, 1},
 	{"check", NOTHING, VARIANT_CHECK, VARIANT_CHECK_TCP},
@@ -49,8 +51,8 @@ static const struct word words[] = {
 };
 
 /* What may stand behind "by-" as it is, and what wants a text. */
-static const char *const keys[] = {"source", "uri", "uri-whole", "uri-depth-1", "uri-depth-2",
-	"uri-depth-3", "uri-depth-4", "uri-depth-5", "uri-depth-6", "uri-depth-7", "uri-depth-8"};
+static const char *const keys[] = {"uri", "uri-whole", "uri-depth-1", "uri-depth-2", "uri-depth-3",
+	"uri-depth-4", "uri-depth-5", "uri-depth-6", "uri-depth-7", "uri-depth-8"};
 static const char *const text_keys[] = {"param-", "header-"};
 
 #define ESCAPE_LEN 3 /* ".2f" */
@@ -152,7 +154,15 @@ static bool is_possible(const struct variant *variant)
 {
 	const uint32_t *parts = variant->parts;
 
-	return (parts[VARIANT_BALANCE] != VARIANT_HASH || parts[VARIANT_COOKIE] == 0) &&
+	bool is_hash = parts[VARIANT_BALANCE] == VARIANT_HASH;
+	bool needs_requests = is_hash || parts[VARIANT_COOKIE] != 0 ||
+			      parts[VARIANT_CHECK] > VARIANT_CHECK_TCP ||
+			      (parts[VARIANT_TRANSPORT] != VARIANT_AS_SERVER &&
+				      parts[VARIANT_TRANSPORT] != VARIANT_TLS);
+
+	return !(parts[VARIANT_TCP] != 0 && needs_requests) &&
+	       (!(is_hash || parts[VARIANT_BALANCE] == VARIANT_SOURCE) ||
+		       parts[VARIANT_COOKIE] == 0) &&
 	       (parts[VARIANT_INTERVAL] == 0 || parts[VARIANT_CHECK] != VARIANT_UNCHECKED);
 }
 

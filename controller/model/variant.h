@@ -7,6 +7,7 @@
  *   <namespace>_svc_<service>_<port>:<word>:<word>...    no word at all: the plain backend
  *
  *   words, each at most once, in this order
+ *     tcp                         connections go there, not requests
  *     leastconn, first, random    which server is next; without: in turns
  *     by-source, by-uri, by-uri-whole, by-uri-depth-<1 to 8>, by-param-<text>, by-header-<text>
  *                                 the one that the same key had before (consistent hashing)
@@ -26,7 +27,8 @@
  * digits <path>   the same with '/' as '_', and so '_' as ".5f"; it begins with '/'
  *
  * haproxy-cfg/25-variants.cfg takes texts and paths out of the name again, and has a profile for
- * each combination of the first four rows (cookie and a key for hashing don't combine).
+ * each combination of the rows up to checks (cookie and a key for hashing don't combine; with tcp
+ * there are no keys but by-source, no cookie, no requests as checks, and of transports only tls).
  */
 #ifndef HG_MODEL_VARIANT_H
 #define HG_MODEL_VARIANT_H
@@ -48,7 +50,8 @@ enum variant_balance {
 	VARIANT_LEASTCONN,
 	VARIANT_FIRST,
 	VARIANT_RANDOM,
-	VARIANT_HASH,
+	VARIANT_SOURCE, /* hashing, by the client's address */
+	VARIANT_HASH,	/* by something else */
 };
 
 enum variant_check {
@@ -78,6 +81,7 @@ enum variant_proxy {
 
 /* What a variant consists of, in the order of its words. */
 enum variant_part {
+	VARIANT_TCP,	   /* 1 = for connections */
 	VARIANT_BALANCE,   /* enum variant_balance */
 	VARIANT_COOKIE,	   /* 1 = clients stay with their server */
 	VARIANT_CHECK,	   /* enum variant_check */
@@ -94,7 +98,7 @@ enum variant_part {
 struct variant {
 	uint32_t parts[VARIANT_PART_COUNT];
 	/* For variant_append(); NULL for variant_parse(). Borrowed. */
-	const char *key;	  /* "source", "uri-depth-2", or "param-" and "header-" for ... */
+	const char *key;	  /* "uri-depth-2", or "param-" and "header-" for ... */
 	const char *key_argument; /* ... this; NULL = none */
 	const char *cookie;
 	const char *path;

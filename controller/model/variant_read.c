@@ -40,7 +40,6 @@ static void read_key(struct variant *variant, const char *value)
 		const char *value;
 		const char *key;
 	} keys[] = {
-		{"source", "source"},
 		{"uri", "uri"},
 		{"uri whole", "uri-whole"},
 		{"uri depth 1", "uri-depth-1"},
@@ -74,7 +73,7 @@ static void read_balance(struct variant *variant, const struct claim *claim)
 		{"random", VARIANT_RANDOM},
 	};
 	const char *value = sets_option(claim, OPTION_LOAD_BALANCE);
-	const char *cookie = sets_option(claim, OPTION_COOKIE_PERSISTENCE);
+	const char *cookie = claim->is_tcp ? NULL : sets_option(claim, OPTION_COOKIE_PERSISTENCE);
 
 	variant->cookie = cookie;
 	variant->parts[VARIANT_COOKIE] = cookie != NULL && cookie[0] != '\0';
@@ -84,7 +83,12 @@ static void read_balance(struct variant *variant, const struct claim *claim)
 			return;
 		}
 	}
-	if (value != NULL && !variant->parts[VARIANT_COOKIE]) {
+	if (value == NULL || variant->parts[VARIANT_COOKIE]) {
+		return;
+	}
+	if (strcmp(value, "source") == 0) {
+		variant->parts[VARIANT_BALANCE] = VARIANT_SOURCE;
+	} else if (!claim->is_tcp) {
 		read_key(variant, value);
 	}
 }
@@ -108,7 +112,7 @@ static void read_check(struct variant *variant, const struct claim *claim)
 		const char *path = behind(request, choices[i].value);
 
 		if (path != NULL) {
-			*part = choices[i].part;
+			*part = claim->is_tcp ? VARIANT_CHECK_TCP : choices[i].part;
 			variant->path = path;
 		}
 	}
@@ -124,6 +128,9 @@ static enum variant_transport transport_of(
 	const char *protocol = sets_option(claim, OPTION_SERVER_PROTO);
 	bool has_tls = has_trust || is_word(sets_option(claim, OPTION_SERVER_SSL), "true");
 
+	if (claim->is_tcp) {
+		return has_tls ? VARIANT_TLS : VARIANT_AS_SERVER;
+	}
 	if (has_tls || port == MODEL_TRANSPORT_HTTPS) {
 		return is_word(protocol, "h2")	       ? VARIANT_TLS_H2
 		       : is_word(protocol, "h1")       ? VARIANT_TLS_H1
@@ -177,6 +184,7 @@ void variant_read(struct buf *words, const struct claim *claim, enum model_trans
 {
 	struct variant variant = {.parts = {0}};
 
+	variant.parts[VARIANT_TCP] = claim->is_tcp;
 	set_trust(&variant, wish);
 	read_balance(&variant, claim);
 	read_check(&variant, claim);

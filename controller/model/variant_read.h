@@ -25,6 +25,9 @@ bool variant_is_wanted(const struct claim *claim) MUST_USE;
  *   server-ca, server-crt    what the claim's wish has come to; either is TLS, whatever server-ssl
  *                        says
  *   server-proto         of the two, or of TLS, whatever server-ssl and appProtocol come to
+ *
+ * Where connections go, not requests, what is about requests says nothing (cookies, keys that are
+ * none of a connection, server-proto, appProtocol), and check-http asks for connecting.
  */
 void variant_read(struct buf *words, const struct claim *claim, enum model_transport port,
 	const struct trust_wish *wish);

@@ -21,7 +21,16 @@ static const struct row {
 	{":leastconn", {.parts[VARIANT_BALANCE] = VARIANT_LEASTCONN}},
 	{":first", {.parts[VARIANT_BALANCE] = VARIANT_FIRST}},
 	{":random", {.parts[VARIANT_BALANCE] = VARIANT_RANDOM}},
-	{":by-source", {.parts[VARIANT_BALANCE] = VARIANT_HASH, .key = "source"}},
+	{":by-source", {.parts[VARIANT_BALANCE] = VARIANT_SOURCE}},
+	{":tcp", {.parts[VARIANT_TCP] = 1}},
+	{":tcp:by-source:check:inter-500:maxconn-7:tls:proxy-v2",
+		{.parts = {[VARIANT_TCP] = 1,
+			 [VARIANT_BALANCE] = VARIANT_SOURCE,
+			 [VARIANT_CHECK] = VARIANT_CHECK_TCP,
+			 [VARIANT_INTERVAL] = 500,
+			 [VARIANT_MAXCONN] = 7,
+			 [VARIANT_TRANSPORT] = VARIANT_TLS,
+			 [VARIANT_PROXY] = VARIANT_PROXY_V2}}},
 	{":by-uri", {.parts[VARIANT_BALANCE] = VARIANT_HASH, .key = "uri"}},
 	{":by-uri-whole", {.parts[VARIANT_BALANCE] = VARIANT_HASH, .key = "uri-whole"}},
 	{":by-uri-depth-8", {.parts[VARIANT_BALANCE] = VARIANT_HASH, .key = "uri-depth-8"}},
@@ -57,7 +66,7 @@ static const struct row {
 			.ca = DIGEST,
 			.crt = DIGEST}},
 	{":random:cookie-a:get-_:inter-1:maxconn-2:tls:proxy-v2",
-		{.parts = {VARIANT_RANDOM, 1, VARIANT_CHECK_GET, 1, 2, VARIANT_TLS,
+		{.parts = {0, VARIANT_RANDOM, 1, VARIANT_CHECK_GET, 1, 2, VARIANT_TLS,
 			 VARIANT_PROXY_V2},
 			.cookie = "a",
 			.path = "/"}},
@@ -89,7 +98,8 @@ static void test_not_read(void **state)
 		"a:check:inter-0", "a:check:inter-05", "a:check:inter-x", "a:maxconn-4294967296",
 		"a:maxconn-10000000000", "a:maxconn--1", "a:h1:tls", "a:ca-", "a:ca-" DIGEST "0",
 		"a:ca-0123456789ABCDEF0123456789ABCDEF", "a:crt-" DIGEST ":ca-" DIGEST,
-		"a:proxy-v3", "a:proxy-v2-"};
+		"a:proxy-v3", "a:proxy-v2-", "a:leastconn:tcp", "a:tcp:by-uri", "a:tcp:cookie-a",
+		"a:tcp:get-_", "a:tcp:h1", "a:tcp:h2c", "a:tcp:tls-h1", "a:tcp:tls-h2"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -144,14 +154,13 @@ static void test_not_written(void **state)
 	assert_refused((struct variant){.parts[VARIANT_INTERVAL] = 5});
 	assert_refused((struct variant){.parts[VARIANT_BALANCE] = VARIANT_HASH, .key = "rdp"});
 	assert_refused((struct variant){.parts[VARIANT_BALANCE] = VARIANT_HASH, .key = "param-"});
-	assert_refused(
-		(struct variant){.parts = {VARIANT_HASH, 1}, .key = "source", .cookie = "a"});
+	assert_refused((struct variant){.parts = {0, VARIANT_SOURCE, 1}, .cookie = "a"});
 	/* Each fits, together they don't. */
 	memset(longest, '.', VARIANT_MAX_TEXT);
 	longest[VARIANT_MAX_TEXT] = '\0';
 	longest[0] = '/';
 	struct variant variant = {
-		.parts = {0, 1, VARIANT_CHECK_GET}, .cookie = longest, .path = longest};
+		.parts = {0, 0, 1, VARIANT_CHECK_GET}, .cookie = longest, .path = longest};
 	struct buf name = BUF_INIT(0);
 	assert_true(variant_append(&name, &variant));
 	assert_true(name.len <= VARIANT_MAX_SUFFIX);

@@ -86,13 +86,13 @@ static bool parse(
 	return parsers[info->type](info, trimmed, value, reason);
 }
 
-char *option_parse(enum option_id option, const char *text, char **ret_reason)
+static char *parse_value(const struct option_info *info, const char *text, char **ret_reason)
 {
 	struct buf value = BUF_INIT(2 * OPTION_MAX_VALUE);
 	struct buf reason = BUF_INIT(2 * OPTION_MAX_VALUE);
 	char *result = NULL;
 
-	if (parse(&option_table[option], text, &value, &reason) && buf_is_ok(&value)) {
+	if (parse(info, text, &value, &reason) && buf_is_ok(&value)) {
 		result = buf_take(&value);
 	} else {
 		*ret_reason = reason.len > 0 ? buf_take(&reason) : xstrdup("too long: shorten it");
@@ -100,6 +100,18 @@ char *option_parse(enum option_id option, const char *text, char **ret_reason)
 	buf_fini(&value);
 	buf_fini(&reason);
 	return result;
+}
+
+char *option_parse(enum option_id option, const char *text, char **ret_reason)
+{
+	return parse_value(&option_table[option], text, ret_reason);
+}
+
+char *option_parse_log_format_tcp(const char *text, char **ret_reason)
+{
+	static const struct option_info info = {.type = OPTION_TYPE_LOG_FORMAT_TCP};
+
+	return parse_value(&info, text, ret_reason);
 }
 
 bool option_means(const char *text, const char *canonical)

@@ -22,7 +22,7 @@
  *   REWRITES     lines "pattern path"; a path alone has the pattern "^.*$"
  *   PATHS        paths without '/' at the end, but for "/" itself, separated by ' '
  *   CHECK        "METHOD path"
- *   LOG_FORMAT   as written; without single quotes
+ *   LOG_FORMAT, LOG_FORMAT_TCP   as written; without single quotes
  *   SYSLOG       lines "ADDRESS:PORT len N format F FACILITY LEVEL MINLEVEL", as HAProxy's `log`
  * has them; without port for stdout, without format and minlevel where none was written BALANCE
  * words separated by one blank: "roundrobin", "hdr X-User", "uri depth 2" others       as written,
@@ -62,6 +62,10 @@ char *option_parse(enum option_id option, const char *text, char **ret_reason) M
  * why and what to write instead: "has …"; the caller frees it.
  */
 char *option_read_patterns(const char *text, char **ret_reason) MUST_USE;
+
+/* The same, of the key log-format-tcp (model/tcp.h), which is no option: its ConfigMap has keys of
+ * another kind. */
+char *option_parse_log_format_tcp(const char *text, char **ret_reason) MUST_USE;
 
 /* Is a text, as a user writes it, this value of a BOOL ("true", "false")? */
 bool option_means(const char *text, const char *canonical) MUST_USE;

@@ -12,29 +12,39 @@
 /* HAProxy has a log line of 1024 bytes by default anyway. */
 #define MAX_FORMAT 1024
 
-static const char *const aliases[] = {
-#define LOG_ALIAS(name) (name),
+struct log_word {
+	const char *text;
+	bool is_http; /* of requests only */
+};
+
+static const struct log_word aliases[] = {
+#define LOG_ALIAS(name)	     {(name), false},
+#define LOG_HTTP_ALIAS(name) {(name), true},
 #define LOG_EXPRESSION(text)
+#define LOG_HTTP_EXPRESSION(text)
 #include "option/log.def"
 };
 
-static const char *const expressions[] = {
+static const struct log_word expressions[] = {
 #define LOG_ALIAS(name)
-#define LOG_EXPRESSION(text) (text),
+#define LOG_HTTP_ALIAS(name)
+#define LOG_EXPRESSION(text)	  {(text), false},
+#define LOG_HTTP_EXPRESSION(text) {(text), true},
 #include "option/log.def"
 };
 
-static bool is_among(const char *const *words, size_t n, const char *text, size_t len)
+/* ---- log-format, log-format-tcp ---- */
+
+static bool is_among(
+	const struct log_word *words, size_t n, const char *text, size_t len, bool is_tcp)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (strlen(words[i]) == len && strncmp(words[i], text, len) == 0) {
-			return true;
+		if (strlen(words[i].text) == len && strncmp(words[i].text, text, len) == 0) {
+			return !(is_tcp && words[i].is_http);
 		}
 	}
 	return false;
 }
-
-/* ---- log-format ---- */
 
 /* "{+Q,-E}", perhaps; NULL = something else in braces. */
 static const char *skip_flags(const char *text)
@@ -54,7 +64,7 @@ static const char *skip_flags(const char *text)
 }
 
 /* What stands behind a '%'; NULL = nothing that is known, else what follows it. */
-static const char *skip_item(const char *text)
+static const char *skip_item(const char *text, bool is_tcp)
 {
 	if (*text == '%') {
 		return text + 1;
@@ -62,8 +72,8 @@ static const char *skip_item(const char *text)
 	text = skip_flags(text);
 	if (text != NULL && *text == '[') {
 		size_t len = strcspn(text + 1, "]");
-		return text[1 + len] == ']' &&
-				       is_among(expressions, ARRAY_LEN(expressions), text + 1, len)
+		return text[1 + len] == ']' && is_among(expressions, ARRAY_LEN(expressions),
+						       text + 1, len, is_tcp)
 			       ? text + len + 2
 			       : NULL;
 	}
@@ -71,30 +81,50 @@ static const char *skip_item(const char *text)
 	while (text != NULL && isalnum((unsigned char)text[len])) {
 		len++;
 	}
-	return len > 0 && is_among(aliases, ARRAY_LEN(aliases), text, len) ? text + len : NULL;
+	return len > 0 && is_among(aliases, ARRAY_LEN(aliases), text, len, is_tcp) ? text + len
+										   : NULL;
+}
+
+static bool check_format(const char *text, bool is_tcp, struct buf *reason)
+{
+	if (strcmp(text, "none") == 0 || strpbrk(text, "'\n") != NULL ||
+		strlen(text) > MAX_FORMAT) {
+		return value_refuse(reason,
+			"longer than %d characters, or has a single quote or a second line, or is "
+			"'none': write %sa line without these",
+			MAX_FORMAT, is_tcp ? "" : "`json`, or ");
+	}
+	for (const char *c = text; c != NULL && *c != '\0';) {
+		size_t len = strcspn(c, "%");
+		const char *item = c[len] == '%' ? c + len : NULL;
+		c = item ? skip_item(item + 1, is_tcp) : c + len;
+		if (c == NULL) {
+			return value_refuse(reason,
+				"with '%.12s', which is none of the names and expressions that "
+				"can be logged%s: see docs/options.md; a percent sign is %%%%",
+				item, is_tcp ? " of a connection" : "");
+		}
+	}
+	return true;
 }
 
 bool value_parse_log_format(
 	const struct option_info *info, const char *text, struct buf *value, struct buf *reason)
 {
 	(void)info;
-	if (strcmp(text, "none") == 0 || strpbrk(text, "'\n") != NULL ||
-		strlen(text) > MAX_FORMAT) {
-		return value_refuse(reason,
-			"longer than %d characters, or has a single quote or a second line, or is "
-			"'none': write `json`, or a line without these",
-			MAX_FORMAT);
+	if (!check_format(text, false, reason)) {
+		return false;
 	}
-	for (const char *c = text; c != NULL && *c != '\0';) {
-		size_t len = strcspn(c, "%");
-		const char *item = c[len] == '%' ? c + len : NULL;
-		c = item ? skip_item(item + 1) : c + len;
-		if (c == NULL) {
-			return value_refuse(reason,
-				"with '%.12s', which is none of the names and expressions that "
-				"can be logged: see docs/options.md; a percent sign is %%%%",
-				item);
-		}
+	buf_append_str(value, text);
+	return true;
+}
+
+bool value_parse_log_format_tcp(
+	const struct option_info *info, const char *text, struct buf *value, struct buf *reason)
+{
+	(void)info;
+	if (!check_format(text, true, reason)) {
+		return false;
 	}
 	buf_append_str(value, text);
 	return true;

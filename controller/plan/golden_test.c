@@ -147,6 +147,10 @@ static void read_options(struct golden *golden)
 			}
 		} else if (strcmp(line, "configmap-patternfiles") == 0) {
 			split_name(value, &options->patterns_namespace, &options->patterns_name);
+		} else if (strcmp(line, "configmap-tcp-services") == 0) {
+			split_name(value, &options->tcp_namespace, &options->tcp_name);
+		} else if (strcmp(line, "listeners") == 0) {
+			options->listeners = value;
 		} else if (strcmp(line, "default-backend") == 0) {
 			char *rest = value;
 			options->default_namespace = strsep(&rest, "/");
@@ -353,7 +357,8 @@ static bool is_about_objects(const char *line)
 {
 	return strncmp(line, "ingress ", 8) == 0 || strncmp(line, "annotations ", 12) == 0 ||
 	       strncmp(line, "client-ca ", 10) == 0 || strncmp(line, "error-pages ", 12) == 0 ||
-	       strncmp(line, "patterns ", 9) == 0 || strncmp(line, "monitors ", 9) == 0;
+	       strncmp(line, "patterns ", 9) == 0 || strncmp(line, "monitors ", 9) == 0 ||
+	       strncmp(line, "tcp-services ", 13) == 0;
 }
 
 /* What HAProxy has is written like the model, diagnostics and what drains aside. */

@@ -185,7 +185,7 @@ static bool is_by_policy(enum model_map map)
 static bool is_route(enum model_map map)
 {
 	return map == MODEL_MAP_EXACT || map == MODEL_MAP_PREFIX || map == MODEL_MAP_DEFAULTS ||
-	       is_by_policy(map);
+	       map == MODEL_MAP_TCP || is_by_policy(map);
 }
 
 /* The entry waits for a reload: so does a new host that it is for, and the backend that it leads to
@@ -196,7 +196,7 @@ static void hold_entry(
 	struct arena *arena = &planner->plan->arena;
 
 	planner->plan->reasons |= 1u << planner->reason;
-	if (!is_by_policy(map)) {
+	if (!is_by_policy(map) && map != MODEL_MAP_TCP) {
 		set_add(&planner->held_hosts, host_of_key(arena, key));
 	}
 	if (have != NULL) {

@@ -53,6 +53,11 @@ enum plan_reason {
 
 extern const char *const plan_reason_names[PLAN_REASON_COUNT];
 
+/* Those (bits) of a HAProxy that runs with other settings than are wanted. */
+#define PLAN_REASONS_OF_SETTINGS                                                                   \
+	(1u << PLAN_REASON_SETTINGS | 1u << PLAN_REASON_ERROR_PAGES |                              \
+		1u << PLAN_REASON_TCP_SERVICES)
+
 /* How an operation went; filled by haproxy/apply. */
 enum plan_result {
 	PLAN_PENDING = 0,

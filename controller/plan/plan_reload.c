@@ -34,6 +34,14 @@ bool plan_is_cold(const struct planner *planner)
 	return wanted.n_backends >= PLAN_COLD_BACKENDS;
 }
 
+/* Are these digests the same in this part? */
+static bool is_same_part(const char *have, const char *wanted, enum model_digest_part part)
+{
+	size_t start = (size_t)part * MODEL_DIGEST_PART;
+
+	return strncmp(have + start, wanted + start, MODEL_DIGEST_PART) == 0;
+}
+
 uint32_t plan_settings_reasons(const struct planner *planner)
 {
 	const char *wanted = model_settings_digest(planner->model);
@@ -43,10 +51,18 @@ uint32_t plan_settings_reasons(const struct planner *planner)
 		strcmp(planner->caps->refused_settings, wanted) == 0) {
 		return 0;
 	}
-	bool is_only_pages = strncmp(have, wanted, MODEL_DIGEST_HALF) == 0;
-	bool are_same_pages = strcmp(have + MODEL_DIGEST_HALF, wanted + MODEL_DIGEST_HALF) == 0;
-	return (is_only_pages ? 0 : 1u << PLAN_REASON_SETTINGS) |
-	       (are_same_pages ? 0 : 1u << PLAN_REASON_ERROR_PAGES);
+	static const enum plan_reason reasons[MODEL_DIGEST_PART_COUNT] = {
+		[MODEL_DIGEST_OTHERS] = PLAN_REASON_SETTINGS,
+		[MODEL_DIGEST_PAGES] = PLAN_REASON_ERROR_PAGES,
+		[MODEL_DIGEST_TCP] = PLAN_REASON_TCP_SERVICES,
+	};
+	uint32_t bits = 0;
+	for (int part = 0; part < MODEL_DIGEST_PART_COUNT; part++) {
+		if (!is_same_part(have, wanted, (enum model_digest_part)part)) {
+			bits |= 1u << reasons[part];
+		}
+	}
+	return bits;
 }
 
 bool plan_waits_for_settings(const struct planner *planner)
@@ -54,6 +70,6 @@ bool plan_waits_for_settings(const struct planner *planner)
 	const char *have = planner->applied->settings;
 
 	return model_verifies_clients(planner->model) && have[0] != '\0' &&
-	       strncmp(have, model_settings_digest(planner->model), MODEL_DIGEST_HALF) != 0 &&
+	       !is_same_part(have, model_settings_digest(planner->model), MODEL_DIGEST_OTHERS) &&
 	       has_no_backend(planner->applied) && has_no_entry(planner->applied);
 }

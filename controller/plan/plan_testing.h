@@ -116,6 +116,7 @@ static inline bool simulator_may_leave(const struct simulator *simulator, const 
 	CLEANUP(free_ptr) char *host = xstrndup(op->key, strcspn(op->key, "/"));
 
 	return op->map == MODEL_MAP_HOSTS || op->map == MODEL_MAP_DEFAULTS ||
+	       op->map == MODEL_MAP_TCP ||
 	       model_find_entry(simulator->model, MODEL_MAP_HOSTS, host) != NULL ||
 	       applied_find_entry(simulator->applied, MODEL_MAP_HOSTS, host) == NULL;
 }

@@ -122,7 +122,7 @@ static void write_state(struct fixture *f)
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(balances); i++) {
-		for (size_t j = 0; j < (i == VARIANT_HASH ? 1 : ARRAY_LEN(cookies)); j++) {
+		for (size_t j = 0; j < (i >= VARIANT_SOURCE ? 1 : ARRAY_LEN(cookies)); j++) {
 			for (size_t k = 0; k < ARRAY_LEN(checks); k++) {
 				CLEANUP(free_ptr)
 				char *name = xasprintf("t_svc_s%zu_80%s%s%s", n++, balances[i],

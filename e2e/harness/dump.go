@@ -16,7 +16,7 @@ type Dump struct {
 	certificates []string // lines of the list: name, and the names of clients it is for
 }
 
-var dumpMaps = []string{"hosts.map", "exact.map", "prefix.map", "defaults.map", "redirect.map", "external.map", "policy.map", "auth.map", "canary.map", "networks.map", "addresses.map"}
+var dumpMaps = []string{"hosts.map", "exact.map", "prefix.map", "defaults.map", "redirect.map", "external.map", "policy.map", "auth.map", "canary.map", "tcp.map", "networks.map", "addresses.map"}
 
 // The columns of `show servers state` that make two servers the same.
 var serverColumns = []string{

@@ -21,6 +21,8 @@ var shown = map[string]string{
 	"<http status code>":                          "TestErrorPages",
 	"<pattern file name>":                         "TestPatternFiles",
 	"prometheus-endpoint-auth-secret":             "TestMetricsUsers",
+	"<port>":                                      "TestTCPServices",
+	"log-format-tcp":                              "TestTCPServices",
 	"client-ca":                                   "TestClientCertificates",
 	"client-crt-optional":                         "TestClientCertificates",
 }

@@ -36,6 +36,7 @@ var liveFlags = []flag{
 	{"--configmap=", webIsThere, ""},
 	{"--configmap-errorfiles=", webIsThere, ""},
 	{"--configmap-patternfiles=", webIsThere, ""},
+	{"--configmap-tcp-services=", webIsThere, ""},
 	{"--ticket-rotation=604800", webIsThere, ""}, // not due while the test runs
 	{"--drain-delay=0", webIsThere, ""},
 	{"--drain-timeout=60", webIsThere, ""},

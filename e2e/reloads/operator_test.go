@@ -1,6 +1,7 @@
 package reloads
 
 import (
+	"fmt"
 	"testing"
 
 	"headgate.dev/e2e/harness"
@@ -93,6 +94,15 @@ func configMap(name, key, value string) runtime.Object {
 	}
 }
 
+// tcpServices is the ConfigMap with ports that lead to these Services, from 5432 on.
+func tcpServices(names ...string) []runtime.Object {
+	data := map[string]string{}
+	for i, name := range names {
+		data[fmt.Sprint(5432+i)] = namespace + "/" + name + ":80"
+	}
+	return one(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tcp"}, Data: data})
+}
+
 // operatorSections is what the operator can do to objects.
 func operatorSections(secrets secrets) []section {
 	spare := one(harness.Ingress(namespace, "row", harness.Class("spare"), harness.Rule("row.test", "/", "web:80")))
@@ -127,6 +137,10 @@ func operatorSections(secrets secrets) []section {
 				objects(one(configMap("patterns", "office", "192.0.2.0/24")), restricted), objects(one(configMap("patterns", "office", "127.0.0.1")), restricted),
 				[]string{"row.test/ 200"}},
 			{"one that HAProxy could not use", nil, one(configMap("pages", "404", "no\n")), webIsThere},
+			{"another port for a TCP service (`--configmap-tcp-services`)", tcpServices("web"), tcpServices("web", "web"), webIsThere},
+			{"two ports lead to each other's Service", tcpServices("web", "api"), tcpServices("api", "web"), webIsThere},
+			{"a port leads to a Service that is not there", tcpServices("web", "web"), tcpServices("web", "nowhere"), webIsThere},
+			{"a port goes", tcpServices("web", "web"), tcpServices("web"), webIsThere},
 			{"`client-ca` in the controller's ConfigMap", nil, one(configMap("settings", "client-ca", namespace+"/first-ca")), webIsThere},
 			{"its Secret has another authority", objects(one(configMap("settings", "client-ca", namespace+"/clients-ca")), one(secrets.clientsCA)),
 				objects(one(configMap("settings", "client-ca", namespace+"/clients-ca")), one(secrets.otherClientsCA)), webIsThere},

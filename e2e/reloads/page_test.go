@@ -20,6 +20,7 @@ An option's cell has three of that, as it is set on an Ingress, gets another val
 | ` + "`cold-start`" + ` | HAProxy has no Service yet, and thousands are wanted: the first state of a controller whose state directory is empty. Nobody is served until then, and reading them is faster than adding them one by one |
 | ` + "`settings`" + ` | the controller's ConfigMap says something else about the whole of HAProxy: what HAProxy reads only when it starts |
 | ` + "`error-pages`" + ` | the ConfigMap of error pages (` + "`--configmap-errorfiles`" + `) says something else |
+| ` + "`tcp-services`" + ` | the ConfigMap of TCP services (` + "`--configmap-tcp-services`" + `) has other ports, or another log format |
 
 A removed Service reloads nothing: its backend stays behind, empty, until the next reload.
 `

@@ -44,6 +44,7 @@ func newScene(t *testing.T, branch string, base []runtime.Object) *scene {
 		"--configmap=" + namespace + "/settings",
 		"--configmap-errorfiles=" + namespace + "/pages",
 		"--configmap-patternfiles=" + namespace + "/patterns",
+		"--configmap-tcp-services=" + namespace + "/tcp",
 		"--allow-external-name",
 		"--log-level=debug", // passes that change nothing are told at this level only
 		"--self-check",

@@ -1,7 +1,7 @@
 {{/* What the schema can't say: values that don't fit each other. Each check fails with the values, and what to do. */}}
 {{- define "headgate.checks" -}}
 {{- include "headgate.checkPorts" . -}}
-{{- include "headgate.checkPages" . -}}
+{{- include "headgate.checkMaps" . -}}
 {{- if .Values.controller.watchNamespaces -}}
 {{- include "headgate.checkNamespaces" . -}}
 {{- end -}}
@@ -28,6 +28,16 @@
 {{- range $name, $port := .Values.controller.daemonset.hostPorts -}}
 {{- $_ := set $host (printf "controller.daemonset.hostPorts.%s" $name) $port -}}
 {{- end -}}
+{{- range .Values.controller.service.tcpPorts -}}
+{{- $_ := set $pod (printf "the target of controller.service.tcpPorts %s" .name) (.targetPort | default .port) -}}
+{{- $_ := set $service (printf "controller.service.tcpPorts %s" .name) .port -}}
+{{- if $.Values.controller.daemonset.useHostPort -}}
+{{- $_ := set $host (printf "controller.service.tcpPorts %s" .name) .port -}}
+{{- end -}}
+{{- with .nodePort -}}
+{{- $_ := set $nodes (printf "controller.service.tcpPorts, nodePort %v" .) . -}}
+{{- end -}}
+{{- end -}}
 {{- range $group := list $pod $service $nodes $host -}}
 {{- $seen := dict -}}
 {{- range $name, $port := $group -}}
@@ -52,8 +62,8 @@
 {{- end -}}
 {{- end }}
 
-{{- define "headgate.checkPages" -}}
-{{- range $flag := list "configmap-errorfiles" "configmap-patternfiles" -}}
+{{- define "headgate.checkMaps" -}}
+{{- range $flag := list "configmap-errorfiles" "configmap-patternfiles" "configmap-tcp-services" -}}
 {{- $namespace := include "headgate.namespaceOfFlag" (dict "context" $ "flag" $flag) -}}
 {{- if and $namespace (ne $namespace $.Release.Namespace) -}}
 {{- fail (printf "controller.extraArgs: --%s: ConfigMaps are read in namespace %s only, not in %s: move it there" $flag $.Release.Namespace $namespace) -}}

@@ -127,6 +127,10 @@ args:
   {{- with .Values.controller.defaultTLSSecret.secret }}
   - --default-certificate={{ $.Values.controller.defaultTLSSecret.secretNamespace | default $.Release.Namespace }}/{{ . }}
   {{- end }}
+  {{- if .Values.controller.service.tcpPorts }}
+  # What no TCP service can have.
+  {{- include "headgate.binds" . | trim | nindent 2 }}
+  {{- end }}
   - --admin-bind=:{{ .Values.controller.containerPort.admin }}
   # As long as requests still come, what changes has to reach HAProxy.
   - --drain-delay={{ .Values.controller.drainDelaySeconds }}
@@ -176,15 +180,19 @@ volumeMounts:
 :{{ $port }}{{ if (first .).Values.haproxy.ipv6 }},[::]:{{ $port }}{{ end }}
 {{- end }}
 
+{{- define "headgate.binds" -}}
+{{- range $flag, $port := dict "http" .Values.controller.containerPort.http "https" .Values.controller.containerPort.https "stats" .Values.controller.containerPort.stat }}
+- {{ printf "--%s-bind=" $flag }}{{ include "headgate.bind" (list $ $port) }}
+{{- end }}
+{{- end }}
+
 {{- define "headgate.haproxy" -}}
 name: haproxy
 image: {{ include "headgate.image" . }}
 imagePullPolicy: {{ .Values.controller.image.pullPolicy }}
 args:
   - haproxy
-  {{- range $flag, $port := dict "http" .Values.controller.containerPort.http "https" .Values.controller.containerPort.https "stats" .Values.controller.containerPort.stat }}
-  - {{ printf "--%s-bind=" $flag }}{{ include "headgate.bind" (list $ $port) }}
-  {{- end }}
+  {{- include "headgate.binds" . | trim | nindent 2 }}
   # Load balancers go on sending requests for some seconds after they were told not to.
   - --drain-delay={{ .Values.controller.drainDelaySeconds }}
   - --drain-timeout={{ .Values.controller.drainTimeoutSeconds }}
@@ -218,6 +226,13 @@ ports:
     containerPort: {{ get $.Values.controller.containerPort $name }}
     {{- if and (eq $.Values.controller.kind "DaemonSet") $.Values.controller.daemonset.useHostPort }}
     hostPort: {{ get $.Values.controller.daemonset.hostPorts $name }}
+    {{- end }}
+  {{- end }}
+  {{- range .Values.controller.service.tcpPorts }}
+  - name: {{ .name }}-tcp
+    containerPort: {{ .targetPort | default .port }}
+    {{- if and (eq $.Values.controller.kind "DaemonSet") $.Values.controller.daemonset.useHostPort }}
+    hostPort: {{ .port }}
     {{- end }}
   {{- end }}
   - name: stat

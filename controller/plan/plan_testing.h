@@ -444,8 +444,7 @@ static inline const char *simulator_do_content(
 	return NULL;
 }
 
-static inline const char *simulator_do_certificate(
-	struct simulator *simulator, const struct plan_op *op)
+static inline const char *simulator_do_certificate(struct simulator *simulator, struct plan_op *op)
 {
 	struct applied *applied = simulator->applied;
 	struct applied_certificate *have = applied_find_certificate(applied, op->certificate);
@@ -454,8 +453,13 @@ static inline const char *simulator_do_certificate(
 	switch (op->kind) {
 	case PLAN_OP_CA_DEL:
 	case PLAN_OP_SHOWN_DEL:
-		if (have == NULL || applied_uses_certificate(applied, op->certificate)) {
-			return "the certificate is not there, or servers have it";
+		if (have == NULL) {
+			return "the certificate is not there";
+		}
+		/* As haproxy/apply has it: a server that was to go is busy. */
+		if (applied_uses_certificate(applied, op->certificate)) {
+			op->result = PLAN_BUSY;
+			return NULL;
 		}
 		applied_remove_certificate(applied, op->certificate);
 		return NULL;

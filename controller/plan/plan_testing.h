@@ -22,6 +22,7 @@ struct simulator {
 	/* NULL = never: are there still requests on this server? */
 	bool (*is_busy)(void *ctx);
 	void *ctx;
+	bool has_busy;	  /* an operation of this plan was put off */
 	const char *note; /* printed with a failure */
 };
 
@@ -456,10 +457,10 @@ static inline const char *simulator_do_certificate(struct simulator *simulator, 
 		if (have == NULL) {
 			return "the certificate is not there";
 		}
-		/* As haproxy/apply has it: a server that was to go is busy. */
+		/* As haproxy/apply has it, where a server that was to go first is busy. */
 		if (applied_uses_certificate(applied, op->certificate)) {
 			op->result = PLAN_BUSY;
-			return NULL;
+			return simulator->has_busy ? NULL : "servers have the certificate";
 		}
 		applied_remove_certificate(applied, op->certificate);
 		return NULL;
@@ -518,6 +519,7 @@ static inline size_t simulator_run(struct simulator *simulator, struct plan *pla
 {
 	size_t n_busy = 0;
 
+	simulator->has_busy = false;
 	for (size_t i = 0; i < plan->n_ops; i++) {
 		if (i > 0 &&
 			plan_ops[plan->ops[i].kind].phase < plan_ops[plan->ops[i - 1].kind].phase) {
@@ -527,6 +529,7 @@ static inline size_t simulator_run(struct simulator *simulator, struct plan *pla
 		if (fault != NULL) {
 			simulator_fail(simulator, plan, i, fault);
 		}
+		simulator->has_busy |= plan->ops[i].result == PLAN_BUSY;
 		n_busy += plan->ops[i].result == PLAN_BUSY;
 	}
 	if (simulator->transaction != NULL) {

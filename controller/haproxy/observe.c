@@ -49,6 +49,9 @@ static const char *const backend_commands[] = {
 /* It came, with 3.0, a little after the cookies of run-time servers were put right. */
 static const char wait_command[] = "wait ";
 
+/* What HAProxy says of a map that its configuration doesn't name. */
+static const char no_map[] = "Unknown map identifier";
+
 static bool ask(struct observe *observe, const struct readout_question *query);
 static void on_line(void *ctx, const char *line);
 static void on_answer(void *ctx, const char *text);
@@ -124,9 +127,13 @@ static void on_line(void *ctx, const char *line)
 		return;
 	}
 	CLEANUP(free_ptr) char *query = query_text(observe);
+	bool is_older = strncmp(line, no_map, strlen(no_map)) == 0;
 	(void)err_set(&observe->err, ERR_PROTO,
-		"HAProxy's answer to `%s` has a line that is not understood (line %zu): %.200s",
-		query, observe->readout.n_lines, line);
+		"HAProxy's answer to `%s` has a line that is not understood (line %zu): %.200s%s",
+		query, observe->readout.n_lines, line,
+		is_older ? " It was started with the configuration of another version of Headgate: "
+			   "start it anew with this one's (--config-dir)"
+			 : "");
 	fail(observe);
 }
 

@@ -366,6 +366,11 @@ static void test_unexpected_answers(void **state)
 		assert_non_null(strstr(test->err.text, name ? name + 1 : lies[i].command));
 	}
 
+	/* Who has put another version in its place has to be told what to do. */
+	test->lie = &(struct script){"show map " DIR "/tcp.map", "Unknown map identifier.\n"};
+	observe_now(test);
+	assert_non_null(strstr(test->err.text, "start it anew with this one's (--config-dir)"));
+
 	/* Nothing of it sticks, and the connection is still good. */
 	test->lie = NULL;
 	observe_now(test);

@@ -11,6 +11,7 @@
 #include "model/pages.h"
 #include "model/patterns.h"
 #include "model/sets.h"
+#include "model/tcp_read.h"
 
 /* The default of --controller-name. */
 #define CONTROLLER "headgate.dev/ingress-controller"
@@ -144,6 +145,12 @@ static void check_config_map(struct checker *checker, const struct config_map *m
 		begin_object(checker, object);
 		patterns_read(&patterns, map, on_key, checker);
 		patterns_fini(&patterns);
+	}
+	if (is_named(object, options->tcp_namespace, options->tcp_name)) {
+		struct tcp_services services;
+		begin_object(checker, object);
+		tcp_services_read(&services, map, NULL, on_key, checker);
+		tcp_services_fini(&services);
 	}
 }
 

@@ -19,6 +19,8 @@ static const struct {
 		offsetof(struct model_options, pages_name)},
 	{"configmap-patternfiles", offsetof(struct model_options, patterns_namespace),
 		offsetof(struct model_options, patterns_name)},
+	{"configmap-tcp-services", offsetof(struct model_options, tcp_namespace),
+		offsetof(struct model_options, tcp_name)},
 };
 
 void config_maps_fini(struct config_maps *maps)

@@ -10,7 +10,7 @@
 #include "base/attr.h"
 #include "model/model.h"
 
-#define CONFIG_MAPS_COUNT 3
+#define CONFIG_MAPS_COUNT 4
 
 /* What the flags say; `options` borrow it. All zeros = nothing. */
 struct config_maps {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "model/map_faults.h"
 #include "model/model_priv.h"
 #include "store/store.h"
 
@@ -45,8 +46,7 @@ static char *read_page(struct pages *pages, const char *key, const char *text)
 	return reason;
 }
 
-void pages_read(
-	struct pages *pages, const struct config_map *map, pages_report_fn report, void *ctx)
+void pages_read(struct pages *pages, const struct config_map *map, map_report_fn report, void *ctx)
 {
 	const struct obj_pair *pairs = obj_items(map, map->data);
 
@@ -56,15 +56,6 @@ void pages_read(
 		CLEANUP(free_ptr)
 		char *reason = read_page(pages, key, obj_str(map, pairs[i].value));
 		report(ctx, key, reason);
-	}
-}
-
-static void add_fault(void *ctx, const char *key, const char *reason)
-{
-	struct buf *text = ctx;
-
-	if (reason != NULL) {
-		buf_printf(text, "%sdata[%s] %s", text->len > 0 ? "; " : "", key, reason);
 	}
 }
 
@@ -80,15 +71,10 @@ void pages_follow(struct model *model, const struct store *store)
 	}
 	map = store_config_map(store, options->pages_namespace, options->pages_name);
 	if (map != NULL) {
-		pages_read(&model->pages, map, add_fault, &faults);
-	} else {
-		buf_append_str(&faults, "there is no such ConfigMap: create it");
+		pages_read(&model->pages, map, map_faults_add, &faults);
 	}
-	if (faults.len > 0) {
-		model->pages.fault = xasprintf("ConfigMap %s/%s: %s", options->pages_namespace,
-			options->pages_name, buf_str(&faults));
-	}
-	buf_fini(&faults);
+	model->pages.fault = map_faults_take(
+		&faults, map != NULL, options->pages_namespace, options->pages_name);
 }
 
 const char *model_pages_fault(const struct model *model)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/attr.h"
+#include "model/map_faults.h"
 #include "option/page.h"
 
 struct config_map;
@@ -25,15 +26,11 @@ struct pages {
 	char *fault;	     /* owned; what is wrong with all of them; NULL = nothing */
 };
 
-/* What is wrong with a key, NULL = nothing; borrowed for the call. */
-typedef void (*pages_report_fn)(void *ctx, const char *key, const char *reason);
-
 /* Reads them anew; `store` NULL: there is none. */
 void pages_follow(struct model *model, const struct store *store);
 
 /* Reads all keys of a ConfigMap. The caller frees them with pages_fini(). */
-void pages_read(
-	struct pages *pages, const struct config_map *map, pages_report_fn report, void *ctx);
+void pages_read(struct pages *pages, const struct config_map *map, map_report_fn report, void *ctx);
 void pages_fini(struct pages *pages);
 
 #endif

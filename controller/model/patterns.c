@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "model/map_faults.h"
 #include "model/model_priv.h"
 #include "option/value.h"
 #include "store/store.h"
@@ -35,8 +36,8 @@ static char *read_file(struct patterns *patterns, const char *key, const char *t
 	return reason;
 }
 
-void patterns_read(struct patterns *patterns, const struct config_map *map,
-	patterns_report_fn report, void *ctx)
+void patterns_read(
+	struct patterns *patterns, const struct config_map *map, map_report_fn report, void *ctx)
 {
 	const struct obj_pair *pairs = obj_items(map, map->data);
 
@@ -46,15 +47,6 @@ void patterns_read(struct patterns *patterns, const struct config_map *map,
 		CLEANUP(free_ptr)
 		char *reason = read_file(patterns, key, obj_str(map, pairs[i].value));
 		report(ctx, key, reason);
-	}
-}
-
-static void add_fault(void *ctx, const char *key, const char *reason)
-{
-	struct buf *text = ctx;
-
-	if (reason != NULL) {
-		buf_printf(text, "%sdata[%s] %s", text->len > 0 ? "; " : "", key, reason);
 	}
 }
 
@@ -70,15 +62,10 @@ void patterns_follow(struct model *model, const struct store *store)
 		store_config_map(store, options->patterns_namespace, options->patterns_name);
 	patterns_fini(&model->patterns);
 	if (map != NULL) {
-		patterns_read(&model->patterns, map, add_fault, &faults);
-	} else {
-		buf_append_str(&faults, "there is no such ConfigMap: create it");
+		patterns_read(&model->patterns, map, map_faults_add, &faults);
 	}
-	if (faults.len > 0) {
-		model->patterns.fault = xasprintf("ConfigMap %s/%s: %s",
-			options->patterns_namespace, options->patterns_name, buf_str(&faults));
-	}
-	buf_fini(&faults);
+	model->patterns.fault = map_faults_take(
+		&faults, map != NULL, options->patterns_namespace, options->patterns_name);
 	policies_follow_patterns(model);
 }
 

@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "base/attr.h"
+#include "model/map_faults.h"
 
 struct config_map;
 struct model;
@@ -31,15 +32,12 @@ struct patterns {
 	char *fault; /* owned; what is wrong with the others; NULL = nothing */
 };
 
-/* What is wrong with a key, NULL = nothing; borrowed for the call. */
-typedef void (*patterns_report_fn)(void *ctx, const char *key, const char *reason);
-
 /* Reads them anew; the policies that name one are written again by the next policies_flush(). */
 void patterns_follow(struct model *model, const struct store *store);
 
 /* Reads all keys of a ConfigMap. The caller frees them with patterns_fini(). */
-void patterns_read(struct patterns *patterns, const struct config_map *map,
-	patterns_report_fn report, void *ctx);
+void patterns_read(
+	struct patterns *patterns, const struct config_map *map, map_report_fn report, void *ctx);
 void patterns_fini(struct patterns *patterns);
 
 /* Does the value of an option, or NULL, name a file? */

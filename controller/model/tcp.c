@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "model/map_faults.h"
 #include "model/model_priv.h"
 #include "store/store.h"
 
@@ -16,13 +17,6 @@ struct tcp_node {
 };
 
 /* ---- the ConfigMap ---- */
-
-static void add_fault(void *ctx, const char *key, const char *reason)
-{
-	struct buf *text = ctx;
-
-	buf_printf(text, "%sdata[%s] %s", text->len > 0 ? "; " : "", key, reason);
-}
 
 void tcp_read(struct model *model, const struct store *store)
 {
@@ -39,15 +33,10 @@ void tcp_read(struct model *model, const struct store *store)
 	map = store_config_map(store, options->tcp_namespace, options->tcp_name);
 	if (map != NULL) {
 		tcp_services_read(
-			&model->tcp.services, map, options->listeners, add_fault, &faults);
-	} else {
-		buf_append_str(&faults, "there is no such ConfigMap: create it");
+			&model->tcp.services, map, options->listeners, map_faults_add, &faults);
 	}
-	if (faults.len > 0) {
-		model->tcp.fault = xasprintf("ConfigMap %s/%s: %s", options->tcp_namespace,
-			options->tcp_name, buf_str(&faults));
-	}
-	buf_fini(&faults);
+	model->tcp.fault =
+		map_faults_take(&faults, map != NULL, options->tcp_namespace, options->tcp_name);
 }
 
 const char *model_tcp_fault(const struct model *model)

@@ -190,7 +190,7 @@ static int compare_keys(const void *a, const void *b)
 }
 
 void tcp_services_read(struct tcp_services *services, const struct config_map *map,
-	const char *listeners, tcp_fault_fn fault, void *ctx)
+	const char *listeners, map_report_fn report, void *ctx)
 {
 	const struct obj_pair *pairs = obj_items(map, map->data);
 	/* Key, value: which ports are too many is no matter of the order in which they are written.
@@ -206,9 +206,7 @@ void tcp_services_read(struct tcp_services *services, const struct config_map *m
 	for (uint32_t i = 0; i < map->data.n; i++) {
 		CLEANUP(free_ptr)
 		char *reason = tcp_services_add(services, sorted[i][0], sorted[i][1], listeners);
-		if (reason != NULL && fault != NULL) {
-			fault(ctx, sorted[i][0], reason);
-		}
+		report(ctx, sorted[i][0], reason);
 	}
 	free(sorted);
 }

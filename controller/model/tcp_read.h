@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "model/map_faults.h"
 
 struct config_map;
 
@@ -41,16 +42,13 @@ struct tcp_services {
 	char *log_format; /* owned; NULL = HAProxy's own */
 };
 
-/* Something that is wrong with a key; borrowed for the call. */
-typedef void (*tcp_fault_fn)(void *ctx, const char *key, const char *reason);
-
 /*
  * Reads all keys. `listeners` says where else HAProxy and the controller listen, NULL = nowhere:
- * "--http-bind=:8080,[::]:8080 --stats-bind=:8404". `fault` may be NULL. The caller frees the
- * services with tcp_services_fini().
+ * "--http-bind=:8080,[::]:8080 --stats-bind=:8404". The caller frees the services with
+ * tcp_services_fini().
  */
 void tcp_services_read(struct tcp_services *services, const struct config_map *map,
-	const char *listeners, tcp_fault_fn fault, void *ctx);
+	const char *listeners, map_report_fn report, void *ctx);
 void tcp_services_fini(struct tcp_services *services);
 
 /* Reads one key. NULL = it is taken, else what is wrong with it and the remedy, in words that stand

@@ -13,7 +13,7 @@ import (
 func TestCheckDirectory(t *testing.T) {
 	out, errs, status := headgate(t, "", "check", "--output=wide",
 		"--configmap=haproxy-controller/haproxy-kubernetes-ingress", "--configmap-errorfiles=haproxy-controller/pages",
-		"--configmap-patternfiles=haproxy-controller/patterns", "testdata/check")
+		"--configmap-patternfiles=haproxy-controller/patterns", "--configmap-tcp-services=haproxy-controller/tcp", "testdata/check")
 	if status != 1 || errs != "" {
 		t.Errorf("exit status %d, %q", status, errs)
 	}

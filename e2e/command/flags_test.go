@@ -19,7 +19,7 @@ var (
 // values that are looked into while the command line is read; others are "x".
 var values = map[string]string{
 	"plan haproxy": "3.4", "check output": "json", "explain header": "A: b",
-	"check configmap": "a/b", "check configmap-errorfiles": "a/b", "check configmap-patternfiles": "a/b",
+	"check configmap": "a/b", "check configmap-errorfiles": "a/b", "check configmap-patternfiles": "a/b", "check configmap-tcp-services": "a/b",
 	"explain configmap": "a/b", "explain configmap-errorfiles": "a/b", "explain configmap-patternfiles": "a/b",
 }
 

@@ -15,7 +15,7 @@ const unwatched = ": its namespace is not watched: add it to --watch-namespace; 
 // TestNamedElsewhere: a controller that may read one namespace only is ready and
 // serves, whatever its ConfigMap names in another one, and says what to do about it.
 func TestNamedElsewhere(t *testing.T) {
-	c, pods := harness.StartCluster(t), harness.StartPods(t)
+	c, pods := harness.StartCluster(t), harness.StartPodsOn(t, servicePort)
 	i := applyRelease(t, c, "narrow", "192.0.2.3", ", watchNamespaces: [narrow]}, rbac: {namespaced: true}}")
 	t.Cleanup(func() { c.Delete(t, namedClass("narrow")) })
 	elsewhere, ips := c.Namespace(t), pods.IPs(1)
@@ -23,11 +23,11 @@ func TestNamedElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Apply(t, harness.Service("narrow", "web", "80:8080"), harness.EndpointSlice("narrow", "web", "8080", ips...),
+	c.Apply(t, harness.Service("narrow", "web", "80:9090"), harness.EndpointSlice("narrow", "web", "9090", ips...),
 		harness.Ingress("narrow", "web", harness.Class("narrow"), harness.Rule("web.example", "/", "web:80")),
 		harness.Ingress("narrow", "users", harness.Class("narrow"), harness.Rule("users.example", "/", "web:80"),
 			harness.Annotation("headgate.dev/auth-type", "basic-auth")),
-		harness.Service(elsewhere, "errors", "80:8080"), harness.EndpointSlice(elsewhere, "errors", "8080", ips...),
+		harness.Service(elsewhere, "errors", "80:9090"), harness.EndpointSlice(elsewhere, "errors", "9090", ips...),
 		harness.Secret(elsewhere, "clients", map[string]string{"ca.crt": string(c.CA.PEM)}),
 		harness.Secret(elsewhere, "users", map[string]string{"joe": "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="}),
 		harness.TLSSecret(elsewhere, "standard", pair),

@@ -10,7 +10,7 @@ static void on_report(void *ctx, const struct option_report *report)
 	(void)ctx;
 	if (report->verdict != OPTION_APPLIED) {
 		log_line(report->verdict == OPTION_REFUSED ? LOG_WARN : LOG_INFO,
-			"a key of the controller's ConfigMap does nothing", "key", report->key,
+			"a key of the controller's ConfigMap can't be used", "key", report->key,
 			"reason", report->reason, NULL);
 	}
 }

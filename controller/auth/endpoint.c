@@ -1,4 +1,5 @@
-/* See endpoint.h. Called by run.c. Must not know what a policy is, nor where users come from. */
+/* See endpoint.h. Called by entrance.c. Must not know what a policy is, nor where users come from.
+ */
 #include "auth/endpoint.h"
 
 #include <assert.h>

@@ -4,8 +4,8 @@
  *
  *   GET / HTTP/1.1
  *   X-Policy: shop/web              whose users
- *   X-Users: <name>                 which of them HAProxy knows: "auth-secret" of the policy's
- * record Authorization: Basic …          as the client has sent it
+ *   X-Users: <name>                 which of them HAProxy knows ("auth-secret" of the record)
+ *   Authorization: Basic …          as the client has sent it
  *
  *   200  yes
  *   202  yes, but these are not the users that HAProxy knows: don't remember it

@@ -1,4 +1,5 @@
-/* See patterns.h. Called by build.c, policy.c and `headgate check`. */
+/* See patterns.h. Called by build.c, policies.c, policy.c, model.c, explain_command.c and check.c.
+ */
 #include "model/patterns.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* See tcp.h. Called by sets.c, build.c, report.c, routes.c and dump.c. */
+/* See tcp.h. Called by sets.c, build.c, model.c, report.c, routes.c and dump.c. */
 #include "model/tcp.h"
 
 #include <stdlib.h>

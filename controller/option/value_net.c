@@ -159,18 +159,19 @@ bool value_parse_clients(
 	return true;
 }
 
-/* The next line that says something: false at the end. *n_lines counts all of them. */
+/* The next line that says something: false at the end. *n_lines counts all of them. CR alone ends
+ * one, too: HAProxy passes over what stands behind it, and nobody would be told. */
 static bool next_pattern(
 	const char **cursor, size_t *n_lines, const char **ret_pattern, size_t *ret_len)
 {
 	while (**cursor != '\0') {
 		const char *line = *cursor;
-		size_t len = strcspn(line, "\n");
+		size_t len = strcspn(line, "\r\n");
 		bool is_comment = *line == '#';
 
-		*cursor = line + len + (line[len] == '\n');
+		*cursor =
+			line + len + (strncmp(line + len, "\r\n", 2) == 0 ? 2 : line[len] != '\0');
 		++*n_lines;
-		len = strcspn(line, "\r\n");
 		while (len > 0 && (*line == ' ' || *line == '\t')) {
 			line++;
 			len--;

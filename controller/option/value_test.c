@@ -332,6 +332,9 @@ static void test_patterns(void **state)
 			"10.0.0.0/8 ::1/128 2001:db8::/32", NULL},
 		{"10.0.0.1\n\nwww.example.com\n", NULL,
 			"has no IP address or network in line 3: write"},
+		/* CR alone ends a line, too: nothing is left behind it. */
+		{"10.0.0.1\r10.0.0.3\r# x\r::1", "10.0.0.1/32 10.0.0.3/32 ::1/128", NULL},
+		{"# all\r10.0.0.1\r\nx", NULL, "line 3"},
 		{" # x", NULL, "line 1"},
 		{"10.0.0.1 # x", NULL, "line 1"},
 		{"10.0.0.1,10.0.0.2", NULL, "line 1"},

@@ -28,17 +28,23 @@
 {{- range $name, $port := .Values.controller.daemonset.hostPorts -}}
 {{- $_ := set $host (printf "controller.daemonset.hostPorts.%s" $name) $port -}}
 {{- end -}}
+{{- $names := dict -}}
 {{- range .Values.controller.service.tcpPorts -}}
+{{- if hasKey $names .name -}}
+{{- fail (printf "controller.service.tcpPorts: two are called %s: give one of them another name" .name) -}}
+{{- end -}}
+{{- $_ := set $names .name true -}}
 {{- $_ := set $pod (printf "the target of controller.service.tcpPorts %s" .name) (.targetPort | default .port) -}}
 {{- $_ := set $service (printf "controller.service.tcpPorts %s" .name) .port -}}
 {{- if $.Values.controller.daemonset.useHostPort -}}
 {{- $_ := set $host (printf "controller.service.tcpPorts %s" .name) .port -}}
 {{- end -}}
+{{- $name := .name -}}
 {{- with .nodePort -}}
-{{- $_ := set $nodes (printf "controller.service.tcpPorts, nodePort %v" .) . -}}
+{{- $_ := set $nodes (printf "controller.service.tcpPorts %s, nodePort" $name) . -}}
 {{- end -}}
 {{- end -}}
-{{- range $group := list $pod $service $nodes $host -}}
+{{- range $group := .Values.controller.service.enabled | ternary (list $pod $host $service $nodes) (list $pod $host) -}}
 {{- $seen := dict -}}
 {{- range $name, $port := $group -}}
 {{- $key := $port | int | toString -}}
@@ -84,7 +90,7 @@ ClusterRole allows.
 {{- $_ := set $named (printf "controller.config.%s" $key) (contains "/" . | ternary (splitList "/" . | first) $own) -}}
 {{- end -}}
 {{- end -}}
-{{- with regexFind "^https?://[^/.]+[.][^/.]+[.]svc" (get $config "auth-url" | toString) -}}
+{{- with regexFind "(?i)^https?://[^/.:]+[.][^/.:]+[.]svc([.]cluster[.]local)?([:/?]|$)" (get $config "auth-url" | toString) -}}
 {{- $_ := set $named "controller.config.auth-url" (index (splitList "." .) 1) -}}
 {{- end -}}
 {{- range $flag := list "default-backend" "default-certificate" "publish-service" -}}

@@ -236,25 +236,6 @@ static void on_lost(void *ctx, const char *text)
 	fail_msg("connection lost: %s", text);
 }
 
-static void observe(struct fixture *f)
-{
-	f->test.err = (struct err){0};
-	assert_non_null(observe_start(
-		f->test.cli, state_map_dir(f->running.state), runtime_on_observed, &f->test));
-	runtime_wait(&f->test);
-	assert_string_equal(f->test.err.text, "");
-}
-
-static void connect_to_worker(struct fixture *f)
-{
-	struct err err = {0};
-
-	if (!cli_connect(f->test.cli, f->running.runtime_socket, &err)) {
-		fail_msg("%s", err.text);
-	}
-	observe(f);
-}
-
 /* The backends that Services can have, without servers. */
 static void reload_with_backends(struct fixture *f)
 {
@@ -273,7 +254,7 @@ static void reload_with_backends(struct fixture *f)
 		fail_msg("%s", err.text);
 	}
 	running_wait(&f->running, PROCESS_RELOADED, 1);
-	connect_to_worker(f);
+	runtime_connect(&f->test, f->running.runtime_socket);
 }
 
 /* The busy ones are tried again, as the controller does, until there are none. */
@@ -374,7 +355,7 @@ static char *end_of_order(struct fixture *f)
 	}
 	for (int i = 0; i < 100; i++) {
 		CLEANUP(free_ptr) char *believed = runtime_dump(f->test.applied);
-		observe(f);
+		runtime_read_back(&f->test);
 		buf_clear(&all);
 		applied_dump(f->test.applied, &all);
 		if (strcmp(believed, buf_str(&all)) == 0) {
@@ -496,8 +477,9 @@ static int set_up(void **state)
 	running_init(&f->running);
 	start_quietly(&f->running);
 	f->test.base = f->running.base;
+	f->test.map_dir = state_map_dir(f->running.state);
 	f->test.cli = cli_new(f->running.base, on_lost, &f->test);
-	connect_to_worker(f);
+	runtime_connect(&f->test, f->running.runtime_socket);
 	if (!f->test.caps.can_add_backend) {
 		reload_with_backends(f);
 	}

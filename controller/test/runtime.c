@@ -91,8 +91,24 @@ void runtime_on_observed(void *ctx, struct observation *observation, const struc
 void runtime_observe(struct test *test)
 {
 	test->err = (struct err){0};
-	assert_non_null(observe_start(test->cli, test->haproxy->dir, runtime_on_observed, test));
+	assert_non_null(observe_start(test->cli, test->map_dir, runtime_on_observed, test));
 	runtime_wait(test);
+}
+
+void runtime_read_back(struct test *test)
+{
+	runtime_observe(test);
+	assert_string_equal(test->err.text, "");
+}
+
+void runtime_connect(struct test *test, const char *socket)
+{
+	struct err err = {0};
+
+	if (!cli_connect(test->cli, socket, &err)) {
+		fail_msg("%s", err.text);
+	}
+	runtime_read_back(test);
 }
 
 void runtime_on_applied(void *ctx, const struct apply_result *result)
@@ -108,11 +124,20 @@ void runtime_on_applied(void *ctx, const struct apply_result *result)
 
 void runtime_apply(struct test *test, struct plan_op *ops, size_t n_ops)
 {
-	const struct apply_target target = {test->cli, test->haproxy->dir, test->applied};
+	const struct apply_target target = {test->cli, test->map_dir, test->applied};
 	struct plan plan = {.ops = ops, .n_ops = n_ops};
 
 	assert_non_null(apply_start(&target, &plan, runtime_on_applied, test));
 	runtime_wait(test);
+}
+
+void runtime_apply_all(struct test *test, struct plan_op *ops, size_t n_ops)
+{
+	runtime_apply(test, ops, n_ops);
+	if (test->result.n_done != n_ops) {
+		fail_msg("%zu of %zu done: %s", test->result.n_done, n_ops,
+			test->text ? test->text : "");
+	}
 }
 
 static void on_text(void *ctx, const char *text)
@@ -135,16 +160,12 @@ const char *runtime_ask(struct test *test, const char *command)
 int runtime_set_up(void **state)
 {
 	struct test *test = xcalloc(1, sizeof(*test));
-	struct err err = {0};
 
 	test->haproxy = haproxy_start(config);
+	test->map_dir = test->haproxy->dir;
 	test->base = event_base_new();
 	test->cli = cli_new(test->base, on_lost, test);
-	if (!cli_connect(test->cli, test->haproxy->socket, &err)) {
-		fail_msg("%s", err.text);
-	}
-	runtime_observe(test);
-	assert_string_equal(test->err.text, "");
+	runtime_connect(test, test->haproxy->socket);
 	*state = test;
 	return 0;
 }

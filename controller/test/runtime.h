@@ -26,6 +26,7 @@ struct test {
 	struct haproxy *haproxy;
 	struct event_base *base;
 	struct cli *cli;
+	const char *map_dir; /* where HAProxy's maps and certificates are; borrowed */
 	struct applied *applied;
 	struct caps caps;
 	long pid;
@@ -53,8 +54,17 @@ void runtime_on_applied(void *ctx, const struct apply_result *result);
 /* test->applied (or test->err), test->caps and test->pid are what HAProxy has now. */
 void runtime_observe(struct test *test);
 
+/* The same; it must be possible. */
+void runtime_read_back(struct test *test);
+
+/* Connects to this runtime socket, and reads everything back. */
+void runtime_connect(struct test *test, const char *socket);
+
 /* test->result is how it went; test->text HAProxy's words about the first refusal. */
 void runtime_apply(struct test *test, struct plan_op *ops, size_t n_ops);
+
+/* The same; each of them must be done. */
+void runtime_apply_all(struct test *test, struct plan_op *ops, size_t n_ops);
 
 /* The answer to one command. */
 const char *runtime_ask(struct test *test, const char *command);

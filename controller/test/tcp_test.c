@@ -109,34 +109,6 @@ static void expect(const struct fixture *f, size_t port, const char *wanted)
 
 /* ---- HAProxy ---- */
 
-static void apply(struct fixture *f, struct plan_op *ops, size_t n_ops)
-{
-	const struct apply_target target = {
-		f->test.cli, state_map_dir(f->running.state), f->test.applied};
-	struct plan plan = {.ops = ops, .n_ops = n_ops};
-
-	assert_non_null(apply_start(&target, &plan, runtime_on_applied, &f->test));
-	runtime_wait(&f->test);
-	if (f->test.result.n_done != n_ops) {
-		fail_msg("%zu of %zu done: %s", f->test.result.n_done, n_ops,
-			f->test.text ? f->test.text : "");
-	}
-}
-
-static void connect_to_worker(struct fixture *f)
-{
-	struct test *test = &f->test;
-	struct err err = {0};
-
-	if (!cli_connect(test->cli, f->running.runtime_socket, &err)) {
-		fail_msg("%s", err.text);
-	}
-	assert_non_null(observe_start(
-		test->cli, state_map_dir(f->running.state), runtime_on_observed, test));
-	runtime_wait(test);
-	assert_string_equal(test->err.text, "");
-}
-
 /* Listens on the first `n` ports, after the next start. */
 static void write_settings(struct fixture *f, size_t n)
 {
@@ -197,8 +169,9 @@ static int set_up(void **state)
 	running_start(&f->running, true);
 	running_wait(&f->running, PROCESS_UP, 1);
 	f->test.base = f->running.base;
+	f->test.map_dir = state_map_dir(f->running.state);
 	f->test.cli = cli_new(f->running.base, on_lost, &f->test);
-	connect_to_worker(f);
+	runtime_connect(&f->test, f->running.runtime_socket);
 	*state = f;
 	return 0;
 }
@@ -234,15 +207,15 @@ static void test_ports_come(void **state)
 	for (size_t i = 0; i < N_PORTS; i++) {
 		expect(f, i, "refused");
 	}
-	apply(f, before, ARRAY_LEN(before));
-	apply(f, after, ARRAY_LEN(after));
+	runtime_apply_all(&f->test, before, ARRAY_LEN(before));
+	runtime_apply_all(&f->test, after, ARRAY_LEN(after));
 	cli_disconnect(f->test.cli);
 	applied_free(f->test.applied);
 	f->test.applied = NULL;
 	write_settings(f, N_PORTS);
 	assert_true(process_reload(f->running.process, &err));
 	running_wait(&f->running, PROCESS_RELOADED, 1);
-	connect_to_worker(f);
+	runtime_connect(&f->test, f->running.runtime_socket);
 	expect(f, 0, pods[0]);
 }
 
@@ -256,9 +229,9 @@ static void test_closed(void **state)
 	for (size_t i = 1; i < N_PORTS; i++) {
 		expect(f, i, "closed");
 	}
-	apply(f, unknown, ARRAY_LEN(unknown));
+	runtime_apply_all(&f->test, unknown, ARRAY_LEN(unknown));
 	expect(f, 3, "closed");
-	apply(f, gone, ARRAY_LEN(gone));
+	runtime_apply_all(&f->test, gone, ARRAY_LEN(gone));
 }
 
 /* Of each profile, from one to the other while HAProxy runs. */
@@ -270,7 +243,7 @@ static void test_profiles(void **state)
 		CLEANUP(free_ptr) char *name = name_of(i % ARRAY_LEN(words));
 		struct plan_op ops[] = {ENTRY(SET, TCP, f->keys[0], name)};
 
-		apply(f, ops, ARRAY_LEN(ops));
+		runtime_apply_all(&f->test, ops, ARRAY_LEN(ops));
 		expect(f, 0, pods[i % 2]);
 	}
 }
@@ -286,7 +259,7 @@ static void test_at_run_time(void **state)
 			SERVER_AT(ADD, name, "pod-1", f->addresses[1]),
 			SERVER(ENABLE, name, "pod-1"), ENTRY(SET, TCP, f->keys[0], name)};
 
-		apply(f, ops, ARRAY_LEN(ops));
+		runtime_apply_all(&f->test, ops, ARRAY_LEN(ops));
 		expect(f, 0, pods[1]);
 	}
 }

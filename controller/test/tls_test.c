@@ -34,27 +34,6 @@ static char *make_pem(void)
 	return buf_take(&pem);
 }
 
-static void observe(struct fixture *f)
-{
-	struct test *test = &f->test;
-
-	test->err = (struct err){0};
-	assert_non_null(observe_start(
-		test->cli, state_map_dir(f->running.state), runtime_on_observed, test));
-	runtime_wait(test);
-	assert_string_equal(test->err.text, "");
-}
-
-static void connect_to_worker(struct fixture *f)
-{
-	struct err err = {0};
-
-	if (!cli_connect(f->test.cli, f->running.runtime_socket, &err)) {
-		fail_msg("%s", err.text);
-	}
-	observe(f);
-}
-
 static int set_up(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
@@ -63,11 +42,12 @@ static int set_up(void **state)
 	running_start(&f->running, true);
 	running_wait(&f->running, PROCESS_UP, 1);
 	f->test.base = f->running.base;
+	f->test.map_dir = state_map_dir(f->running.state);
 	f->test.cli = cli_new(f->running.base, on_lost, &f->test);
 	for (size_t i = 0; i < ARRAY_LEN(f->pems); i++) {
 		f->pems[i] = make_pem();
 	}
-	connect_to_worker(f);
+	runtime_connect(&f->test, f->running.runtime_socket);
 	*state = f;
 	return 0;
 }
@@ -88,22 +68,12 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void apply(struct fixture *f, struct plan_op *ops, size_t n_ops)
-{
-	const struct apply_target target = {
-		f->test.cli, state_map_dir(f->running.state), f->test.applied};
-	struct plan plan = {.ops = ops, .n_ops = n_ops};
-
-	assert_non_null(apply_start(&target, &plan, runtime_on_applied, &f->test));
-	runtime_wait(&f->test);
-}
-
 /* What we believe is what HAProxy has. */
 static void assert_true_belief(struct fixture *f)
 {
 	CLEANUP(free_ptr) char *believed = runtime_dump(f->test.applied);
 
-	observe(f);
+	runtime_read_back(&f->test);
 	CLEANUP(free_ptr) char *seen = runtime_dump(f->test.applied);
 	assert_string_equal(seen, believed);
 }
@@ -147,11 +117,11 @@ static void test_added_and_removed(void **state)
 		ADD("a_x_0", f->pems[0], hosts), ADD("a_y_1", f->pems[1], "b.test")};
 	struct plan_op remove[] = {CERT(UNLIST, "a_x_0"), CERT(DEL, "a_x_0")};
 
-	apply(f, add, ARRAY_LEN(add));
+	runtime_apply(&f->test, add, ARRAY_LEN(add));
 	runtime_assert_result(&f->test, ARRAY_LEN(add), 0, 0, 0);
 	assert_true_belief(f);
 	assert_string_equal(applied_find_certificate(f->test.applied, "a_x_0")->hosts, hosts);
-	apply(f, remove, ARRAY_LEN(remove));
+	runtime_apply(&f->test, remove, ARRAY_LEN(remove));
 	runtime_assert_result(&f->test, ARRAY_LEN(remove), 0, 0, 0);
 	assert_true_belief(f);
 	assert_null(applied_find_certificate(f->test.applied, "a_x_0"));
@@ -168,12 +138,12 @@ static void test_default_is_replaced(void **state)
 	char *before = xstrdup(
 		applied_find_certificate(f->test.applied, MODEL_CERTIFICATE_DEFAULT)->fingerprint);
 
-	apply(f, ops, ARRAY_LEN(ops));
+	runtime_apply(&f->test, ops, ARRAY_LEN(ops));
 	runtime_assert_result(&f->test, 2, 0, 0, 0);
 	assert_string_equal(
 		applied_find_certificate(f->test.applied, MODEL_CERTIFICATE_DEFAULT)->fingerprint,
 		fingerprint);
-	observe(f);
+	runtime_read_back(&f->test);
 	assert_string_not_equal(
 		applied_find_certificate(f->test.applied, MODEL_CERTIFICATE_DEFAULT)->fingerprint,
 		before);
@@ -194,13 +164,13 @@ static void test_refused(void **state)
 	struct plan_op old[] = {
 		ADD("a_x_0", f->pems[0], "a.test"), ADD("a_z_0", f->pems[0], "z.test")};
 
-	apply(f, old, ARRAY_LEN(old));
+	runtime_apply(&f->test, old, ARRAY_LEN(old));
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		CLEANUP(free_ptr) char *good = xasprintf("a_y_%zu", i);
 		struct plan_op ops[] = {ADD("a_x_1", bad[i], "a.test *.a.test"),
 			ADD(good, f->pems[1], "b.test"), CERT(UNLIST, "a_x_0"), CERT(DEL, "a_x_0")};
 
-		apply(f, ops, ARRAY_LEN(ops));
+		runtime_apply(&f->test, ops, ARRAY_LEN(ops));
 		assert_true(f->test.result.n_refused > 0);
 		assert_int_equal(ops[7].result, PLAN_DONE);
 		assert_int_equal(ops[8].result, PLAN_SKIPPED);
@@ -210,7 +180,7 @@ static void test_refused(void **state)
 		/* Without a new store, as the next plan has it. */
 		assert_null(applied_find_certificate(f->test.applied, "a_x_1")->hosts);
 		struct plan_op again[] = {CERT(DEL, "a_x_1")};
-		apply(f, again, 1);
+		runtime_apply(&f->test, again, 1);
 		runtime_assert_result(&f->test, 1, 0, 0, 0);
 	}
 }
@@ -224,17 +194,17 @@ static void test_left_over_transaction(void **state)
 	struct plan_op half[] = {CERT(SET, "a_x_0", .pem = f->pems[0]), CERT(COMMIT, "a_x_0"),
 		CERT(LIST, "a_x_0", .hosts = "a.test")};
 
-	apply(f, begin, ARRAY_LEN(begin));
+	runtime_apply(&f->test, begin, ARRAY_LEN(begin));
 	runtime_assert_result(&f->test, 2, 0, 0, 0);
-	apply(f, ops, ARRAY_LEN(ops));
+	runtime_apply(&f->test, ops, ARRAY_LEN(ops));
 	assert_true(f->test.result.n_refused >= 2);
 	assert_int_equal(ops[1].result, PLAN_REFUSED);
-	observe(f);
+	runtime_read_back(&f->test);
 	assert_null(applied_find_certificate(f->test.applied, "a_x_0")->hosts);
 	assert_null(applied_find_certificate(f->test.applied, "a_y_0")->hosts);
-	apply(f, ops + 1, ARRAY_LEN(ops) - 1);
+	runtime_apply(&f->test, ops + 1, ARRAY_LEN(ops) - 1);
 	runtime_assert_result(&f->test, 3, 0, 0, 0);
-	apply(f, half, ARRAY_LEN(half));
+	runtime_apply(&f->test, half, ARRAY_LEN(half));
 	runtime_assert_result(&f->test, 3, 0, 0, 0);
 	assert_true_belief(f);
 }
@@ -257,7 +227,7 @@ static void remove_stores(struct fixture *f, enum plan_result result)
 {
 	struct plan_op ops[] = {STORE(CA_DEL, CA), STORE(SHOWN_DEL, SHOWN)};
 
-	apply(f, ops, ARRAY_LEN(ops));
+	runtime_apply(&f->test, ops, ARRAY_LEN(ops));
 	assert_int_equal(ops[0].result, result);
 	assert_int_equal(ops[1].result, result);
 }
@@ -271,19 +241,19 @@ static void test_stores(void **state)
 		SERVER_AT(ADD, SAFE, "pod", "192.0.2.1:443")};
 	struct plan_op leave[] = {SERVER(DEL, SAFE, "pod")};
 
-	apply(f, add, ARRAY_LEN(add));
+	runtime_apply(&f->test, add, ARRAY_LEN(add));
 	runtime_assert_result(&f->test, ARRAY_LEN(add), 0, 0, 0);
-	observe(f);
+	runtime_read_back(&f->test);
 	assert_string_equal(applied_find_certificate(f->test.applied, CA)->hosts, "");
 	assert_non_null(applied_find_certificate(f->test.applied, SHOWN));
 	if (f->test.caps.can_add_backend) {
-		apply(f, use, ARRAY_LEN(use));
+		runtime_apply(&f->test, use, ARRAY_LEN(use));
 		runtime_assert_result(&f->test, ARRAY_LEN(use), 0, 0, 0);
 		remove_stores(f, PLAN_BUSY);
 		applied_remove_backend(f->test.applied, SAFE);
 		remove_stores(f, PLAN_BUSY);
-		observe(f);
-		apply(f, leave, ARRAY_LEN(leave));
+		runtime_read_back(&f->test);
+		runtime_apply(&f->test, leave, ARRAY_LEN(leave));
 		runtime_assert_result(&f->test, ARRAY_LEN(leave), 0, 0, 0);
 	}
 	remove_stores(f, PLAN_DONE);
@@ -300,14 +270,14 @@ static void test_refused_stores(void **state)
 	struct plan_op again[] = {STORE(CA_SET, CA, .pem = f->pems[0]), STORE(CA_COMMIT, CA),
 		STORE(SHOWN_SET, SHOWN, .pem = f->pems[1]), STORE(SHOWN_COMMIT, SHOWN)};
 
-	apply(f, bad, ARRAY_LEN(bad));
+	runtime_apply(&f->test, bad, ARRAY_LEN(bad));
 	assert_int_equal(bad[1].result, PLAN_REFUSED);
 	assert_int_equal(bad[2].result, PLAN_SKIPPED);
 	assert_int_equal(bad[4].result, PLAN_REFUSED);
 	assert_int_equal(bad[5].result, PLAN_SKIPPED);
-	observe(f);
+	runtime_read_back(&f->test);
 	assert_null(applied_find_certificate(f->test.applied, CA)->hosts);
-	apply(f, again, ARRAY_LEN(again));
+	runtime_apply(&f->test, again, ARRAY_LEN(again));
 	runtime_assert_result(&f->test, ARRAY_LEN(again), 0, 0, 0);
 	remove_stores(f, PLAN_DONE);
 }

@@ -65,34 +65,6 @@ static void on_lost(void *ctx, const char *text)
 	fail_msg("connection lost: %s", text);
 }
 
-static void connect_to_worker(struct fixture *f)
-{
-	struct test *test = &f->test;
-	struct err err = {0};
-
-	if (!cli_connect(test->cli, f->running.runtime_socket, &err)) {
-		fail_msg("%s", err.text);
-	}
-	assert_non_null(observe_start(
-		test->cli, state_map_dir(f->running.state), runtime_on_observed, test));
-	runtime_wait(test);
-	assert_string_equal(test->err.text, "");
-}
-
-static void apply(struct fixture *f, struct plan_op *ops, size_t n_ops)
-{
-	const struct apply_target target = {
-		f->test.cli, state_map_dir(f->running.state), f->test.applied};
-	struct plan plan = {.ops = ops, .n_ops = n_ops};
-
-	assert_non_null(apply_start(&target, &plan, runtime_on_applied, &f->test));
-	runtime_wait(&f->test);
-	if (f->test.result.n_done != n_ops) {
-		fail_msg("%zu of %zu done: %s", f->test.result.n_done, n_ops,
-			f->test.text ? f->test.text : "");
-	}
-}
-
 /* As plan/plan.c does it. */
 static void add_server(
 	struct fixture *f, const char *backend, const char *server, const char *address)
@@ -112,7 +84,7 @@ static void add_server(
 		ops[n++] = (struct plan_op)SERVER(CHECK, backend, server);
 	}
 	ops[n++] = (struct plan_op)SERVER(ENABLE, backend, server);
-	apply(f, ops, n);
+	runtime_apply_all(&f->test, ops, n);
 }
 
 /* Every profile there is, and one backend for each route. */
@@ -171,8 +143,9 @@ static int set_up(void **state)
 	running_start(&f->running, true);
 	running_wait(&f->running, PROCESS_UP, 1);
 	f->test.base = f->running.base;
+	f->test.map_dir = state_map_dir(f->running.state);
 	f->test.cli = cli_new(f->running.base, on_lost, &f->test);
-	connect_to_worker(f);
+	runtime_connect(&f->test, f->running.runtime_socket);
 	add_servers(f);
 	*state = f;
 	return 0;
@@ -254,8 +227,8 @@ static void test_profiles_at_run_time(void **state)
 		struct plan_op ops[] = {BACKEND(ADD, name), BACKEND(PUBLISH, name)};
 		struct plan_op end[] = {BACKEND(UNPUBLISH, name), BACKEND(DEL, name)};
 
-		apply(f, ops, ARRAY_LEN(ops));
-		apply(f, end, ARRAY_LEN(end));
+		runtime_apply_all(&f->test, ops, ARRAY_LEN(ops));
+		runtime_apply_all(&f->test, end, ARRAY_LEN(end));
 	}
 }
 
@@ -407,7 +380,7 @@ static void test_cookie_through_changes(void **state)
 		*cookie = take_cookie(answer);
 	}
 	add_server(f, backend, "pod-9", NOWHERE);
-	apply(f, drain, ARRAY_LEN(drain));
+	runtime_apply_all(&f->test, drain, ARRAY_LEN(drain));
 	for (size_t i = 0; i < N_PODS; i++) {
 		assert_int_equal(ask(f, "cookie.test", "/", sent[i]), i);
 	}
@@ -415,8 +388,8 @@ static void test_cookie_through_changes(void **state)
 		assert_int_not_equal(ask(f, "cookie.test", "/", ""), 1);
 	}
 	struct plan_op gone[] = {SERVER(DISABLE, backend, "pod-9"), SERVER(DEL, backend, "pod-9")};
-	apply(f, back, ARRAY_LEN(back));
-	apply(f, gone, ARRAY_LEN(gone));
+	runtime_apply_all(&f->test, back, ARRAY_LEN(back));
+	runtime_apply_all(&f->test, gone, ARRAY_LEN(gone));
 	for (size_t i = 0; i < N_PODS; i++) {
 		assert_int_equal(ask(f, "cookie.test", "/", sent[i]), i);
 		free(sent[i]);
@@ -454,7 +427,7 @@ static void test_check(void **state)
 	wait_for_state(f, backend, "pod-9", false);
 	assert_int_equal(count_pods(f, "check.test", "/", NULL, 2 * N_PODS), N_PODS);
 	struct plan_op ops[] = {SERVER_AT(ADDRESS, backend, "pod-9", f->addresses[0])};
-	apply(f, ops, ARRAY_LEN(ops));
+	runtime_apply_all(&f->test, ops, ARRAY_LEN(ops));
 	wait_for_state(f, backend, "pod-9", true);
 }
 

@@ -160,6 +160,19 @@ func (h *Headgate) WaitLog(t TB, from int, pairs ...string) (LogLine, int) {
 	return found, next
 }
 
+// WaitSaid waits for a line with this text in it, from line number `from` on.
+func (h *Headgate) WaitSaid(t TB, from int, text string) {
+	t.Helper()
+	Eventually(t, text, func() error {
+		for _, line := range h.Log()[from:] {
+			if strings.Contains(line.Raw, text) {
+				return nil
+			}
+		}
+		return fmt.Errorf("the log does not say %q", text)
+	})
+}
+
 // Metrics scrapes /metrics.
 func (h *Headgate) Metrics(t TB) Metrics {
 	t.Helper()

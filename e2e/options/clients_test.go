@@ -126,18 +126,6 @@ func (s *clientScene) wantIn(what string, want ...string) {
 	})
 }
 
-func (s *clientScene) said(from int, text string) {
-	s.t.Helper()
-	harness.Eventually(s.t, text, func() error {
-		for _, line := range s.g.Log()[from:] {
-			if strings.Contains(line.Raw, text) {
-				return nil
-			}
-		}
-		return fmt.Errorf("the log does not say %q", text)
-	})
-}
-
 func (s *clientScene) reloads() float64 {
 	return s.g.Metrics(s.t).Sum("headgate_reloads_total", `reason="settings"`)
 }
@@ -226,10 +214,10 @@ func (s *clientScene) withAuthorities(beside *harness.Prober) {
 	s.wantReloads("what can't be used", 0, func() {
 		from := len(s.g.Log())
 		s.writeClients(ask, authorities("clients", []byte("no")))
-		s.said(from, "data[tls.crt] has no certificate: store the authority's there, as PEM; meanwhile clients are verified against the last authorities that were good")
+		s.g.WaitSaid(s.t, from, "data[tls.crt] has no certificate: store the authority's there, as PEM; meanwhile clients are verified against the last authorities that were good")
 		from = len(s.g.Log())
 		s.writeClients(ask)
-		s.said(from, "Secret infra/clients: there is no such Secret: create it")
+		s.g.WaitSaid(s.t, from, "Secret infra/clients: there is no such Secret: create it")
 		s.wantIn("the last good authorities", "first", "second")
 	})
 	for _, traffic := range []*harness.Prober{beside, inside} {

@@ -191,18 +191,6 @@ func (s *tcpScene) step(what string, tcp, backends float64, change func()) {
 	})
 }
 
-func (s *tcpScene) wantSaid(from int, text string) {
-	s.t.Helper()
-	harness.Eventually(s.t, text, func() error {
-		for _, line := range s.g.Log()[from:] {
-			if strings.Contains(line.Raw, text) {
-				return nil
-			}
-		}
-		return fmt.Errorf("the log does not say %q", text)
-	})
-}
-
 func (s *tcpScene) service(name string) string { return namespace + "/" + name + ":5432" }
 
 // TestTCPServices has ports come, lead elsewhere, change their kind and go; pods come
@@ -254,14 +242,14 @@ func TestTCPServices(t *testing.T) {
 				s.services["two"] = ""
 				s.writeTCP(data)
 				s.wantPod("no pod", port, "", nil)
-				s.wantSaid(from, "has no ready endpoint: connections are closed until it has")
+				s.g.WaitSaid(t, from, "has no ready endpoint: connections are closed until it has")
 			})
 			s.step("its Service goes", 0, 0, func() {
 				from := len(s.g.Log())
 				delete(s.services, "two")
 				s.writeTCP(data)
 				s.wantPod("no Service", port, "", nil)
-				s.wantSaid(from, "there is no Service shop/two: connections are closed until there is")
+				s.g.WaitSaid(t, from, "there is no Service shop/two: connections are closed until there is")
 			})
 			s.step("what can't be used comes beside", 0, 0, func() {
 				from := len(s.g.Log())
@@ -273,7 +261,7 @@ func TestTCPServices(t *testing.T) {
 				s.writeTCP(broken)
 				for _, text := range []string{"ConfigMap shop/tcp: data[http] is no port: write a number", "data[" + bad + "] has another word than ssl at its end: write",
 					"data[" + taken + "] is the port of --http-bind: use another"} {
-					s.wantSaid(from, text)
+					s.g.WaitSaid(t, from, text)
 				}
 				s.wantPod("nobody listens", bad, "refused", nil)
 				s.wantPod("the others hold", other, one, nil)
@@ -286,7 +274,7 @@ func TestTCPServices(t *testing.T) {
 				s.wantPod("the others hold", other, one, nil)
 			})
 			s.wantCertificate(secure)
-			s.wantSaid(0, "tcp "+secure+" to ")
+			s.g.WaitSaid(t, 0, "tcp "+secure+" to ")
 			if err := long.echo("still here"); err != nil || long.pod != one {
 				t.Errorf("the connection from the beginning, to %s: %v", long.pod, err)
 			}
@@ -298,7 +286,7 @@ func TestTCPServices(t *testing.T) {
 			s.step("the ConfigMap goes", 1, 0, func() {
 				from := len(s.g.Log())
 				s.writeTCP(nil)
-				s.wantSaid(from, "ConfigMap shop/tcp: there is no such ConfigMap: create it")
+				s.g.WaitSaid(t, from, "ConfigMap shop/tcp: there is no such ConfigMap: create it")
 				s.wantPod("nobody listens any more", secure, "refused", &tls.Config{InsecureSkipVerify: true})
 			})
 			if summary := traffic.Stop(); summary.Failures > 0 || summary.Requests == 0 {

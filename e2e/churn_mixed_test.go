@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -342,14 +341,11 @@ func (c *mixedChurn) memory() [2]int {
 	c.t.Helper()
 	var sizes [2]int
 	for i, pid := range c.processes() {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+		rollup, err := harness.ProcFields(pid, "smaps_rollup")
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		_, rest, _ := strings.Cut(string(text), "\nAnonymous:")
-		if _, err := fmt.Sscan(rest, &sizes[i]); err != nil {
-			c.t.Fatalf("smaps_rollup of %d: %v", pid, err)
-		}
+		sizes[i] = rollup["Anonymous"]
 	}
 	return sizes
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -264,7 +263,10 @@ func TestStatusManyBad(t *testing.T) {
 		statusAsk(s, fmt.Sprintf("bad%05d", i*(statusBad/statusAsked)))
 	}
 	harness.WantStatus(t, s.g.Admin, s.g.Admin, "/ingresses/"+s.ns+"/nothing", http.StatusNotFound)
-	kib := statusPrivateKiB(t, s.g.PID())
+	kib, err := harness.PrivateMemory(s.g.PID())
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Logf("%d Events, %d KiB of private memory", len(list.Items), kib)
 	if statusIsSanitized(t, s.g.PID()) {
 		t.Logf("not judged: the address sanitizer keeps what was freed")
@@ -331,22 +333,4 @@ func statusIsSanitized(t *testing.T, pid int) bool {
 		t.Fatalf("%v", err)
 	}
 	return strings.Contains(string(maps), "/libasan.")
-}
-
-// statusPrivateKiB is the memory that is the process's alone.
-func statusPrivateKiB(t *testing.T, pid int) int {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	if err != nil {
-		t.Fatalf("%v", err)
-	}
-	sum := 0
-	for _, line := range strings.Split(string(text), "\n") {
-		fields := strings.Fields(line)
-		if len(fields) == 3 && strings.HasPrefix(fields[0], "Private_") {
-			n, _ := strconv.Atoi(fields[1])
-			sum += n
-		}
-	}
-	return sum
 }

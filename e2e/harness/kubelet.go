@@ -132,6 +132,9 @@ func (p *RunningPod) StartContainer(t TB, name string) {
 	p.containers[name] = started
 }
 
+// PID is a container's first process as the machine sees it.
+func (p *RunningPod) PID(name string) int { return p.containers[name].cmd.Process.Pid }
+
 // Log is what a container wrote.
 func (p *RunningPod) Log(name string) ([]byte, error) {
 	container := p.containers[name]

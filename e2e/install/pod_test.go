@@ -130,6 +130,7 @@ func wantStatus(t *testing.T, c *harness.Cluster, namespace, name, want string) 
 // volumes, and both containers start at the same time.
 func TestPod(t *testing.T) {
 	s := newPodScene(t)
+	t.Run("memory", s.memory)
 	pair, err := s.c.CA.Issue("secure.example")
 	if err != nil {
 		t.Fatal(err)
@@ -153,6 +154,21 @@ func TestPod(t *testing.T) {
 		if status != 0 {
 			t.Errorf("%s ended with status %d", name, status)
 		}
+	}
+}
+
+// maxIdleMemory is what the controller may have to itself before it has an object, in
+// KiB. Libraries that HAProxy has from the same image are not its own.
+const maxIdleMemory = 8 * 1024
+
+func (s *podScene) memory(t *testing.T) {
+	private, err := harness.PrivateMemory(s.pod.PID("controller"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the controller without an object: %d KiB private", private)
+	if private > maxIdleMemory {
+		t.Errorf("the controller without an object: %d KiB private, at most %d", private, maxIdleMemory)
 	}
 }
 

@@ -342,8 +342,8 @@ func (w *contest) haproxySpent() (all time.Duration) {
 // just ending counts no more.
 func (w *contest) haproxyMemory() (kib int) {
 	for _, pid := range harness.HAProxyPIDs(w.dir + "/") {
-		if rollup, err := tryFields(fmt.Sprintf("/proc/%d/smaps_rollup", pid)); err == nil {
-			kib += rollup["Private_Dirty"] + rollup["Private_Clean"]
+		if private, err := harness.PrivateMemory(pid); err == nil {
+			kib += private
 		}
 	}
 	return kib

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"debug/elf"
 	"fmt"
 	"os"
@@ -19,34 +18,20 @@ import (
 type memory struct{ private, anonymous, resident, peak int } // KiB
 
 func readMemory(t harness.TB, pid int) memory {
-	rollup := fields(t, fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	status := fields(t, fmt.Sprintf("/proc/%d/status", pid))
-	return memory{rollup["Private_Dirty"] + rollup["Private_Clean"], rollup["Anonymous"], status["VmRSS"], status["VmHWM"]}
+	private, err := harness.PrivateMemory(pid)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	rollup, status := fields(t, pid, "smaps_rollup"), fields(t, pid, "status")
+	return memory{private, rollup["Anonymous"], status["VmRSS"], status["VmHWM"]}
 }
 
-// fields reads "Name:  123 kB" lines.
-func fields(t harness.TB, path string) map[string]int {
-	found, err := tryFields(path)
+func fields(t harness.TB, pid int, name string) map[string]int {
+	found, err := harness.ProcFields(pid, name)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
 	return found
-}
-
-func tryFields(path string) (map[string]int, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	found := map[string]int{}
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		name, value, _ := strings.Cut(lines.Text(), ":")
-		if words := strings.Fields(value); len(words) == 2 && words[1] == "kB" {
-			found[name], _ = strconv.Atoi(words[0])
-		}
-	}
-	return found, nil
 }
 
 // ticks is Linux' unit in /proc/PID/stat, whatever the kernel's own is.

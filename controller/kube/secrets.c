@@ -38,6 +38,7 @@ struct need {
 	bool is_awaited;
 	bool must_repeat; /* it changed while a request for it was under way */
 	bool is_listed;	  /* in the list of metadata that is under way */
+	bool is_denied;	  /* by the last answer, with 403: stands behind those that aren't */
 	char *version;	  /* resourceVersion of what was fetched; owned; NULL = none */
 };
 
@@ -47,6 +48,7 @@ struct secrets {
 	struct table needs; /* struct need, by namespace and name */
 	struct need *first; /* to be fetched; the first one is under way when there is a request */
 	struct need **last;
+	size_t n_denied;
 	struct kube_request *request;
 	struct buf answer;
 	struct event *timer; /* starts the next request */
@@ -176,14 +178,44 @@ static void fetch_soon(struct secrets *secrets, uint32_t wait_ms)
 	}
 }
 
+/* Where in the queue a Secret belongs: what one of them is denied says nothing about the others. */
+static struct need **place_of(struct secrets *secrets, const struct need *need)
+{
+	struct need **link = &secrets->first;
+
+	if (secrets->n_denied == 0 || need->is_denied) {
+		return secrets->last;
+	}
+	if (secrets->request != NULL) {
+		link = &(*link)->next;
+	}
+	while (*link != NULL && !(*link)->is_denied) {
+		link = &(*link)->next;
+	}
+	return link;
+}
+
 static void queue(struct secrets *secrets, struct need *need)
 {
-	if (!need->is_queued && secrets->is_started) {
-		need->is_queued = true;
-		*secrets->last = need;
-		secrets->last = &need->next;
-		fetch_soon(secrets, 0);
+	if (need->is_queued || !secrets->is_started) {
+		return;
 	}
+	struct need **link = place_of(secrets, need);
+	need->is_queued = true;
+	need->next = *link;
+	*link = need;
+	if (need->next == NULL) {
+		secrets->last = &need->next;
+	} else if (secrets->first == need) {
+		evtimer_del(secrets->timer); /* the wait was for one that is denied */
+	}
+	fetch_soon(secrets, 0);
+}
+
+static void note_denied(struct secrets *secrets, struct need *need, bool is_denied)
+{
+	secrets->n_denied += (size_t)is_denied - (size_t)need->is_denied;
+	need->is_denied = is_denied;
 }
 
 /* ---- waiting ---- */
@@ -283,6 +315,17 @@ static bool on_data(void *ctx, const char *data, size_t len)
 	return buf_is_ok(&secrets->answer);
 }
 
+/* Is there anything that isn't denied? */
+static bool let_others_go_first(struct secrets *secrets, struct need *need)
+{
+	unqueue(secrets, need);
+	note_denied(secrets, need, true);
+	*secrets->last = need;
+	secrets->last = &need->next;
+	need->is_queued = true;
+	return !secrets->first->is_denied;
+}
+
 static void on_done(void *ctx, const struct kube_result *result)
 {
 	struct secrets *secrets = ctx;
@@ -306,6 +349,7 @@ static void on_done(void *ctx, const struct kube_result *result)
 	if (is_over) {
 		backoff_reset(&secrets->backoff);
 		unqueue(secrets, need);
+		note_denied(secrets, need, false);
 		if (need->must_repeat) {
 			queue(secrets, need);
 		}
@@ -321,6 +365,9 @@ static void on_done(void *ctx, const struct kube_result *result)
 			"retry_ms", log_num(wait_ms), NULL);
 	}
 	clear_answer(secrets);
+	if (!is_over && result->status == 403) {
+		wait_ms = let_others_go_first(secrets, need) ? 0 : wait_ms;
+	}
 	fetch_soon(secrets, wait_ms);
 }
 
@@ -360,6 +407,7 @@ void secrets_need(
 
 	if (!is_needed && need != NULL) {
 		unqueue(secrets, need);
+		note_denied(secrets, need, false);
 		stop_waiting(secrets, need);
 		table_remove(&secrets->needs, hash_key(namespace, name), &key, need_has_key);
 		free_need(need);

@@ -248,7 +248,7 @@ static void test_wrong_type(void **state)
 
 static void test_asks_again(void **state)
 {
-	static const int statuses[] = {500, 403, 429};
+	static const int statuses[] = {500, 429};
 	struct fixture *fixture = *state;
 
 	secrets_start(fixture->secrets);
@@ -264,6 +264,30 @@ static void test_asks_again(void **state)
 		store_forget(fixture->store, KUBE_SECRET, "ns", "a");
 		store_forget(fixture->store, KUBE_SECRET, "ns", "last");
 	}
+}
+
+/* Roles may name Secrets: one that is denied keeps nobody waiting, neither those behind it nor those
+ * that come while it waits for its next turn. */
+static void test_denied(void **state)
+{
+	static const struct row rows[] = {{"a", 403, "{}"}, {"b", 403, "{}"}, {"c", 200, NULL},
+		{"late", 200, NULL}, {"a", 200, NULL}, {"b", 200, NULL}, {"last", 200, NULL}};
+	struct fixture *fixture = *state;
+
+	secrets_start(fixture->secrets);
+	EXPECT(fixture, rows);
+	secrets_need(fixture->secrets, "ns", "a", SECRETS_NEED_LISTED);
+	secrets_need(fixture->secrets, "ns", "b", SECRETS_NEED_LISTED);
+	secrets_need(fixture->secrets, "ns", "c", SECRETS_NEED_LISTED);
+	while (store_secret(fixture->store, "ns", "c") == NULL) {
+		event_base_loop(fixture->server.base, EVLOOP_ONCE);
+	}
+	secrets_need(fixture->secrets, "ns", "late", SECRETS_NEED_LISTED);
+	while (store_secret(fixture->store, "ns", "b") == NULL) {
+		event_base_loop(fixture->server.base, EVLOOP_ONCE);
+	}
+	assert_non_null(store_secret(fixture->store, "ns", "late"));
+	run_until_quiet(fixture);
 }
 
 /* More than an API server can have of one object. */
@@ -547,6 +571,7 @@ int main(void)
 		CASE(test_useless_answers),
 		CASE(test_wrong_type),
 		CASE(test_asks_again),
+		CASE(test_denied),
 		CASE(test_too_long),
 		CASE(test_watch_goes_first),
 		CASE(test_news_of_another),

@@ -16,6 +16,15 @@
 static const char *const prefixes[] = {
 	NATIVE_PREFIX, "haproxy.org/", SHARED_PREFIX, "haproxy.com/", NULL};
 
+/* Whoever comes from these controllers has such annotations, and may take them for being in force. */
+static const struct {
+	const char *prefix;
+	const char *whose;
+} others[] = {
+	{"nginx.ingress.kubernetes.io/", "ingress-nginx"},
+	{"haproxy-ingress.github.io/", "haproxy-ingress"},
+};
+
 const char *const option_verdict_names[OPTION_VERDICT_COUNT] = {
 	[OPTION_APPLIED] = "applied", [OPTION_IGNORED] = "ignored", [OPTION_REFUSED] = "refused"};
 
@@ -65,6 +74,17 @@ static bool lacks_prefix(const char *key)
 	return strchr(key, '/') == NULL && find_row(key) != NULL;
 }
 
+/* The controller whose annotation this is; NULL = ours, or nobody's that we know. */
+static const char *find_other(const char *key)
+{
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		if (strncmp(key, others[i].prefix, strlen(others[i].prefix)) == 0) {
+			return others[i].whose;
+		}
+	}
+	return NULL;
+}
+
 bool option_is_key(const char *key)
 {
 	for (size_t i = 0; prefixes[i] != NULL; i++) {
@@ -72,7 +92,7 @@ bool option_is_key(const char *key)
 			return true;
 		}
 	}
-	return lacks_prefix(key);
+	return lacks_prefix(key) || find_other(key) != NULL;
 }
 
 static struct request find_foreign(const char *key, unsigned rank)
@@ -231,18 +251,33 @@ static void take_row(struct reading *reading, size_t pair, const struct request 
 		row->reason);
 }
 
+/* A key that nothing here is read from. */
+static void say_why_unread(
+	const struct reading *reading, size_t pair, const struct request *request)
+{
+	const char *key = reading->pairs[pair].key;
+	const char *whose = find_other(key);
+	CLEANUP(free_ptr) char *text = NULL;
+
+	if (whose != NULL) {
+		text = xasprintf("is %s's and is not read: see docs/options.md for an option that "
+				 "does the same",
+			whose);
+	} else if (lacks_prefix(key)) {
+		text = xasprintf("has no prefix and is not read: write haproxy.org/%s", key);
+	}
+	if (text != NULL) {
+		say(reading, pair, request, OPTION_IGNORED, text);
+	}
+}
+
 static void take_pair(struct reading *reading, size_t pair)
 {
 	const char *key = reading->pairs[pair].key;
 	struct request request = find_request(reading->scope, key);
 
 	if (request.rank == 0) {
-		if (lacks_prefix(key)) {
-			CLEANUP(free_ptr)
-			char *text = xasprintf(
-				"has no prefix and is not read: write haproxy.org/%s", key);
-			say(reading, pair, &request, OPTION_IGNORED, text);
-		}
+		say_why_unread(reading, pair, &request);
 		return;
 	}
 	if (request.option < OPTION_COUNT) {

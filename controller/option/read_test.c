@@ -78,6 +78,8 @@ static void test_verdicts(void **state)
 		{"backend-config-snippet", "http-request deny"},
 		{"auth-url", "http://a.b.svc/"},
 		{"example.com/whitelist", "10.0.0.0/8"},
+		{"nginx.ingress.kubernetes.io/whitelist-source-range", "10.0.0.0/8"},
+		{"haproxy-ingress.github.io/allowlist-source-range", NULL},
 	};
 	struct option_set *set;
 	CLEANUP(free_ptr)
@@ -99,6 +101,10 @@ static void test_verdicts(void **state)
 	assert_non_null(strstr(reports,
 		"ignored whitelist: has no prefix and is not read: write haproxy.org/whitelist"));
 	assert_non_null(strstr(reports, "ignored backend-config-snippet: has no prefix"));
+	assert_non_null(strstr(reports, "ignored nginx.ingress.kubernetes.io/"
+					"whitelist-source-range: is ingress-nginx's and is not"));
+	assert_non_null(strstr(reports, "ignored haproxy-ingress.github.io/"
+					"allowlist-source-range: is haproxy-ingress's and"));
 	assert_null(strstr(reports, "auth-url"));
 	assert_null(strstr(reports, "example.com"));
 	assert_true(option_is_key("whitelist") && option_is_key("haproxy.com/x"));

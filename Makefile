@@ -14,6 +14,8 @@ VERSION  := $(shell { [ ! -e .git ] || git describe --tags --always --dirty 2>/d
 ifeq ($(strip $(VERSION)),)
 $(error VERSION is empty: leave it out, or give one, like VERSION=v1.2.3)
 endif
+# Which constant configuration the controller works with; deploy/dev/docs writes it there.
+DIGEST   := $(shell sed -n 's/.*setenv HEADGATE_CONFIGURATION "\(.*\)".*/\1/p' haproxy-cfg/00-digest.cfg)
 SANITIZE ?= 0
 FUZZ     ?= 0
 BUILD    ?= build$(if $(filter 1,$(SANITIZE)),-sanitize)$(if $(filter 1,$(FUZZ)),-fuzz)
@@ -79,7 +81,8 @@ $(LIB): $(LIB_OBJ)
 
 $(BUILD)/version.h: FORCE
 	@mkdir -p $(BUILD)
-	@printf '#define %s "%s"\n' HEADGATE_VERSION '$(VERSION)' HEADGATE_CONFIG_DIR '$(CONFIG_DIR)' > $@.new
+	@printf '#define %s "%s"\n' HEADGATE_VERSION '$(VERSION)' HEADGATE_CONFIG_DIR '$(CONFIG_DIR)' \
+		HEADGATE_CONFIGURATION '$(DIGEST)' > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 .PHONY: FORCE
 FORCE:
@@ -180,7 +183,7 @@ install: $(BUILD)/headgate
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1
 	deploy/dev/man $(BUILD)/headgate > $(DESTDIR)$(PREFIX)/share/man/man1/headgate.1
 
-#: make docs            write docs/metrics.md and docs/flags.md from the program's tables
+#: make docs            write docs/metrics.md, docs/flags.md and haproxy-cfg/00-digest.cfg from what they are made of
 docs:
 	deploy/dev/docs
 

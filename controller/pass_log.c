@@ -31,6 +31,17 @@ void pass_log(struct history *history, const struct pass_outcome *outcome)
 	buf_fini(&reasons);
 }
 
+void pass_log_plan(const struct plan *plan)
+{
+	struct buf text = BUF_INIT(0);
+
+	if (log_is_on(LOG_DEBUG)) {
+		plan_dump(plan, &text);
+		log_line(LOG_DEBUG, "plan", "operations", buf_str(&text), NULL);
+	}
+	buf_fini(&text);
+}
+
 void pass_log_reload(struct history *history, uint32_t reasons, bool is_refused)
 {
 	for (int i = 0; i < PLAN_REASON_COUNT && !is_refused; i++) {

@@ -25,6 +25,9 @@ struct pass_outcome {
  * `history`. */
 void pass_log(struct history *history, const struct pass_outcome *outcome);
 
+/* All operations of a plan, at level debug. */
+void pass_log_plan(const struct plan *plan);
+
 /* HAProxy was reloaded, or refused to be, for these reasons: counted, and put into `history`. */
 void pass_log_reload(struct history *history, uint32_t reasons, bool is_refused);
 

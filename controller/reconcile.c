@@ -74,8 +74,7 @@ struct reconcile {
 	size_t n_changes; /* store keys that the running pass took up */
 	bool is_woken;	  /* something was touched that no pass has taken up */
 
-	bool is_converged; /* a plan for everything had nothing left to prepare or switch, once
-			      since the start */
+	bool is_converged; /* once a plan for everything had nothing to prepare or to switch */
 	bool must_verify;  /* read back after the pass, to see that HAProxy has what we think */
 
 	struct event *pass_event; /* next turn of the loop, or after a wait */
@@ -84,8 +83,7 @@ struct reconcile {
 	struct event *reload_event;
 	struct saver *saver;
 	struct trial trial;
-	uint64_t reload_wanted_ms; /* when the oldest waiting change asked for the reload; 0 = none
-				      waits */
+	uint64_t reload_wanted_ms; /* when the oldest waiting change asked for it; 0 = none waits */
 	uint64_t last_reload_ms;
 	uint32_t reload_reasons;
 	bool is_reload_due; /* its time came in the middle of a pass */
@@ -160,8 +158,8 @@ static void read_back(struct reconcile *reconcile)
 	forget_applied(reconcile);
 	reconcile->phase = PHASE_READING;
 	metrics_add(METRIC_READBACKS, NULL, 1);
-	reconcile->observe = observe_start(
-		reconcile->cli, state_map_dir(reconcile->state), on_observed, reconcile);
+	reconcile->observe = observe_start(reconcile->cli, state_map_dir(reconcile->state),
+		trial_expects_configuration(&reconcile->trial), on_observed, reconcile);
 }
 
 static void on_read_event(evutil_socket_t fd, short what, void *ctx)
@@ -251,12 +249,14 @@ static void connect_worker(struct reconcile *reconcile)
 	read_back(reconcile);
 }
 
-/* In the middle of a pass `applied` is true but half-way: the pass' end comes back here. */
+/* In the middle of a pass `applied` is true but half-way: the pass' end comes back here. What
+ * another version's HAProxy has is on disk as that version wrote it. */
 static struct applied *saveable(void *ctx)
 {
 	const struct reconcile *reconcile = ctx;
+	bool is_ours = !reconcile->caps.awaits_configuration;
 
-	return reconcile->phase == PHASE_IDLE ? reconcile->applied : NULL;
+	return reconcile->phase == PHASE_IDLE && is_ours ? reconcile->applied : NULL;
 }
 
 /* ---- reloading ---- */
@@ -264,26 +264,28 @@ static struct applied *saveable(void *ctx)
 static void reload_failed(struct reconcile *reconcile, const char *text)
 {
 	uint32_t wait_ms = backoff_fail(&reconcile->reload_retry, clock_now_ms());
+	struct err err = {0};
 
 	pass_log_reload(&reconcile->history, reconcile->reload_reasons, true);
 	log_line(LOG_ERROR, "HAProxy was not reloaded: the old worker goes on", "error", text,
 		"retry_ms", log_num(wait_ms), NULL);
 	trial_fail(&reconcile->trial, text, &reconcile->caps);
-	/* What is on disk must be what is served. */
-	if (reconcile->applied != NULL) {
-		struct err err = {0};
-		if (!saver_save_all(reconcile->saver, reconcile->applied, &err)) {
-			saver_soon(reconcile->saver, reconcile->applied);
-		}
-	}
 	arm(reconcile->reload_event, wait_ms);
 	if (reconcile->applied == NULL) {
 		reconcile->phase = PHASE_DOWN;
 		process_expect_worker(reconcile->process);
 		return;
 	}
+	/* What is on disk must be what is served. */
+	if (!saver_save_all(reconcile->saver, reconcile->applied, &err)) {
+		saver_soon(reconcile->saver, reconcile->applied);
+	}
 	reconcile->phase = PHASE_IDLE;
-	wake(reconcile);
+	if (reconcile->caps.awaits_configuration) {
+		read_back(reconcile);
+	} else {
+		wake(reconcile);
+	}
 }
 
 static void reload(struct reconcile *reconcile)
@@ -488,12 +490,7 @@ static void start_pass(struct reconcile *reconcile)
 		pass_succeeded(reconcile, NULL);
 		return;
 	}
-	if (log_is_on(LOG_DEBUG)) {
-		struct buf text = BUF_INIT(0);
-		plan_dump(&reconcile->plan, &text);
-		log_line(LOG_DEBUG, "plan", "operations", buf_str(&text), NULL);
-		buf_fini(&text);
-	}
+	pass_log_plan(&reconcile->plan);
 	reconcile->phase = PHASE_APPLYING;
 	auditor_on_pass(reconcile->auditor, &reconcile->plan);
 	const struct apply_target target = {
@@ -523,7 +520,8 @@ static bool get_audit_target(void *ctx, struct audit_target *ret_target)
 	const struct reconcile *reconcile = ctx;
 
 	if (reconcile->phase != PHASE_IDLE || reconcile->applied == NULL ||
-		!cli_is_connected(reconcile->cli) || needs_are_waiting(&reconcile->needs)) {
+		reconcile->caps.awaits_configuration || !cli_is_connected(reconcile->cli) ||
+		needs_are_waiting(&reconcile->needs)) {
 		return false;
 	}
 	*ret_target = (struct audit_target){reconcile->cli, reconcile->runtime_socket,
@@ -650,7 +648,7 @@ void reconcile_resync(struct reconcile *reconcile)
 
 void reconcile_stop(struct reconcile *reconcile)
 {
-	if (reconcile->phase == PHASE_IDLE && store_is_complete(reconcile->store)) {
+	if (saveable(reconcile) != NULL && store_is_complete(reconcile->store)) {
 		saver_flush(reconcile->saver, reconcile->applied);
 	}
 	reconcile->phase = PHASE_STOPPED;
@@ -692,6 +690,8 @@ void reconcile_write(const struct reconcile *reconcile, struct buf *json)
 	buf_printf(json, "\"haproxy\":\"%s\",\"pid\":%ld,\"has_live_backends\":%s,",
 		reconcile->caps.version, reconcile->pid,
 		reconcile->caps.can_add_backend ? "true" : "false");
+	buf_printf(json, "\"has_other_configuration\":%s,",
+		trial_expects_configuration(&reconcile->trial) ? "false" : "true");
 	buf_printf(json, "\"missing\":\"%s\",\"pending_keys\":%zu,\"pending_reload\":\"",
 		missing ? missing : "", pending_count(&reconcile->pending));
 	pass_name_reasons(reconcile->reload_reasons, json);

@@ -54,6 +54,11 @@ static long long number_of(struct json_object *json, const char *name)
 	return (long long)json_object_get_int64(member(json, name));
 }
 
+static bool is_true(struct json_object *json, const char *name)
+{
+	return json_object_get_boolean(member(json, name));
+}
+
 /* "3 hosts, 2 exact" of an object of counts; "none" of an empty one. */
 static void print_counts(const char *label, struct json_object *counts, const char *suffix)
 {
@@ -222,11 +227,13 @@ static void print_status(struct json_object *status, const char *socket)
 
 	printf("%-12sversion %s, %s%s%s\n", "controller", text_of(status, "version"),
 		missing[0] ? "not ready: " : "ready", missing,
-		json_object_get_boolean(member(status, "is_leader")) ? ", holds the Lease" : "");
-	printf("%-12s%s, process %lld, new Services %s\n", "HAProxy", text_of(status, "haproxy"),
+		is_true(status, "is_leader") ? ", holds the Lease" : "");
+	printf("%-12s%s, process %lld, new Services %s%s\n", "HAProxy", text_of(status, "haproxy"),
 		number_of(status, "pid"),
-		json_object_get_boolean(member(status, "has_live_backends")) ? "live"
-									     : "by reloads");
+		is_true(status, "has_live_backends") ? "live" : "by reloads",
+		is_true(status, "has_other_configuration")
+			? ", with the configuration of another version"
+			: "");
 	print_counts("objects", member(status, "objects"), "");
 	printf("%-12s%lld Ingresses of ours, %lld backends, %lld certificates\n", "routes",
 		number_of(status, "ingresses"), number_of(status, "backends"),

@@ -9,6 +9,8 @@
 
 /* Once may be an accident: a master that could not be reached, a machine that was too slow. */
 #define MAX_FAILURES 2
+/* Of a reload for the constant configuration: with new settings, and without. */
+#define MAX_REFUSALS (2 * MAX_FAILURES)
 
 static const char *refused_settings(const struct trial *trial)
 {
@@ -21,11 +23,37 @@ static void tell_caps(const struct trial *trial, struct caps *caps)
 		refused_settings(trial));
 }
 
+static void forget_settings(struct trial *trial)
+{
+	trial->tried[0] = '\0';
+	trial->n_failures = 0;
+}
+
+static void forget_configuration(struct trial *trial)
+{
+	trial->is_configuration_tried = false;
+	trial->is_configuration_refused = false;
+	trial->n_refusals = 0;
+}
+
+static void refuse_configuration(struct trial *trial, const char *text)
+{
+	trial->is_configuration_refused = true;
+	log_line(LOG_ERROR,
+		"HAProxy runs with the constant configuration of another version of Headgate, and "
+		"no reload brings this one's: what only this one has doesn't work until HAProxy is "
+		"started anew with its files (--config-dir)",
+		"reason", text, NULL);
+}
+
 bool trial_begin(struct trial *trial, const struct model *model, uint32_t reasons, struct err *err)
 {
 	const char *digest = model_settings_digest(model);
+	bool is_for_settings = (reasons & PLAN_REASONS_OF_SETTINGS) != 0;
+	bool is_refused = strcmp(refused_settings(trial), digest) == 0;
 
-	if ((reasons & PLAN_REASONS_OF_SETTINGS) == 0) {
+	trial->is_configuration_tried = (reasons & 1u << PLAN_REASON_CONFIGURATION) != 0;
+	if (!is_for_settings && !(trial->is_configuration_tried && !is_refused)) {
 		return true;
 	}
 	if (strcmp(trial->tried, digest) != 0) {
@@ -38,6 +66,10 @@ bool trial_begin(struct trial *trial, const struct model *model, uint32_t reason
 void trial_fail(struct trial *trial, const char *text, struct caps *caps)
 {
 	state_undo_settings(trial->state);
+	if (trial->is_configuration_tried && ++trial->n_refusals == MAX_REFUSALS) {
+		refuse_configuration(trial, text);
+	}
+	trial->is_configuration_tried = false;
 	if (trial->tried[0] == '\0') {
 		return;
 	}
@@ -48,6 +80,17 @@ void trial_fail(struct trial *trial, const char *text, struct caps *caps)
 			"error", text, NULL);
 	}
 	tell_caps(trial, caps);
+}
+
+static void settle_configuration(struct trial *trial, struct caps *caps)
+{
+	if (!caps->awaits_configuration) {
+		forget_configuration(trial);
+	} else if (trial->is_configuration_tried) {
+		refuse_configuration(trial, "it was reloaded and has read the same files again");
+	}
+	trial->is_configuration_tried = false;
+	caps->awaits_configuration &= !trial->is_configuration_refused;
 }
 
 void trial_settle(struct trial *trial, const struct model *model, struct observation *found)
@@ -63,14 +106,20 @@ void trial_settle(struct trial *trial, const struct model *model, struct observa
 	}
 	trial->is_told = is_unknown;
 	if (strcmp(runs_with, trial->tried) == 0) {
-		trial_forget(trial);
+		forget_settings(trial);
 	}
 	state_settle_settings(trial->state, runs_with, model_settings(model));
+	settle_configuration(trial, &found->caps);
 	tell_caps(trial, &found->caps);
+}
+
+bool trial_expects_configuration(const struct trial *trial)
+{
+	return !trial->is_configuration_refused && !trial->is_configuration_tried;
 }
 
 void trial_forget(struct trial *trial)
 {
-	trial->tried[0] = '\0';
-	trial->n_failures = 0;
+	forget_settings(trial);
+	forget_configuration(trial);
 }

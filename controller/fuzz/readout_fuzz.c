@@ -31,6 +31,8 @@ static void check(const struct fact *fact)
 	case FACT_LISTED:
 	case FACT_VERSION:
 	case FACT_FINGERPRINT:
+	case FACT_SETTINGS:
+	case FACT_CONFIGURATION:
 		assert(fact->value != NULL);
 		break;
 	case FACT_BACKEND:
@@ -60,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = xstrndup((const char *)data + 1, size - 1);
 	char *rest = text;
 	readout_init(&readout, "/d");
-	readout_begin(&readout, (enum readout_kind)(data[0] % (READOUT_DEFAULT + 1)));
+	readout_begin(&readout, (enum readout_kind)(data[0] % (READOUT_CONFIGURATION + 1)));
 	while ((line = strsep(&rest, "\n")) != NULL && readout_line(&readout, line, &fact)) {
 		check(&fact);
 	}

@@ -421,6 +421,7 @@ static bool take(struct audit *audit, const struct fact *fact)
 	case FACT_TRANSACTION: /* ours, perhaps */
 	case FACT_AUTHORITIES_TRANSACTION:
 	case FACT_SETTINGS: /* not asked for */
+	case FACT_CONFIGURATION:
 		break;
 	}
 	return true;

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "haproxy/encode.h"
 #include "haproxy/readout.h"
+#include "version.h"
 
 struct observe {
 	struct cli *cli;
@@ -22,6 +23,7 @@ struct observe {
 	unsigned current; /* the query whose answer is being read */
 	struct readout readout;
 	char *map_dir;
+	bool may_lack;		   /* maps, where the configuration is another version's */
 	unsigned backend_commands; /* bits of backend_commands[] that `help` lists */
 	bool has_wait;		   /* `help` lists it */
 	struct err err;
@@ -30,6 +32,8 @@ struct observe {
 static const struct readout_question queries[] = {
 	{.kind = READOUT_INFO},
 	{.kind = READOUT_HELP},
+	/* Before the maps: it says which there are. */
+	{.kind = READOUT_CONFIGURATION},
 	{.kind = READOUT_BACKENDS},
 	{.kind = READOUT_SERVERS},
 #define MAP(id, file, key, value) {.kind = READOUT_MAP, .map = MODEL_MAP_##id},
@@ -55,9 +59,11 @@ static const char no_map[] = "Unknown map identifier";
 static bool ask(struct observe *observe, const struct readout_question *query);
 static void on_line(void *ctx, const char *line);
 static void on_answer(void *ctx, const char *text);
+static bool may_be_missing(const struct observe *observe, const char *line);
 static bool take(struct observe *observe, const struct fact *fact);
 static bool take_command(struct observe *observe, const char *command);
 static bool take_server(struct applied *applied, const struct fact *fact);
+static void take_certificate(struct applied *applied, const struct fact *fact);
 static void abort_transaction(const struct observe *observe, const char *abort, const char *name);
 static bool is_complete(const struct observe *observe);
 static void fail(struct observe *observe);
@@ -65,15 +71,18 @@ static void succeed(struct observe *observe);
 static void release(struct observe *observe);
 
 struct observe *observe_start(
-	struct cli *cli, const char *map_dir, observe_done_fn on_done, void *ctx)
+	struct cli *cli, const char *map_dir, bool may_lack, observe_done_fn on_done, void *ctx)
 {
 	struct observe *observe = xcalloc(1, sizeof(*observe));
 
 	observe->cli = cli;
 	observe->map_dir = xstrdup(map_dir);
+	observe->may_lack = may_lack;
 	observe->on_done = on_done;
 	observe->ctx = ctx;
 	observe->found.applied = applied_new();
+	/* Until it says that it is ours. */
+	observe->found.caps.awaits_configuration = true;
 	readout_init(&observe->readout, observe->map_dir);
 	readout_begin(&observe->readout, queries[0].kind);
 	for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
@@ -118,22 +127,34 @@ static char *query_text(const struct observe *observe)
 	return buf_take(&command);
 }
 
+static bool says_no_map(const char *line)
+{
+	return strncmp(line, no_map, strlen(no_map)) == 0;
+}
+
+static bool may_be_missing(const struct observe *observe, const char *line)
+{
+	return observe->may_lack && observe->found.caps.awaits_configuration &&
+	       queries[observe->current].kind == READOUT_MAP && says_no_map(line);
+}
+
 static void on_line(void *ctx, const char *line)
 {
 	struct observe *observe = ctx;
 	struct fact fact;
 
-	if (readout_line(&observe->readout, line, &fact) && take(observe, &fact)) {
+	if ((readout_line(&observe->readout, line, &fact) && take(observe, &fact)) ||
+		may_be_missing(observe, line)) {
 		return;
 	}
 	CLEANUP(free_ptr) char *query = query_text(observe);
-	bool is_older = strncmp(line, no_map, strlen(no_map)) == 0;
 	(void)err_set(&observe->err, ERR_PROTO,
 		"HAProxy's answer to `%s` has a line that is not understood (line %zu): %.200s%s",
 		query, observe->readout.n_lines, line,
-		is_older ? " It was started with the configuration of another version of Headgate: "
-			   "start it anew with this one's (--config-dir)"
-			 : "");
+		says_no_map(line)
+			? " It was started with the configuration of another version of Headgate: "
+			  "start it anew with this one's (--config-dir)"
+			: "");
 	fail(observe);
 }
 
@@ -194,15 +215,12 @@ static bool take(struct observe *observe, const struct fact *fact)
 		found->caps.has_tls = true;
 		return true;
 	case FACT_LISTED:
-		if (applied_find_certificate(applied, fact->name) == NULL) {
-			applied_set_certificate(applied, fact->name, fact->value, NULL);
-		}
+		take_certificate(applied, fact);
 		return true;
 	case FACT_CERTIFICATE:
-		if ((found->caps.has_tls ||
-			    model_certificate_kind(fact->name) != MODEL_CERTIFICATE_SERVED) &&
-			applied_find_certificate(applied, fact->name) == NULL) {
-			applied_set_certificate(applied, fact->name, fact->value, NULL);
+		if (found->caps.has_tls ||
+			model_certificate_kind(fact->name) != MODEL_CERTIFICATE_SERVED) {
+			take_certificate(applied, fact);
 		}
 		return true;
 	case FACT_TRANSACTION:
@@ -213,6 +231,9 @@ static bool take(struct observe *observe, const struct fact *fact)
 		return true;
 	case FACT_SETTINGS:
 		snprintf(applied->settings, sizeof(applied->settings), "%s", fact->value);
+		return true;
+	case FACT_CONFIGURATION:
+		found->caps.awaits_configuration = strcmp(fact->value, HEADGATE_CONFIGURATION) != 0;
 		return true;
 	case FACT_FINGERPRINT:
 		if (applied_find_certificate(applied, MODEL_CERTIFICATE_DEFAULT) != NULL) {
@@ -247,6 +268,13 @@ static bool take_server(struct applied *applied, const struct fact *fact)
 	}
 	applied_set_server(applied, backend, fact->name, fact->value, fact->admin);
 	return true;
+}
+
+static void take_certificate(struct applied *applied, const struct fact *fact)
+{
+	if (applied_find_certificate(applied, fact->name) == NULL) {
+		applied_set_certificate(applied, fact->name, fact->value, NULL);
+	}
 }
 
 static void abort_transaction(const struct observe *observe, const char *abort, const char *name)

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "haproxy/fake_cli.h"
 #include "haproxy/observe.h"
+#include "version.h"
 
 #define DIR "/run/hg"
 
@@ -36,6 +37,7 @@ static const struct script good[] = {
 		 "  publish backend <backend>               : mark backend as ready\n"
 		 "  unpublish backend <backend>             : remove backend\n"
 		 "  quit                                    : disconnect\n"},
+	{"show env HEADGATE_CONFIGURATION", "HEADGATE_CONFIGURATION=" HEADGATE_CONFIGURATION "\n"},
 	{"show backend", "# name\na_svc_1\nconstant\nb_svc_2\n"},
 	{"show servers state", "1\n" COLUMNS "3 a_svc_1 1 s1 10.0.0.1 2 0 - 80\n"
 			       "3 a_svc_1 2 s2 fd00::1 0 1 - 8080\n"
@@ -103,7 +105,9 @@ struct test {
 	struct event_base *base;
 	struct fake fake;
 	struct cli *cli;
-	const struct script *lie; /* said instead of the good answer; NULL = none */
+	const struct script *lie;  /* said instead of the good answer; NULL = none */
+	const char *configuration; /* the same, for the question about it */
+	bool may_lack;
 	struct observation found;
 	struct err err;
 	unsigned n_calls;
@@ -123,6 +127,9 @@ static void answer(struct fake *fake, const char *command, struct buf *out)
 	assert_non_null(text);
 	if (test->lie != NULL && strcmp(test->lie->command, command) == 0) {
 		text = test->lie->answer;
+	}
+	if (test->configuration != NULL && strstr(command, "HEADGATE_CONFIGURATION") != NULL) {
+		text = test->configuration;
 	}
 	buf_append_str(out, text);
 	buf_append_str(out, "\n> ");
@@ -159,7 +166,7 @@ static void observe_now(struct test *test)
 	test->found = (struct observation){0};
 	test->err = (struct err){0};
 	test->n_calls = 0;
-	assert_non_null(observe_start(test->cli, DIR, on_observed, test));
+	assert_non_null(observe_start(test->cli, DIR, test->may_lack, on_observed, test));
 	while (test->n_calls == 0) {
 		assert_int_equal(event_base_loop(test->base, EVLOOP_ONCE), 0);
 	}
@@ -175,6 +182,7 @@ static void assert_good(const struct test *test)
 	assert_string_equal(buf_str(&buf), good_dump);
 	assert_string_equal(test->found.caps.version, "3.4.7-1");
 	assert_true(test->found.caps.can_add_backend);
+	assert_false(test->found.caps.awaits_configuration);
 	assert_int_equal(test->found.pid, 4521);
 	buf_fini(&buf);
 }
@@ -286,6 +294,55 @@ static void test_without_tls(void **state)
 	assert_non_null(applied_find_certificate(test->found.applied, CA));
 }
 
+/* What HAProxy says when it was started by another version, and with a configuration of nobody. */
+static const char *const others[] = {"HEADGATE_CONFIGURATION=0123456789abcdef\n",
+	"HEADGATE_CONFIGURATION=\n", "Variable not found\n"};
+
+static const char no_map[] = "Unknown map identifier. Please use #<id> or <file>.\n";
+
+static void test_other_configuration(void **state)
+{
+	struct test *test = *state;
+	struct buf dump = BUF_INIT(0);
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		test->configuration = others[i];
+		test->lie = NULL;
+		test->may_lack = false;
+		observe_now(test);
+		assert_string_equal(test->err.text, "");
+		assert_true(test->found.caps.awaits_configuration);
+
+		/* Nothing else is missing or may look otherwise. */
+		test->lie = &(struct script){"show map " DIR "/tcp.map", no_map};
+		test->may_lack = true;
+		observe_now(test);
+		assert_string_equal(test->err.text, "");
+		buf_clear(&dump);
+		applied_dump(test->found.applied, &dump);
+		assert_null(strstr(buf_str(&dump), "tcp.map"));
+		assert_non_null(strstr(buf_str(&dump), "networks.map"));
+		test->lie = &(struct script){"show map " DIR "/tcp.map", "0x1 90\n"};
+		observe_now(test);
+		assert_int_equal(test->err.kind, ERR_PROTO);
+		test->lie = &(struct script){"show backend", no_map};
+		observe_now(test);
+		assert_int_equal(test->err.kind, ERR_PROTO);
+	}
+	buf_fini(&dump);
+}
+
+/* A map that our own configuration has can't be missing. */
+static void test_own_configuration(void **state)
+{
+	struct test *test = *state;
+
+	test->may_lack = true;
+	test->lie = &(struct script){"show map " DIR "/tcp.map", no_map};
+	observe_now(test);
+	assert_int_equal(test->err.kind, ERR_PROTO);
+}
+
 #define STATE(rows) "1\n" COLUMNS rows
 
 /* Every one of these is not HAProxy's way to say it. */
@@ -324,6 +381,8 @@ static const struct script lies[] = {
 	{"show servers state", STATE("3 a_svc_1 1 s1 10.0.0.1 2 0 - -1\n")},
 	{"show servers state", STATE("\n")},
 	{"show map " DIR "/hosts.map", "Unknown map identifier. Please use #<id> or <file>.\n"},
+	{"show env HEADGATE_CONFIGURATION", ""},
+	{"show env HEADGATE_CONFIGURATION", "Unknown command.\n"},
 	{"show map " DIR "/exact.map", "a b\n"},
 	{"show map " DIR "/exact.map", "0x a b\n"},
 	{"show map " DIR "/exact.map", "0x12\n"},
@@ -387,6 +446,8 @@ int main(void)
 		TEST(test_closed_at_every_byte),
 		TEST(test_without_run_time_backends),
 		TEST(test_without_tls),
+		TEST(test_other_configuration),
+		TEST(test_own_configuration),
 		TEST(test_unexpected_answers),
 	};
 

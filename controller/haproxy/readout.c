@@ -9,6 +9,9 @@
 #define MAX_LINE    (32 * 1024)
 #define MAX_COLUMNS 64
 
+/* The variable of haproxy-cfg/00-digest.cfg. */
+#define CONFIGURATION_MARK "HEADGATE_CONFIGURATION"
+
 /* srv_admin_state says "was disabled in the configuration" in this bit, even after `enable server`.
  */
 #define ADMIN_WAS_DISABLED 4ul
@@ -40,6 +43,7 @@ static bool parse_certificate(struct readout *readout, char *line, struct fact *
 static bool parse_authorities(struct readout *readout, char *line, struct fact *fact);
 static bool parse_default(struct readout *readout, char *line, struct fact *fact);
 static bool parse_settings(struct readout *readout, char *line, struct fact *fact);
+static bool parse_configuration(struct readout *readout, char *line, struct fact *fact);
 static bool has_lines(const struct readout *readout);
 static bool has_columns(const struct readout *readout);
 
@@ -56,6 +60,7 @@ static const struct kind kinds[] = {
 	[READOUT_AUTHORITIES] = {"show ssl ca-file", parse_authorities, NULL},
 	[READOUT_DEFAULT] = {"show ssl cert ", parse_default, has_lines},
 	[READOUT_SETTINGS] = {"show env " ENCODE_SETTINGS_MARK, parse_settings, has_lines},
+	[READOUT_CONFIGURATION] = {"show env " CONFIGURATION_MARK, parse_configuration, has_lines},
 };
 
 void readout_init(struct readout *readout, const char *map_dir)
@@ -440,20 +445,36 @@ static bool parse_default(struct readout *readout, char *line, struct fact *fact
 	return true;
 }
 
-/* "HEADGATE_SETTINGS=0123456789abcdef", or one line of apology when it was started without. */
-static bool parse_settings(struct readout *readout, char *line, struct fact *fact)
+/* "NAME=0123456789abcdef", or one line of apology when it was started without. */
+static bool parse_variable(const char *line, const char *label, const char **ret_value)
 {
-	static const char label[] = ENCODE_SETTINGS_MARK "=";
-	const char *value = line + strlen(label);
-
-	(void)readout;
 	if (strncmp(line, label, strlen(label)) != 0) {
 		return line[0] == '\0' || strcmp(line, "Variable not found") == 0;
 	}
+	*ret_value = line + strlen(label);
+	return true;
+}
+
+static bool parse_settings(struct readout *readout, char *line, struct fact *fact)
+{
+	const char *value = "";
+	bool is_ok = parse_variable(line, ENCODE_SETTINGS_MARK "=", &value);
+
+	(void)readout;
 	if (strlen(value) == MODEL_DIGEST_SIZE - 1 &&
 		strspn(value, "0123456789abcdef") == MODEL_DIGEST_SIZE - 1) {
 		fact->kind = FACT_SETTINGS;
 		fact->value = value;
 	}
+	return is_ok;
+}
+
+static bool parse_configuration(struct readout *readout, char *line, struct fact *fact)
+{
+	(void)readout;
+	if (!parse_variable(line, CONFIGURATION_MARK "=", &fact->value)) {
+		return false;
+	}
+	fact->kind = fact->value != NULL ? FACT_CONFIGURATION : FACT_NONE;
 	return true;
 }

@@ -29,6 +29,8 @@ enum readout_kind {
 	READOUT_DEFAULT,      /* show ssl cert of the default certificate */
 	READOUT_SETTINGS, /* show env of the variable that says which settings it was started with
 			   */
+	READOUT_CONFIGURATION, /* show env of the variable that says which constant configuration
+				  it was started with */
 };
 
 struct readout_question {
@@ -51,9 +53,10 @@ enum fact_kind {
 	FACT_CERTIFICATE, /* name of a certificate, or of a file of authorities, in memory;
 			     value: "" when that is known to have content */
 	FACT_AUTHORITIES_TRANSACTION, /* the same of a file of authorities */
-	FACT_TRANSACTION, /* name, as HAProxy has it, of the one whose transaction is open */
-	FACT_FINGERPRINT, /* value: of the certificate that was asked for */
-	FACT_SETTINGS,	  /* value: their digest */
+	FACT_TRANSACTION,   /* name, as HAProxy has it, of the one whose transaction is open */
+	FACT_FINGERPRINT,   /* value: of the certificate that was asked for */
+	FACT_SETTINGS,	    /* value: their digest */
+	FACT_CONFIGURATION, /* value: its digest */
 };
 
 /* Texts are borrowed until the next line. */

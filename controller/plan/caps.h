@@ -17,6 +17,9 @@ struct caps {
 	bool can_add_backend;		 /* `add backend`, `del backend`, `publish backend` (3.4) */
 	/* Digest of the settings that it did not start with; "" = none. */
 	char refused_settings[MODEL_DIGEST_SIZE];
+	/* It runs with the constant configuration of another version of Headgate, of which nothing
+	 * is known. A reload may change that, and until then nothing else is done. */
+	bool awaits_configuration;
 	/* A run-time server has no cookie until its address is changed (2.6). */
 	bool has_late_cookies;
 };

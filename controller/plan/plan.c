@@ -613,6 +613,10 @@ void plan_make(struct plan *plan, const struct model *model, const struct applie
 {
 	struct planner planner = {.plan = plan, .model = model, .applied = applied, .caps = caps};
 
+	if (caps->awaits_configuration) {
+		plan->reasons |= 1u << PLAN_REASON_CONFIGURATION;
+		return;
+	}
 	if (plan_waits_for_settings(&planner)) {
 		plan->reasons |= 1u << PLAN_REASON_SETTINGS;
 		return;

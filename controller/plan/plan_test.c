@@ -119,6 +119,20 @@ static void test_noop(void **state)
 	check(*state, &reloading, "noop\n");
 }
 
+/* Of another version's configuration nothing is known, so nothing is done before the reload. */
+static void test_other_configuration(void **state)
+{
+	static const struct caps other = {.can_add_backend = true, .awaits_configuration = true};
+	struct bench *bench = *state;
+
+	check(bench, &other, "reload configuration\n");
+	put_ingress(bench, "api");
+	applied_remove_backend(bench->applied, BACKEND);
+	check(bench, &other, "reload configuration\n");
+	assert_int_equal(plan_reasons(bench->model, bench->applied, &other),
+		1u << PLAN_REASON_CONFIGURATION);
+}
+
 static void test_maintenance_ends(void **state)
 {
 	struct bench *bench = *state;
@@ -415,6 +429,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_noop),
+		TEST(test_other_configuration),
 		TEST(test_maintenance_ends),
 		TEST(test_unwanted_in_maintenance),
 		TEST(test_wanted_again),

@@ -91,7 +91,7 @@ void runtime_on_observed(void *ctx, struct observation *observation, const struc
 void runtime_observe(struct test *test)
 {
 	test->err = (struct err){0};
-	assert_non_null(observe_start(test->cli, test->map_dir, runtime_on_observed, test));
+	assert_non_null(observe_start(test->cli, test->map_dir, false, runtime_on_observed, test));
 	runtime_wait(test);
 }
 

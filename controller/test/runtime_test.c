@@ -55,14 +55,14 @@ static void test_observe_a_wrong_folder(void **state)
 {
 	struct test *test = *state;
 
-	assert_non_null(observe_start(test->cli, "/nowhere", runtime_on_observed, test));
+	assert_non_null(observe_start(test->cli, "/nowhere", false, runtime_on_observed, test));
 	runtime_wait(test);
 	assert_int_equal(test->err.kind, ERR_PROTO);
 	assert_non_null(strstr(test->err.text, "`show map /nowhere/hosts.map`"));
 	assert_non_null(strstr(test->err.text, "Unknown map identifier"));
 
 	test->err = (struct err){0};
-	assert_non_null(observe_start(test->cli, "/no\nwhere", runtime_on_observed, test));
+	assert_non_null(observe_start(test->cli, "/no\nwhere", false, runtime_on_observed, test));
 	runtime_wait(test);
 	assert_int_equal(test->err.kind, ERR_INPUT);
 
@@ -620,7 +620,8 @@ static void test_lost_while_observing(void **state)
 	struct test *test = *state;
 
 	stop_worker(test);
-	assert_non_null(observe_start(test->cli, test->haproxy->dir, runtime_on_observed, test));
+	assert_non_null(
+		observe_start(test->cli, test->haproxy->dir, false, runtime_on_observed, test));
 	event_base_loop(test->base, EVLOOP_ONCE);
 	assert_int_equal(kill((pid_t)test->pid, SIGKILL), 0);
 	runtime_wait(test);
@@ -642,7 +643,7 @@ static void test_cancel(void **state)
 	event_base_loop(test->base, EVLOOP_ONCE);
 	apply_cancel(apply);
 	struct observe *observe =
-		observe_start(test->cli, test->haproxy->dir, runtime_on_observed, test);
+		observe_start(test->cli, test->haproxy->dir, false, runtime_on_observed, test);
 	observe_cancel(observe);
 	observe_cancel(NULL);
 	apply_cancel(NULL);

@@ -21,6 +21,7 @@ An option's cell has three of that, as it is set on an Ingress, gets another val
 | ` + "`settings`" + ` | the controller's ConfigMap says something else about the whole of HAProxy: what HAProxy reads only when it starts |
 | ` + "`error-pages`" + ` | the ConfigMap of error pages (` + "`--configmap-errorfiles`" + `) says something else |
 | ` + "`tcp-services`" + ` | the ConfigMap of TCP services (` + "`--configmap-tcp-services`" + `) has other ports, or another log format |
+| ` + "`configuration`" + ` | HAProxy was started with the constant configuration of another version of Headgate. It reads this version's, and everything else with it |
 
 A removed Service reloads nothing: its backend stays behind, empty, until the next reload.
 `

@@ -2,6 +2,7 @@ package reloads
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -97,6 +98,7 @@ func (s *scene) runFlags(page *table) {
 		s.g.Kill()
 		s.start()
 	}
+	s.runUpgrade(page)
 	for _, f := range processFlags {
 		from := s.worker()
 		s.g.Stop(s.t)
@@ -114,6 +116,28 @@ func (s *scene) runFlags(page *table) {
 		}
 		page.add(s.t, "Options that HAProxy is started with", "`"+flagName(f.text)+"`", s.branch, cell)
 	}
+}
+
+// runUpgrade has a controller find a HAProxy that another version has started, whose
+// files are this version's by now.
+func (s *scene) runUpgrade(page *table) {
+	s.t.Helper()
+	config := "--config-dir=" + filepath.Join(s.t.TempDir(), "haproxy-cfg")
+	install := func(digest string) {
+		harness.InstallConfig(s.t, strings.TrimPrefix(config, "--config-dir="), digest)
+	}
+	install("0123456789abcdef")
+	s.g.Stop(s.t)
+	s.start(config) // and finds that a reload changes nothing
+	cost := s.measure(true, func() {
+		s.g.Kill()
+		install("")
+		s.start(config)
+	})
+	s.want(webIsThere)
+	s.record(page, "A controller that starts anew beside another version's HAProxy", "the constant configuration has changed", cost)
+	s.g.Stop(s.t)
+	s.start()
 }
 
 // record writes a cell.

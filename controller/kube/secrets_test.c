@@ -266,8 +266,8 @@ static void test_asks_again(void **state)
 	}
 }
 
-/* Roles may name Secrets: one that is denied keeps nobody waiting, neither those behind it nor those
- * that come while it waits for its next turn. */
+/* Roles may name Secrets: one that is denied keeps nobody waiting, neither those behind it nor
+ * those that come while it waits for its next turn. */
 static void test_denied(void **state)
 {
 	static const struct row rows[] = {{"a", 403, "{}"}, {"b", 403, "{}"}, {"c", 200, NULL},

@@ -16,7 +16,8 @@
 static const char *const prefixes[] = {
 	NATIVE_PREFIX, "haproxy.org/", SHARED_PREFIX, "haproxy.com/", NULL};
 
-/* Whoever comes from these controllers has such annotations, and may take them for being in force. */
+/* Whoever comes from these controllers has such annotations, and may take them for being in force.
+ */
 static const struct {
 	const char *prefix;
 	const char *whose;

@@ -152,6 +152,8 @@ static bool set_flag(void *ctx, const char *name, const char *value)
 	}
 	if (strcmp(name, "ingress-class") == 0) {
 		command->options.ingress_class = value;
+	} else if (strcmp(name, "enable-ssl-passthrough") == 0) {
+		command->options.has_passthrough = true;
 	} else {
 		command->options.has_legacy_class = true;
 	}

@@ -127,7 +127,11 @@ static bool set_flag(void *ctx, const char *name, const char *value)
 	if (config_maps_has(name)) {
 		return config_maps_set(&command->config_maps, &command->options, name, value);
 	}
-	command->options.ingress_class = value;
+	if (strcmp(name, "enable-ssl-passthrough") == 0) {
+		command->options.has_passthrough = true;
+	} else {
+		command->options.ingress_class = value;
+	}
 	return true;
 }
 

@@ -585,6 +585,7 @@ static bool interpret(struct flags *flags, struct err *err)
 	       read_other_maps(flags, err) && read_watch(flags, err) && read_lease(flags, err) &&
 	       read_publish(flags, err) &&
 	       read_switch(flags, FLAG_NO_SSL_REDIRECT, &flags->is_ssl_redirect_off, err) &&
+	       read_switch(flags, FLAG_SSL_PASSTHROUGH, &flags->has_passthrough, err) &&
 	       read_default_certificate(flags, err) && check_conflicts(flags, err);
 }
 

@@ -48,6 +48,7 @@ struct flags {
 	char *stats_hash;	  /* of the password */
 	char *own_namespace;	  /* that of --configmap, else $POD_NAMESPACE; NULL = not known */
 	bool is_ssl_redirect_off; /* --no-ssl-redirect */
+	bool has_passthrough;	  /* --enable-ssl-passthrough */
 	char *certificate_namespace; /* parts of --default-certificate; NULL = not set */
 	char *certificate_secret;
 	char *config_map_namespace; /* parts of --configmap; NULL = not set */

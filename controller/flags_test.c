@@ -15,7 +15,7 @@
 #include "flags.h"
 #include "version.h"
 
-#define MAX_ARGS 8
+#define MAX_ARGS 9
 
 static const struct {
 	const char *name;
@@ -68,6 +68,7 @@ static const char *sample(int which)
 	case FLAG_LEGACY_CLASS_ANNOTATION:
 	case FLAG_ALLOW_EXTERNAL_NAME:
 	case FLAG_NO_SSL_REDIRECT:
+	case FLAG_SSL_PASSTHROUGH:
 	case FLAG_SELF_CHECK:
 	case FLAG_STRICT_SNI:
 	case FLAG_ACCEPT_PROXY:
@@ -203,7 +204,8 @@ static void test_meanings(void **state)
 	assert_int_equal(
 		parse(&flags, &err, "--log-level=error", "--log-format=json", "--self-check",
 			"--default-backend=infra/errors:8http", "--configmap=infra/head.gate",
-			"--default-certificate=infra/web.cert", "--no-ssl-redirect", NULL),
+			"--default-certificate=infra/web.cert", "--no-ssl-redirect",
+			"--enable-ssl-passthrough", NULL),
 		FLAGS_RUN);
 	assert_int_equal(flags.log_level, LOG_ERROR);
 	assert_int_equal(flags.log_format, LOG_FORMAT_JSON);
@@ -217,6 +219,7 @@ static void test_meanings(void **state)
 	assert_string_equal(flags.certificate_namespace, "infra");
 	assert_string_equal(flags.certificate_secret, "web.cert");
 	assert_true(flags.is_ssl_redirect_off);
+	assert_true(flags.has_passthrough);
 	flags_fini(&flags);
 	flags_fini(&flags);
 

@@ -104,11 +104,7 @@ static void print_row(const struct dialect_row *row)
 		printf("needs nothing | %s |\n", row->reason);
 		break;
 	case DIALECT_REFUSED:
-		printf("refused | ");
-		if (row->harmless != NULL) {
-			printf("but for `%s`, which needs nothing; ", row->harmless);
-		}
-		printf("%s |\n", row->reason);
+		printf("refused | %s |\n", row->reason);
 		break;
 	}
 }

@@ -145,6 +145,8 @@ static bool set_flag(void *ctx, const char *name, const char *value)
 		command->state_dir = value;
 	} else if (strcmp(name, "old") == 0) {
 		command->old = value;
+	} else if (strcmp(name, "enable-ssl-passthrough") == 0) {
+		command->options.has_passthrough = true;
 	} else {
 		command->options.ingress_class = value;
 	}

@@ -207,7 +207,7 @@ static void check_applied(const struct world *world, const struct machine *machi
 static void check_entries(const struct world *world, const struct simulator *simulator)
 {
 	static const enum model_map maps[] = {MODEL_MAP_EXACT, MODEL_MAP_PREFIX, MODEL_MAP_DEFAULTS,
-		MODEL_MAP_AUTH, MODEL_MAP_CANARY, MODEL_MAP_TCP};
+		MODEL_MAP_AUTH, MODEL_MAP_CANARY, MODEL_MAP_TCP, MODEL_MAP_PASSTHROUGH};
 	const struct applied_entry *entry;
 
 	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
@@ -220,7 +220,9 @@ static void check_entries(const struct world *world, const struct simulator *sim
 			/* Connections and requests have backends of their own. */
 			const char *value = applied_entry_value(entry);
 			if (strcmp(value, MODEL_BACKEND_UNAVAILABLE) != 0 &&
-				(strstr(value, ":tcp") != NULL) != (maps[i] == MODEL_MAP_TCP)) {
+				(strstr(value, ":tcp") != NULL) !=
+					(maps[i] == MODEL_MAP_TCP ||
+						maps[i] == MODEL_MAP_PASSTHROUGH)) {
 				fail_msg("%s: %s leads to %s", world->note,
 					applied_entry_key(entry), value);
 			}
@@ -416,6 +418,7 @@ static void world_init(struct world *world, uint64_t seed)
 		world->options.default_port = one_in(&world->dice, 2) ? "80" : "http";
 	}
 	world->options.has_ssl_redirect = one_in(&world->dice, 2);
+	world->options.has_passthrough = one_in(&world->dice, 2);
 	if (one_in(&world->dice, 3)) {
 		world->options.certificate_namespace = "n0";
 		world->options.certificate_secret = "t0";

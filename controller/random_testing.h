@@ -61,7 +61,9 @@ static inline const char *pick_variant(struct dice *dice)
 		",'haproxy.org/server-proto':'h2'", ",'haproxy.org/server-ssl':'true'",
 		",'haproxy.org/server-ca':'t0'", ",'haproxy.org/server-ca':'n1/t1'",
 		",'haproxy.org/server-crt':'t2','haproxy.org/server-ca':'t0'",
-		",'haproxy.org/server-crt':'t1','haproxy.org/check':'true'"};
+		",'haproxy.org/server-crt':'t1','haproxy.org/check':'true'",
+		",'haproxy.org/ssl-passthrough':'true'",
+		",'haproxy.org/ssl-passthrough':'true','haproxy.org/set-host':'a.test'"};
 
 	return dice->has_variants && one_in(dice, 3) ? PICK_TEXT(dice, annotations) : "";
 }

@@ -375,6 +375,7 @@ static void make_reconcile(struct run *run)
 		.certificate_namespace = flags->certificate_namespace,
 		.certificate_secret = flags->certificate_secret,
 		.has_ssl_redirect = !flags->is_ssl_redirect_off,
+		.has_passthrough = flags->has_passthrough,
 		.default_namespace = flags->default_namespace,
 		.default_service = flags->default_service,
 		.default_port = flags->default_port,

@@ -68,6 +68,7 @@ var goodValues = map[string][]string{
 	"server-ca":               {"users", "victim/users"},
 	"server-crt":              {"users"},
 	"send-proxy-protocol":     {"proxy", "proxy-v2"},
+	"ssl-passthrough":         {"true"},
 }
 
 // hostileTexts is what means something to HAProxy's command line, its maps, its

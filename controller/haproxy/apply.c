@@ -196,6 +196,7 @@ static enum step step_of(const struct plan_op *op)
 		[MODEL_MAP_PREFIX] = PATHS,
 		[MODEL_MAP_DEFAULTS] = PATHS,
 		[MODEL_MAP_REDIRECT] = PATHS,
+		[MODEL_MAP_PASSTHROUGH] = PATHS,
 		[MODEL_MAP_TCP] = PATHS,
 		[MODEL_MAP_HOSTS] = HOSTS,
 	};

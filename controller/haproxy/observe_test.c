@@ -54,6 +54,7 @@ static const struct script good[] = {
 	{"show map " DIR "/policy.map", "0x1 a/b T|{\"timeout-server\":1}\n"},
 	{"show map " DIR "/auth.map", "0x1 a/b a_svc_1||{}\n"},
 	{"show map " DIR "/canary.map", "0x1 a/b a_svc_1|5\n"},
+	{"show map " DIR "/passthrough.map", "0x1 a.test a_svc_1:tcp\n"},
 	{"show map " DIR "/tcp.map", "0x1 90 a_svc_1:tcp\n"},
 	{"show map " DIR "/networks.map", "0x1 1:2:3:4:5:6:10.0.0.0/104 1:2:3:4:5:6\n"},
 	{"show map " DIR "/addresses.map", "0x1 1:2:3:4:5:6|fd00::1 1:2:3:4:5:6\n"},
@@ -91,6 +92,7 @@ static const char good_dump[] = "backend a_svc_1\n"
 				"policy.map a/b T|{\"timeout-server\":1}\n"
 				"auth.map a/b a_svc_1||{}\n"
 				"canary.map a/b a_svc_1|5\n"
+				"passthrough.map a.test a_svc_1:tcp\n"
 				"tcp.map 90 a_svc_1:tcp\n"
 				"networks.map 1:2:3:4:5:6:10.0.0.0/104 1:2:3:4:5:6\n"
 				"addresses.map 1:2:3:4:5:6|fd00::1 1:2:3:4:5:6\n"

@@ -23,6 +23,8 @@ struct reader {
 	struct tls_hosts tls;
 	size_t n_paths; /* that have been read */
 	bool redirects; /* the rule that is being read has TLS */
+	/* What a request for / of that rule meets; NULL = nothing. */
+	const struct claim *root;
 };
 
 static bool service_has_key(const void *item, const void *key_ptr)
@@ -197,6 +199,11 @@ static void add_claim(struct reader *reader, struct claim claim,
 	}
 	claim_enter(reader->model, reader->store, place, obj_str(reader->ingress, backend->service),
 		map, key);
+	if (passthrough_is_root(place) &&
+		(reader->root == NULL ||
+			(!place->is_fallback && reader->root->slot->map == MODEL_MAP_EXACT))) {
+		reader->root = place;
+	}
 }
 
 /* What is beyond a limit is left out, and told of once. Takes `field`. */
@@ -258,6 +265,7 @@ static void read_rule(struct reader *reader, uint32_t index, bool has_default)
 	const struct ingress *ingress = reader->ingress;
 	const struct ingress_rule *rules = obj_items(ingress, ingress->rules);
 	const struct ingress_rule *rule = &rules[index];
+	size_t n_before = reader->node->n_claims;
 	struct buf host = BUF_INIT(0);
 	const char *fault = route_add_host(&host, obj_str(ingress, rule->host));
 
@@ -268,6 +276,7 @@ static void read_rule(struct reader *reader, uint32_t index, bool has_default)
 		return;
 	}
 	reader->redirects = tls_hosts_have(&reader->tls, buf_str(&host));
+	reader->root = NULL;
 	for (uint32_t i = 0; i < rule->paths.n && reader->n_paths <= ROUTE_MAX_PATHS; i++) {
 		if (reader->n_paths++ < ROUTE_MAX_PATHS) {
 			read_path(reader, buf_str(&host), index, i);
@@ -281,16 +290,22 @@ static void read_rule(struct reader *reader, uint32_t index, bool has_default)
 	if (has_default) {
 		read_fallback(reader, buf_str(&host), index);
 	}
+	if (reader->node->n_claims > n_before) {
+		passthrough_enter(reader->model, reader->store, reader->node, reader->root, index);
+	}
 	buf_fini(&host);
 }
 
-static size_t count_claims(const struct ingress *ingress, bool has_default)
+/* At most: one a path, one a rule for the default backend, and one for passthrough.h. */
+static size_t count_claims(const struct reader *reader, bool has_default)
 {
+	const struct ingress *ingress = reader->ingress;
+	bool has_passthrough = reader->model->options.has_passthrough;
 	const struct ingress_rule *rules = obj_items(ingress, ingress->rules);
 	size_t n = has_default ? 1 : 0;
 
 	for (uint32_t i = 0; i < ingress->rules.n; i++) {
-		n += rules[i].paths.n + (has_default ? 1 : 0);
+		n += rules[i].paths.n + (has_default ? 1 : 0) + (has_passthrough ? 1 : 0);
 	}
 	return n;
 }
@@ -303,7 +318,7 @@ static void read_ingress(struct reader *reader)
 
 	has_default = has_default && check_backend(reader, backend, CLAIM_DEFAULT_RULE, 0);
 	reader->node->claims =
-		xcalloc(count_claims(ingress, has_default), sizeof(*reader->node->claims));
+		xcalloc(count_claims(reader, has_default), sizeof(*reader->node->claims));
 	tls_hosts_init(&reader->tls, ingress);
 	for (uint32_t i = 0; i < ingress->rules.n && i < ROUTE_MAX_RULES; i++) {
 		read_rule(reader, i, has_default);
@@ -400,6 +415,7 @@ static void update_ingress(
 	}
 	node->created_seconds = ingress->head.created_seconds;
 	sets_read_ingress(model, store, ingress, node);
+	passthrough_judge(model, node);
 	for (size_t i = 0; i < old.n_claims; i++) {
 		old.claims[i].ingress = &old;
 	}
@@ -411,9 +427,9 @@ static void update_ingress(
 	ingress_drop_claims(model, store, &old);
 }
 
-/* Would it be read otherwise now? */
-static bool has_class_change(
-	const struct model *model, const struct store *store, const struct ingress *ingress)
+/* Would it be read otherwise now? `has_other_clients`: they are verified since, or no longer. */
+static bool has_class_change(const struct model *model, const struct store *store,
+	const struct ingress *ingress, bool has_other_clients)
 {
 	const struct ingress_node *node = model_find_ingress(
 		model, object_namespace(&ingress->head), object_name(&ingress->head));
@@ -422,19 +438,21 @@ static bool has_class_change(
 	if (node == NULL || !is_ours) {
 		return is_ours != (node != NULL);
 	}
-	return sets_is_changed(model, store, ingress, node);
+	return sets_is_changed(model, store, ingress, node) ||
+	       (has_other_clients && passthrough_is_wanted(node));
 }
 
 /* Classes and their ConfigMaps are the operator's and change rarely: every Ingress is asked again.
  */
-static void update_class(struct model *model, const struct store *store)
+static void update_class(struct model *model, const struct store *store, bool has_other_clients)
 {
 	const struct object *object;
 	uint32_t position = 0;
 
 	sets_read_classes(model, store);
 	while ((object = store_next(store, KUBE_INGRESS, &position)) != NULL) {
-		if (has_class_change(model, store, (const struct ingress *)object)) {
+		if (has_class_change(
+			    model, store, (const struct ingress *)object, has_other_clients)) {
 			update_ingress(model, store, object_namespace(object), object_name(object));
 		}
 	}
@@ -504,6 +522,7 @@ void model_update(
 	bool must_ask_again = false;
 	bool must_read_settings = !model->are_settings_read;
 	bool must_read_patterns = must_read_settings;
+	bool are_verified = model_verifies_clients(model);
 
 	for (size_t i = 0; i < changes->n; i++) {
 		const struct store_change *change = &changes->items[i];
@@ -537,7 +556,7 @@ void model_update(
 		sets_read_settings(model, store);
 	}
 	if (must_ask_again) {
-		update_class(model, store);
+		update_class(model, store, are_verified != model_verifies_clients(model));
 	}
 	if (must_read_patterns) {
 		patterns_follow(model, store);

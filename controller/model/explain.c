@@ -308,7 +308,7 @@ static void say_options(const struct slot *slot, struct buf *text)
 			break;
 		}
 	}
-	if (sets_is_closed(claim)) {
+	if (sets_is_closed(claim->ingress)) {
 		say(text, "option", "a rule about who may come in can't be read: 403 for all");
 	}
 	if (slot->policy != NULL && policies_patterns_diag(slot->policy->policy, &lacking)) {
@@ -498,14 +498,57 @@ static void explain_slot(const struct model *model, const struct slot *slot,
 	}
 }
 
+/* The virtual host of a name that a client says in the handshake; NULL = none. Borrowed. */
+static const char *host_of_name(const struct model *model, const char *name)
+{
+	CLEANUP(free_ptr) char *host = plain_host(name);
+	CLEANUP(free_ptr) char *wildcard = wildcard_of(host);
+	const char *found = model_find_entry(model, MODEL_MAP_HOSTS, host);
+
+	return found != NULL ? found : model_find_entry(model, MODEL_MAP_HOSTS, wildcard);
+}
+
+/* Where connections go that stay TLS; false = TLS ends here, and the request counts. */
+static bool explain_passthrough(
+	const struct model *model, const struct explain_request *request, struct buf *text)
+{
+	const char *host = request->is_https ? host_of_name(model, request->host) : NULL;
+	const struct slot *slot =
+		host != NULL ? find_slot(model, MODEL_MAP_PASSTHROUGH, host) : NULL;
+
+	if (slot == NULL || !slot->passes) {
+		return false;
+	}
+	const struct service_node *service = slot->claims->service;
+	say(text, "host", "%s: TLS connections for %s pass through, whatever path and policy say",
+		request->host, host);
+	say_claim(slot->claims, text, "Ingress");
+	if (slot->backend == NULL) {
+		say(text, "Service", "%s/%s can't have connections: they are closed",
+			service->namespace, service->name);
+		return true;
+	}
+	say(text, "Service", "%s/%s, port %" PRId32, service->namespace, service->name,
+		slot->backend->port);
+	say(text, "backend", "%s", slot->backend->public.name);
+	if (slot->backend->public.n_servers == 0) {
+		say(text, "server", "none: connections are closed until an endpoint is ready");
+	}
+	say_servers(slot->backend, text);
+	return true;
+}
+
 bool model_explain(
 	const struct model *model, const struct explain_request *request, struct buf *text)
 {
 	const char *header = find_header(request, "host");
 	CLEANUP(free_ptr) char *host = plain_host(header ? header : request->host);
-	const char *virtual_host = explain_host(model, host, text);
 	const struct slot *slot = NULL;
 
+	if (explain_passthrough(model, request, text)) {
+		return true;
+	}
+	const char *virtual_host = explain_host(model, host, text);
 	if (virtual_host != NULL) {
 		slot = explain_path(model, virtual_host, request->path, text);
 	}

@@ -149,8 +149,21 @@ static void write_tcp(struct buf *buf, const struct tcp_services *tcp)
 	buf_printf(buf, PREFIX_TCP "LOG_FORMAT %s\n", is_own ? format : GLOBALS_NONE);
 }
 
+/* Behind the frontend that looks at names, most connections are one more of HAProxy's own. */
+static void write_passthrough(struct buf *buf, const struct option_set *set, bool is_on)
+{
+	const char *maxconn = is_on ? value_of(set, OPTION_MAXCONN) : NULL;
+
+	buf_printf(buf, "HEADGATE_SSL_PASSTHROUGH %s\n", is_on ? "true" : GLOBALS_NONE);
+	if (maxconn != NULL) {
+		buf_printf(buf, "HEADGATE_MAXCONN_TWICE %lu\n", 2 * strtoul(maxconn, NULL, 10));
+	} else {
+		buf_append_str(buf, "HEADGATE_MAXCONN_TWICE " GLOBALS_NONE "\n");
+	}
+}
+
 void globals_write(struct buf *buf, const struct option_set *set, const char *const *files,
-	const struct tcp_services *tcp)
+	const struct tcp_services *tcp, bool has_passthrough)
 {
 	static const struct tcp_services none;
 
@@ -170,6 +183,7 @@ void globals_write(struct buf *buf, const struct option_set *set, const char *co
 		}
 		buf_append_char(buf, '\n');
 	}
+	write_passthrough(buf, set, has_passthrough);
 	write_tcp(buf, tcp != NULL ? tcp : &none);
 }
 

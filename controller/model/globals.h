@@ -30,9 +30,10 @@ enum globals_file {
 };
 
 /* Appends the settings that a set of options asks for, NULL = nobody sets anything, with the names
- * of these GLOBALS_FILE_COUNT files and with these TCP services, NULL = none. */
+ * of these GLOBALS_FILE_COUNT files and with these TCP services, NULL = none; `has_passthrough`:
+ * TLS connections may go to pods as they are. */
 void globals_write(struct buf *buf, const struct option_set *set, const char *const *files,
-	const struct tcp_services *tcp);
+	const struct tcp_services *tcp, bool has_passthrough);
 
 /* The first digits of the SHA-256 of its lines, part by part. */
 void globals_digest(char ret_digest[MODEL_DIGEST_SIZE], const char *text);

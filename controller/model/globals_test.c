@@ -22,7 +22,7 @@ static char *settings_of(const struct option_pair *pairs, size_t n)
 		&(struct option_source){OPTION_SCOPE_CONTROLLER, NULL}, pairs, n, NULL, NULL);
 	struct buf buf = BUF_INIT(0);
 
-	globals_write(&buf, set, NULL, NULL);
+	globals_write(&buf, set, NULL, NULL, false);
 	option_set_free(set);
 	return buf_take(&buf);
 }
@@ -71,6 +71,33 @@ static void test_values(void **state)
 	}
 }
 
+/* The flag is a part of the settings; with it, what is allowed from outside is half of all. */
+static void test_passthrough(void **state)
+{
+	static const struct option_pair pairs[] = {{"maxconn", "2000"}};
+	static const struct {
+		bool is_on;
+		const char *lines;
+	} rows[] = {
+		{false, "\nHEADGATE_SSL_PASSTHROUGH none\nHEADGATE_MAXCONN_TWICE none\n"},
+		{true, "\nHEADGATE_SSL_PASSTHROUGH true\nHEADGATE_MAXCONN_TWICE 4000\n"},
+	};
+	const struct option_source source = {OPTION_SCOPE_CONTROLLER, NULL};
+	struct option_set *set = option_read(&source, pairs, ARRAY_LEN(pairs), NULL, NULL);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf buf = BUF_INIT(0);
+
+		globals_write(&buf, set, NULL, NULL, rows[i].is_on);
+		if (strstr(buf_str(&buf), rows[i].lines) == NULL) {
+			fail_msg("no %s in\n%s", rows[i].lines, buf_str(&buf));
+		}
+		buf_fini(&buf);
+	}
+	option_set_free(set);
+}
+
 /* Ports fill the places from the first one on, by kind; each place has a word. */
 static void test_tcp(void **state)
 {
@@ -88,7 +115,7 @@ static void test_tcp(void **state)
 	struct buf buf = BUF_INIT(0);
 
 	(void)state;
-	globals_write(&buf, NULL, NULL, &tcp);
+	globals_write(&buf, NULL, NULL, &tcp, false);
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
 		if (strstr(buf_str(&buf), lines[i]) == NULL) {
 			fail_msg("no %s in\n%s", lines[i], buf_str(&buf));
@@ -202,6 +229,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_passthrough),
 		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_older_keys),
 		cmocka_unit_test(test_defaults_are_equal),

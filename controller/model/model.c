@@ -86,6 +86,7 @@ struct model *model_new(const struct model_options *options)
 		.certificate_namespace = copy_or_null(options->certificate_namespace),
 		.certificate_secret = copy_or_null(options->certificate_secret),
 		.has_ssl_redirect = options->has_ssl_redirect,
+		.has_passthrough = options->has_passthrough,
 		.can_use_loopback = options->can_use_loopback,
 		.can_use_external = options->can_use_external,
 		.watched_namespaces =
@@ -127,7 +128,7 @@ char *model_standard_settings(void)
 {
 	struct buf settings = BUF_INIT(0);
 
-	globals_write(&settings, NULL, NULL, NULL);
+	globals_write(&settings, NULL, NULL, NULL, false);
 	return buf_take(&settings);
 }
 
@@ -389,12 +390,21 @@ enum model_transport model_server_transport(const char *server)
 						      : MODEL_TRANSPORT_HTTP;
 }
 
+/* NULL = it is no entry. */
 static const char *slot_value(const struct slot *slot)
 {
+	if (slot->map == MODEL_MAP_PASSTHROUGH && !slot->passes) {
+		return NULL;
+	}
 	if (slot->policy != NULL) {
 		return slot->policy->value;
 	}
 	return slot->backend ? slot->backend->public.name : MODEL_BACKEND_UNAVAILABLE;
+}
+
+bool model_passes_through(const struct model *model)
+{
+	return model->options.has_passthrough;
 }
 
 static bool is_of_policies(enum model_map map)
@@ -474,7 +484,10 @@ bool model_next_entry(const struct model *model, enum model_map map, uint32_t *p
 	if (is_of_policies(map)) {
 		return policies_next_entry(model, map, position, ret_key, ret_value);
 	}
-	const struct slot *slot = table_next(&model->slots[map], position);
+	const struct slot *slot;
+	do {
+		slot = table_next(&model->slots[map], position);
+	} while (slot != NULL && slot_value(slot) == NULL);
 	if (slot != NULL) {
 		*ret_key = slot->key;
 		*ret_value = slot_value(slot);
@@ -546,4 +559,5 @@ void model_count(const struct model *model, struct model_counts *ret_counts)
 	ret_counts->n_entries[MODEL_MAP_HOSTS] = model->hosts.n_items;
 	ret_counts->n_entries[MODEL_MAP_EXTERNAL] = model->externals.n_items;
 	ret_counts->n_entries[MODEL_MAP_REDIRECT] = model->n_redirects;
+	ret_counts->n_entries[MODEL_MAP_PASSTHROUGH] = model->n_passing;
 }

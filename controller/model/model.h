@@ -165,6 +165,7 @@ struct model_options {
 	const char *certificate_namespace; /* Secret of the default certificate; NULL = none */
 	const char *certificate_secret;
 	bool has_ssl_redirect; /* hosts with TLS are redirected to it */
+	bool has_passthrough;  /* TLS connections may go to pods as they are (passthrough.h) */
 	/* Endpoints on 127.0.0.0/8 and ::1 are taken: for objects that the operator wrote himself.
 	 */
 	bool can_use_loopback;
@@ -269,8 +270,11 @@ size_t model_settings_files(
 /* Are clients asked for certificates (option client-ca)? */
 bool model_verifies_clients(const struct model *model) MUST_USE;
 
-/* What keeps that from being as it was asked for, with the remedy; NULL = nothing does. Borrowed
- * until the next model_update(). */
+/* May TLS connections go to pods as they are (--enable-ssl-passthrough)? */
+bool model_passes_through(const struct model *model) MUST_USE;
+
+/* What keeps client-ca from being as it was asked for, with the remedy; NULL = nothing does.
+ * Borrowed until the next model_update(). */
 const char *model_client_ca_fault(const struct model *model) MUST_USE;
 
 /* What is wrong with the error pages, with the remedies; NULL = nothing is. Borrowed as above. */

@@ -29,6 +29,7 @@
 #include "model/operator.h"
 #include "model/pages.h"
 #include "model/parameters.h"
+#include "model/passthrough.h"
 #include "model/patterns.h"
 #include "model/policies.h"
 #include "model/sets.h"
@@ -58,12 +59,14 @@ struct claim {
 	struct claim *next_of_service;
 	char *port_name; /* owned; NULL = by number */
 	int32_t port_number;
-	uint32_t rule;	  /* index, or CLAIM_DEFAULT_RULE */
-	uint32_t path;	  /* index */
-	uint8_t status;	  /* enum claim_status */
-	bool is_fallback; /* spec.defaultBackend: behind every claim of a rule */
-	bool redirects;	  /* its Ingress has TLS for the host, and wants no plain HTTP for it */
-	bool is_tcp;	  /* of tcp.h: connections go there, not requests */
+	uint32_t rule;	   /* index, or CLAIM_DEFAULT_RULE */
+	uint32_t path;	   /* index */
+	uint8_t status;	   /* enum claim_status */
+	bool is_fallback;  /* spec.defaultBackend: behind every claim of a rule */
+	bool redirects;	   /* its Ingress has TLS for the host, and wants no plain HTTP for it */
+	bool is_tcp : 1;   /* of tcp.h or passthrough.h: connections go there, not requests */
+	bool passes : 1;   /* of passthrough.h: connections that stay TLS, … */
+	bool ends_tls : 1; /* … and a rule that keeps others' from it: it leads nowhere */
 };
 
 /* An Ingress of ours. */
@@ -80,6 +83,7 @@ struct ingress_node {
 	uint32_t n_tls_claims;
 	uint32_t n_faults;
 	uint16_t n_verdicts[OPTION_VERDICT_COUNT]; /* its annotations; in the model's, too */
+	bool passes;				   /* asks for ssl-passthrough, and may */
 };
 
 /* A class that Ingresses have, or "" for those without an IngressClass; it stays while the model
@@ -99,6 +103,7 @@ struct slot_policy {
 /* One key of a map. It exists while somebody claims it. */
 struct slot {
 	enum model_map map;
+	bool passes;		      /* of MODEL_MAP_PASSTHROUGH: the winner does */
 	struct claim *claims;	      /* in order of precedence */
 	const struct claim *winner;   /* the first one when the others were last told */
 	struct backend_node *backend; /* NULL = MODEL_BACKEND_UNAVAILABLE */
@@ -184,6 +189,7 @@ struct model {
 	size_t n_redirects;
 	size_t n_auths;				 /* entries of MODEL_MAP_AUTH */
 	size_t n_canaries;			 /* entries of MODEL_MAP_CANARY */
+	size_t n_passing;			 /* entries of MODEL_MAP_PASSTHROUGH */
 	size_t n_verdicts[OPTION_VERDICT_COUNT]; /* of all its Ingresses' and Services' annotations
 						  */
 	struct client_ca client_ca;

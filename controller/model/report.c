@@ -150,6 +150,10 @@ static char *missing_text(const struct claim *claim)
 
 static bool claim_diag(const struct claim *claim, struct diag *ret_diag)
 {
+	/* What is wrong with the Service is told at the path that connections go by. */
+	if (claim->passes || claim->ends_tls) {
+		return passthrough_diag(claim, ret_diag);
+	}
 	switch ((enum claim_status)claim->status) {
 	case CLAIM_OK:
 		return backend_diag(claim, ret_diag);
@@ -267,7 +271,8 @@ struct diag *model_collect_diags(const struct ingress_node *node, size_t *ret_n)
 	n += policy_diag(node, question_of, &diags[n]);
 	n += policy_diag(node, canary_of, &diags[n]);
 	for (size_t i = 0; i < node->n_claims; i++) {
-		bool is_default = node->claims[i].rule == CLAIM_DEFAULT_RULE;
+		bool is_default =
+			node->claims[i].rule == CLAIM_DEFAULT_RULE && !node->claims[i].passes;
 		/* The default backend has a claim for each rule, but its fault is one. */
 		if (!(is_default && has_default_diag) && claim_diag(&node->claims[i], &diags[n])) {
 			has_default_diag = has_default_diag || is_default;

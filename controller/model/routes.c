@@ -51,7 +51,10 @@ static void report_claim(const struct claim *claim, const struct listener *liste
 		.namespace = claim->ingress->namespace, .ingress = claim->ingress->name};
 	bool is_default = claim->rule == CLAIM_DEFAULT_RULE;
 
-	if (claim->is_tcp) {
+	if (claim->ends_tls) {
+		return;
+	}
+	if (claim->is_tcp && !claim->passes) {
 		report_port(claim, listener);
 		return;
 	}
@@ -66,7 +69,9 @@ static void report_claim(const struct claim *claim, const struct listener *liste
 
 	route.field = field;
 	route.host = host;
-	if (!is_default) {
+	if (claim->passes) {
+		route.path_type = "Passthrough";
+	} else if (!is_default) {
 		bool is_exact = slot->map == MODEL_MAP_EXACT;
 		if (!is_exact && path_len > 1) {
 			path[path_len - 1] = '\0';

@@ -16,11 +16,13 @@
 struct model_route {
 	const char *namespace; /* of the Ingress */
 	const char *ingress;
-	const char *field;     /* "spec.rules[0].http.paths[1]", "spec.defaultBackend" */
-	const char *host;      /* "*.a.test"; "*" for every host that no rule has; NULL for a TCP
-				  service */
-	const char *path;      /* NULL for spec.defaultBackend. A Prefix has no '/' at its end. */
-	const char *path_type; /* "Exact", or "Prefix", which ImplementationSpecific is, too */
+	const char *field; /* "spec.rules[0].http.paths[1]", "spec.defaultBackend" */
+	const char *host;  /* "*.a.test"; "*" for every host that no rule has; NULL for a TCP
+			      service */
+	const char *path;  /* NULL for spec.defaultBackend. A Prefix has no '/' at its end. */
+	/* "Exact", or "Prefix", which ImplementationSpecific is, too; "Passthrough": all TLS
+	 * connections of the host (passthrough.h) */
+	const char *path_type;
 	/* Where its requests go: MODEL_BACKEND_UNAVAILABLE when there is no such Service or port.
 	 * NULL = nowhere, as another Ingress goes first. */
 	const char *backend;

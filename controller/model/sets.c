@@ -88,7 +88,7 @@ void sets_read_settings(struct model *model, const struct store *store)
 	}
 	tcp_read(model, store);
 	model->are_settings_read = store != NULL;
-	globals_write(&settings, set, files, &model->tcp.services);
+	globals_write(&settings, set, files, &model->tcp.services, model->options.has_passthrough);
 	option_set_free(model->own_options);
 	model->own_options = set;
 	free(model->settings);
@@ -259,10 +259,10 @@ bool sets_log_names_ingresses(const struct option_set *set)
 	return format != NULL && strcmp(format, "json") == 0;
 }
 
-bool sets_is_closed(const struct claim *claim)
+bool sets_is_closed(const struct ingress_node *ingress)
 {
-	const struct option_set *own = claim->ingress->options;
-	const struct class_node *class = claim->ingress->class;
+	const struct option_set *own = ingress->options;
+	const struct class_node *class = ingress->class;
 
 	return (own != NULL && own->is_closed) ||
 	       (class != NULL && class->options != NULL && class->options->is_closed);

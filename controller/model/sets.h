@@ -58,7 +58,7 @@ const char *sets_option(const struct claim *claim, enum option_id option) MUST_U
 bool sets_log_names_ingresses(const struct option_set *set) MUST_USE;
 
 /* Nobody may come in: a rule about that can't be read. */
-bool sets_is_closed(const struct claim *claim) MUST_USE;
+bool sets_is_closed(const struct ingress_node *ingress) MUST_USE;
 
 void sets_free(struct model *model);
 

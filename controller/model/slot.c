@@ -53,6 +53,9 @@ static int compare_claims(const struct claim *a, const struct claim *b)
 		order = strcmp(left->name, right->name);
 	}
 	if (order == 0) {
+		order = (int)a->ends_tls - (int)b->ends_tls;
+	}
+	if (order == 0) {
 		order = compare_numbers(a->rule, b->rule);
 	}
 	return order != 0 ? order : compare_numbers(a->path, b->path);
@@ -235,7 +238,9 @@ struct backend_node *backend_take(
 	struct trust_wish wish = {0};
 
 	if (!is_external && (claim->is_tcp || variant_is_wanted(claim))) {
-		trust_wish_read(&wish, store, claim);
+		if (!claim->passes) {
+			trust_wish_read(&wish, store, claim);
+		}
 		variant_read(&words, claim, endpoints_transport(service, port), &wish);
 	}
 	while (backend != NULL &&
@@ -324,14 +329,26 @@ static void set_policy(
 	free(old);
 }
 
+/* An entry of MODEL_MAP_PASSTHROUGH comes or goes. */
+static void set_passes(struct model *model, struct slot *slot, bool passes)
+{
+	if (slot->passes != passes) {
+		slot->passes = passes;
+		model->n_passing += passes ? 1 : (size_t)-1;
+		model_touch_entry(model, slot->map, slot->key);
+	}
+}
+
 void slot_decide(struct model *model, const struct store *store, struct slot *slot)
 {
 	struct claim *winner = slot->claims;
 	struct backend_node *backend = NULL;
 	int32_t port;
-	enum claim_status status = resolve(model, store, winner, &port);
+	enum claim_status status =
+		winner->ends_tls ? CLAIM_OK : resolve(model, store, winner, &port);
 
-	if (status == CLAIM_OK) {
+	set_passes(model, slot, winner->passes);
+	if (status == CLAIM_OK && !winner->ends_tls) {
 		backend = backend_take(model, store, winner, port);
 	}
 	set_status(model, winner, status);
@@ -423,6 +440,7 @@ void slot_leave(struct model *model, const struct store *store, struct claim *cl
 		slot_decide(model, store, slot);
 		return;
 	}
+	set_passes(model, slot, false);
 	model_touch_entry(model, slot->map, slot->key);
 	table_remove(&model->slots[slot->map], hash_str(slot->key), slot->key, slot_has_key);
 	set_policy(model, slot, NULL, "");

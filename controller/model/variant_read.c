@@ -129,7 +129,7 @@ static enum variant_transport transport_of(
 	bool has_tls = has_trust || is_word(sets_option(claim, OPTION_SERVER_SSL), "true");
 
 	if (claim->is_tcp) {
-		return has_tls ? VARIANT_TLS : VARIANT_AS_SERVER;
+		return has_tls && !claim->passes ? VARIANT_TLS : VARIANT_AS_SERVER;
 	}
 	if (has_tls || port == MODEL_TRANSPORT_HTTPS) {
 		return is_word(protocol, "h2")	       ? VARIANT_TLS_H2

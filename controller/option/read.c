@@ -30,12 +30,11 @@ const char *const option_verdict_names[OPTION_VERDICT_COUNT] = {
 	[OPTION_APPLIED] = "applied", [OPTION_IGNORED] = "ignored", [OPTION_REFUSED] = "refused"};
 
 const struct dialect_row dialect_haproxytech[] = {
-#define SAME(key, id)			{(key), DIALECT_SAME, OPTION_##id, NULL, NULL},
-#define ALIAS(key, id)			{(key), DIALECT_ALIAS, OPTION_##id, NULL, NULL},
-#define BESIDE(key, how)		{(key), DIALECT_BESIDE, OPTION_COUNT, (how), NULL},
-#define NOTHING(key, reason)		{(key), DIALECT_NOTHING, OPTION_COUNT, (reason), NULL},
-#define REFUSED(key, reason)		{(key), DIALECT_REFUSED, OPTION_COUNT, (reason), NULL},
-#define REFUSED_BUT(key, value, reason) {(key), DIALECT_REFUSED, OPTION_COUNT, (reason), (value)},
+#define SAME(key, id)	     {(key), DIALECT_SAME, OPTION_##id, NULL},
+#define ALIAS(key, id)	     {(key), DIALECT_ALIAS, OPTION_##id, NULL},
+#define BESIDE(key, how)     {(key), DIALECT_BESIDE, OPTION_COUNT, (how)},
+#define NOTHING(key, reason) {(key), DIALECT_NOTHING, OPTION_COUNT, (reason)},
+#define REFUSED(key, reason) {(key), DIALECT_REFUSED, OPTION_COUNT, (reason)},
 #include "option/haproxytech.def"
 };
 
@@ -240,14 +239,7 @@ static void take_option(struct reading *reading, size_t pair, const struct reque
 static void take_row(struct reading *reading, size_t pair, const struct request *request)
 {
 	const struct dialect_row *row = request->row;
-	const char *value = reading->pairs[pair].value;
 
-	if (row->harmless != NULL && value != NULL && option_means(value, row->harmless)) {
-		CLEANUP(free_ptr)
-		char *text = xasprintf("is %s, which asks for what is done anyway", row->harmless);
-		say(reading, pair, request, OPTION_IGNORED, text);
-		return;
-	}
 	say(reading, pair, request, row->what == DIALECT_REFUSED ? OPTION_REFUSED : OPTION_IGNORED,
 		row->reason);
 }

@@ -71,8 +71,6 @@ struct dialect_row {
 	enum dialect_what what;
 	enum option_id option; /* of SAME and ALIAS */
 	const char *reason;    /* of the others */
-	/* Of DIALECT_REFUSED: the value that asks for what is done anyway; NULL = none does. */
-	const char *harmless;
 };
 
 extern const struct dialect_row dialect_haproxytech[];

@@ -66,9 +66,6 @@ static void test_verdicts(void **state)
 	const struct option_pair pairs[] = {
 		{"haproxy.org/backend-config-snippet", "http-request deny"},
 		{"haproxy.org/clean-certs", "true"},
-		{"haproxy.org/ssl-passthrough", " False"},
-		{"haproxy.com/ssl-passthrough", "true"},
-		{"ingress.kubernetes.io/ssl-passthrough", "no"},
 		{"haproxy.org/invented", "true"},
 		{"haproxy.org/ssl-redirect", "maybe"},
 		{"headgate.dev/invented", "true"},
@@ -89,9 +86,6 @@ static void test_verdicts(void **state)
 	assert_null(set);
 	assert_non_null(strstr(reports, "refused haproxy.org/backend-config-snippet: config"));
 	assert_non_null(strstr(reports, "ignored haproxy.org/clean-certs: certificates"));
-	assert_non_null(strstr(reports, "ignored haproxy.org/ssl-passthrough: is false, which"));
-	assert_non_null(strstr(reports, "refused haproxy.com/ssl-passthrough: TLS is always"));
-	assert_non_null(strstr(reports, "refused ingress.kubernetes.io/ssl-passthrough: TLS"));
 	assert_non_null(strstr(reports, "refused haproxy.org/invented: is no option"));
 	assert_non_null(strstr(reports, "refused haproxy.org/ssl-redirect: is 'maybe', neither"));
 	assert_non_null(strstr(reports, "refused headgate.dev/invented: is no option"));
@@ -221,7 +215,6 @@ static void test_dialect(void **state)
 			assert_string_not_equal(row->key, dialect_haproxytech[j].key);
 		}
 		assert_true((row->option < OPTION_COUNT) != (row->reason != NULL));
-		assert_true(row->harmless == NULL || row->what == DIALECT_REFUSED);
 		if (row->what == DIALECT_SAME) {
 			assert_string_equal(row->key, option_table[row->option].name);
 		}

@@ -114,18 +114,6 @@ char *option_parse_log_format_tcp(const char *text, char **ret_reason)
 	return parse_value(&info, text, ret_reason);
 }
 
-bool option_means(const char *text, const char *canonical)
-{
-	static const struct option_info info = {.type = OPTION_TYPE_BOOL};
-	struct buf value = BUF_INIT(OPTION_MAX_VALUE);
-	struct buf reason = BUF_INIT(OPTION_MAX_VALUE);
-	bool is_it = parse(&info, text, &value, &reason) && strcmp(buf_str(&value), canonical) == 0;
-
-	buf_fini(&value);
-	buf_fini(&reason);
-	return is_it;
-}
-
 bool value_next_item(const char **cursor, char separator, const char **ret_item, size_t *ret_len)
 {
 	const char *start = *cursor;

@@ -67,7 +67,4 @@ char *option_read_patterns(const char *text, char **ret_reason) MUST_USE;
  * another kind. */
 char *option_parse_log_format_tcp(const char *text, char **ret_reason) MUST_USE;
 
-/* Is a text, as a user writes it, this value of a BOOL ("true", "false")? */
-bool option_means(const char *text, const char *canonical) MUST_USE;
-
 #endif

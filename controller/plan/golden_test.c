@@ -126,6 +126,8 @@ static void read_options(struct golden *golden)
 			options->has_legacy_class = strcmp(value, "true") == 0;
 		} else if (strcmp(line, "no-ssl-redirect") == 0) {
 			options->has_ssl_redirect = strcmp(value, "true") != 0;
+		} else if (strcmp(line, "enable-ssl-passthrough") == 0) {
+			options->has_passthrough = strcmp(value, "true") == 0;
 		} else if (strcmp(line, "default-certificate") == 0) {
 			options->certificate_secret = value;
 			options->certificate_namespace =
@@ -152,11 +154,10 @@ static void read_options(struct golden *golden)
 		} else if (strcmp(line, "listeners") == 0) {
 			options->listeners = value;
 		} else if (strcmp(line, "default-backend") == 0) {
-			char *rest = value;
-			options->default_namespace = strsep(&rest, "/");
-			options->default_service = strsep(&rest, ":");
-			options->default_port = rest;
-			assert_non_null(rest);
+			options->default_namespace = strsep(&value, "/");
+			options->default_service = strsep(&value, ":");
+			options->default_port = value;
+			assert_non_null(value);
 		} else {
 			fail_msg("%s/options.txt: unknown key %s", golden->dir, line);
 		}

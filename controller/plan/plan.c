@@ -185,7 +185,7 @@ static bool is_by_policy(enum model_map map)
 static bool is_route(enum model_map map)
 {
 	return map == MODEL_MAP_EXACT || map == MODEL_MAP_PREFIX || map == MODEL_MAP_DEFAULTS ||
-	       map == MODEL_MAP_TCP || is_by_policy(map);
+	       map == MODEL_MAP_PASSTHROUGH || map == MODEL_MAP_TCP || is_by_policy(map);
 }
 
 /* The entry waits for a reload: so does a new host that it is for, and the backend that it leads to

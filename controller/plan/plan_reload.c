@@ -68,8 +68,12 @@ uint32_t plan_settings_reasons(const struct planner *planner)
 bool plan_waits_for_settings(const struct planner *planner)
 {
 	const char *have = planner->applied->settings;
+	const char *wanted = model_settings_digest(planner->model);
+	/* That TLS ends here for a while is better than that nobody is served. */
+	bool passes = model_passes_through(planner->model) &&
+		      strcmp(planner->caps->refused_settings, wanted) != 0;
 
-	return model_verifies_clients(planner->model) && have[0] != '\0' &&
-	       !is_same_part(have, model_settings_digest(planner->model), MODEL_DIGEST_OTHERS) &&
+	return (model_verifies_clients(planner->model) || passes) && have[0] != '\0' &&
+	       !is_same_part(have, wanted, MODEL_DIGEST_OTHERS) &&
 	       has_no_backend(planner->applied) && has_no_entry(planner->applied);
 }

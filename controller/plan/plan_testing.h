@@ -83,18 +83,19 @@ static inline bool simulator_is_led_to(const struct simulator *simulator, const 
 	return false;
 }
 
-/* Is the key, "host/path", one of this virtual host? */
+/* Is the key, "host/path" or "host", one of this virtual host? */
 static inline bool simulator_is_under(const char *key, const char *host)
 {
 	size_t len = strlen(host);
 
-	return strncmp(key, host, len) == 0 && key[len] == '/';
+	return strncmp(key, host, len) == 0 && (key[len] == '/' || key[len] == '\0');
 }
 
 /* Every route of the virtual host is there as it is wanted. */
 static inline bool simulator_is_host_ready(const struct simulator *simulator, const char *host)
 {
-	static const enum model_map maps[] = {MODEL_MAP_EXACT, MODEL_MAP_PREFIX};
+	static const enum model_map maps[] = {
+		MODEL_MAP_EXACT, MODEL_MAP_PREFIX, MODEL_MAP_PASSTHROUGH};
 
 	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
 		uint32_t position = 0;

@@ -120,7 +120,7 @@ static void write_settings(struct fixture *f, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		items[i].port = f->ports[i];
 	}
-	globals_write(&settings, NULL, NULL, &tcp);
+	globals_write(&settings, NULL, NULL, &tcp, false);
 	if (!state_try_settings(f->running.state, buf_str(&settings), &err)) {
 		fail_msg("%s", err.text);
 	}

@@ -58,6 +58,24 @@ func TestExplain(t *testing.T) {
 	wantFile(t, "testdata/explain.txt", text.String())
 }
 
+// TLS that passes through is asked by no path, plain HTTP for the same host is.
+func TestExplainPassthrough(t *testing.T) {
+	const passes = "TLS connections for tls.example.com pass through"
+	rows := []struct {
+		flag, url, says, saysNot string
+	}{
+		{"--enable-ssl-passthrough", "https://TLS.example.com/x", passes, "path      /x"},
+		{"--enable-ssl-passthrough", "http://tls.example.com/x", "path      /x", passes},
+		{"--ingress-class=haproxy", "https://tls.example.com/x", "path      /x", passes},
+	}
+	for _, row := range rows {
+		out, errs, status := headgate(t, "", "explain", row.flag, row.url, "testdata/check/snippets.yaml")
+		if status != 0 || errs != "" || !strings.Contains(out, row.says) || strings.Contains(out, row.saysNot) {
+			t.Errorf("%v: exit status %d, %q\n%s", row, status, errs, out)
+		}
+	}
+}
+
 // What the operator's ConfigMaps say holds where they are named, and only there.
 func TestExplainConfigMaps(t *testing.T) {
 	const all = "--configmap=infra/own --configmap-errorfiles=infra/pages --configmap-patternfiles=infra/patterns"

@@ -25,6 +25,7 @@ var shown = map[string]string{
 	"log-format-tcp":                              "TestTCPServices",
 	"client-ca":                                   "TestClientCertificates",
 	"client-crt-optional":                         "TestClientCertificates",
+	"ssl-passthrough":                             "TestPassthrough",
 }
 
 // verdict is a line of what `headgate options` prints about the dialect.

@@ -33,6 +33,7 @@ var liveFlags = []flag{
 	{"--no-ssl-redirect", []string{"secure.test/ 200"}, ""},
 	{"--legacy-class-annotation", webIsThere, ""},
 	{"--allow-external-name=", webIsThere, ""},
+	{"--enable-ssl-passthrough=", webIsThere, ""},
 	{"--configmap=", webIsThere, ""},
 	{"--configmap-errorfiles=", webIsThere, ""},
 	{"--configmap-patternfiles=", webIsThere, ""},

@@ -94,6 +94,7 @@ var backendOptions = []option{
 	{"server-ca", "first-ca", "second-ca", nil},
 	{"server-crt", "standard", "other-standard", nil},
 	{"send-proxy-protocol", "proxy", "proxy-v2", nil},
+	{"ssl-passthrough", "true", "false", nil},
 }
 
 // with is the site "row" with these annotations, as "name: value".

@@ -46,6 +46,7 @@ func newScene(t *testing.T, branch string, base []runtime.Object) *scene {
 		"--configmap-patternfiles=" + namespace + "/patterns",
 		"--configmap-tcp-services=" + namespace + "/tcp",
 		"--allow-external-name",
+		"--enable-ssl-passthrough",
 		"--log-level=debug", // passes that change nothing are told at this level only
 		"--self-check",
 	}

@@ -55,8 +55,19 @@ void pass_log_reload(struct history *history, uint32_t reasons, bool is_refused)
 	history_add_reload(history, &(struct history_reload){clock_wall_us(), reasons, is_refused});
 }
 
+void pass_log_reloading(uint32_t reasons)
+{
+	struct buf names = BUF_INIT(0);
+
+	pass_name_reasons(reasons, &names);
+	log_line(LOG_INFO, "reloading HAProxy", "reason", buf_str(&names), NULL);
+	buf_fini(&names);
+}
+
 void pass_log_refusal(const struct apply_result *applied)
 {
+	metrics_add(METRIC_RECONCILES, "error", 1);
+	metrics_add(METRIC_RECONCILE_ERRORS, NULL, 1);
 	if (applied->first_refused != NULL) {
 		const struct plan_op *op = applied->first_refused;
 		log_line(LOG_ERROR, "HAProxy refused a change: reading back what it has",

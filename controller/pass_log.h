@@ -31,7 +31,10 @@ void pass_log_plan(const struct plan *plan);
 /* HAProxy was reloaded, or refused to be, for these reasons: counted, and put into `history`. */
 void pass_log_reload(struct history *history, uint32_t reasons, bool is_refused);
 
-/* HAProxy has refused an operation of a pass, perhaps: a line about the first. */
+/* HAProxy is about to be reloaded. */
+void pass_log_reloading(uint32_t reasons);
+
+/* A pass has failed: counted. HAProxy has refused an operation, perhaps: a line about the first. */
 void pass_log_refusal(const struct apply_result *applied);
 
 /* Appends the names of reasons (bits 1 << PLAN_REASON_x) with commas between them. */

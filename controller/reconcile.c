@@ -3,7 +3,6 @@
 
 #include <malloc.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "base/alloc.h"
@@ -20,6 +19,7 @@
 #include "needs.h"
 #include "pass_log.h"
 #include "plan/plan.h"
+#include "ports.h"
 #include "saver.h"
 #include "self_check.h"
 #include "settings.h"
@@ -83,6 +83,7 @@ struct reconcile {
 	struct event *reload_event;
 	struct saver *saver;
 	struct trial trial;
+	struct ports *ports;
 	uint64_t reload_wanted_ms; /* when the oldest waiting change asked for it; 0 = none waits */
 	uint64_t last_reload_ms;
 	uint32_t reload_reasons;
@@ -291,12 +292,9 @@ static void reload_failed(struct reconcile *reconcile, const char *text)
 static void reload(struct reconcile *reconcile)
 {
 	struct applied *wanted = applied_from_model(reconcile->model, reconcile->applied);
-	struct buf reasons = BUF_INIT(0);
 	struct err err = {0};
 
-	pass_name_reasons(reconcile->reload_reasons, &reasons);
-	log_line(LOG_INFO, "reloading HAProxy", "reason", buf_str(&reasons), NULL);
-	buf_fini(&reasons);
+	pass_log_reloading(reconcile->reload_reasons);
 	reconcile->phase = PHASE_RELOADING;
 	bool is_saved =
 		trial_begin(&reconcile->trial, reconcile->model, reconcile->reload_reasons, &err) &&
@@ -320,7 +318,10 @@ static void on_reload_event(evutil_socket_t fd, short what, void *ctx)
 		return;
 	}
 	reconcile->is_reload_due = false;
-	/* What asked for it may be gone again. */
+	/* What asked for it may be gone again, and so may a port. */
+	if (ports_follow(reconcile->ports, reconcile->applied, false)) {
+		wake(reconcile);
+	}
 	reconcile->reload_reasons =
 		plan_reasons(reconcile->model, reconcile->applied, &reconcile->caps);
 	if (reconcile->reload_reasons != 0) {
@@ -370,6 +371,7 @@ static bool take_changes(struct reconcile *reconcile)
 	struct store_changes changes = store_take_changes(reconcile->store);
 
 	model_update(reconcile->model, reconcile->store, &changes);
+	(void)ports_follow(reconcile->ports, reconcile->applied, settings_are_among(&changes));
 	needs_follow(&reconcile->needs, reconcile->model, reconcile->store, &changes);
 	last_good_recall(&reconcile->last_good, reconcile->applied, time(NULL));
 	if (reconcile->on_settings != NULL && settings_are_among(&changes)) {
@@ -384,11 +386,8 @@ static bool take_changes(struct reconcile *reconcile)
 	if (!is_complete) {
 		return false;
 	}
-	if (reconcile->is_self_check && !store_is_held(reconcile->store) &&
-		!self_check(reconcile->model, &reconcile->model_options, reconcile->store)) {
-		metrics_add(METRIC_SELF_CHECK_ERRORS, NULL, 1);
-		log_line(LOG_ERROR,
-			"the model differs from one built from nothing: please report this", NULL);
+	if (reconcile->is_self_check && !store_is_held(reconcile->store)) {
+		self_check_tell(reconcile->model, &reconcile->model_options, reconcile->store);
 	}
 	struct model_delta delta = model_take_delta(reconcile->model);
 	pending_take(&reconcile->pending, &delta);
@@ -468,8 +467,6 @@ static void on_applied(void *ctx, const struct apply_result *result)
 		pass_succeeded(reconcile, result);
 		return;
 	}
-	metrics_add(METRIC_RECONCILES, "error", 1);
-	metrics_add(METRIC_RECONCILE_ERRORS, NULL, 1);
 	pass_log_refusal(result);
 	if (!result->is_lost) {
 		doubt(reconcile);
@@ -565,6 +562,8 @@ struct reconcile *reconcile_new(const struct reconcile_options *options)
 	reconcile->pass_event = evtimer_new(options->base, on_pass_event, reconcile);
 	reconcile->read_event = evtimer_new(options->base, on_read_event, reconcile);
 	reconcile->reload_event = evtimer_new(options->base, on_reload_event, reconcile);
+	reconcile->ports = ports_new(&(struct ports_options){options->base, reconcile->model,
+		options->store, options->has_ipv6, wake, reconcile});
 	reconcile->saver = saver_new(options->base, options->state, saveable, reconcile);
 	backoff_init(&reconcile->retry, RETRY_FIRST_MS, RETRY_MAX_MS, BACKOFF_KUBE_RESET_MS);
 	backoff_init(&reconcile->reload_retry, RETRY_FIRST_MS, RETRY_MAX_MS, BACKOFF_KUBE_RESET_MS);
@@ -587,6 +586,7 @@ void reconcile_free(struct reconcile *reconcile)
 	event_free(reconcile->pass_event);
 	event_free(reconcile->read_event);
 	event_free(reconcile->reload_event);
+	ports_free(reconcile->ports);
 	saver_free(reconcile->saver);
 	applied_free(reconcile->applied);
 	pending_fini(&reconcile->pending);

@@ -39,6 +39,7 @@ struct reconcile_options {
 	struct state *state;
 	const char *runtime_socket; /* borrowed for the life of the object */
 	bool is_self_check;
+	bool has_ipv6;			   /* HAProxy listens on addresses of IPv6, too */
 	unsigned audit_interval_seconds;   /* 0 = only when asked */
 	reconcile_settings_fn on_settings; /* may be NULL */
 	void *settings_ctx;

@@ -22,6 +22,7 @@
 #include "entrance.h"
 #include "expiry.h"
 #include "gauges.h"
+#include "haproxy/bindable.h"
 #include "haproxy/encode.h"
 #include "haproxy/process.h"
 #include "haproxy/state.h"
@@ -398,6 +399,7 @@ static void make_reconcile(struct run *run)
 		.state = run->state,
 		.runtime_socket = flags_get(flags, FLAG_RUNTIME_SOCKET),
 		.is_self_check = flags->is_self_check,
+		.has_ipv6 = bindable_has_chosen_ipv6(flags_get(flags, FLAG_HTTP_BIND)),
 		.audit_interval_seconds = flags->audit_seconds,
 		.on_settings = on_settings,
 		.settings_ctx = run,

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/log.h"
+#include "base/metrics.h"
 
 bool self_check(
 	const struct model *model, const struct model_options *options, const struct store *store)
@@ -12,8 +14,14 @@ bool self_check(
 	struct store_changes all = store_all_keys(store);
 	struct buf is = BUF_INIT(0);
 	struct buf should = BUF_INIT(0);
+	const struct model_held_port *held;
+	size_t n_held = model_held_ports(model, &held);
 
 	model_update(fresh, store, &all);
+	/* Of what can be had the store says nothing. */
+	if (n_held > 0) {
+		model_hold_ports(fresh, store, held, n_held);
+	}
 	model_dump(model, &is);
 	model_dump(fresh, &should);
 	bool is_same = strcmp(buf_str(&is), buf_str(&should)) == 0;
@@ -22,4 +30,14 @@ bool self_check(
 	buf_fini(&is);
 	buf_fini(&should);
 	return is_same;
+}
+
+void self_check_tell(
+	const struct model *model, const struct model_options *options, const struct store *store)
+{
+	if (!self_check(model, options, store)) {
+		metrics_add(METRIC_SELF_CHECK_ERRORS, NULL, 1);
+		log_line(LOG_ERROR,
+			"the model differs from one built from nothing: please report this", NULL);
+	}
 }

@@ -14,4 +14,8 @@
 bool self_check(const struct model *model, const struct model_options *options,
 	const struct store *store) MUST_USE;
 
+/* The same; what differs is counted and logged. */
+void self_check_tell(
+	const struct model *model, const struct model_options *options, const struct store *store);
+
 #endif

@@ -7,7 +7,9 @@
 #include "base/log.h"
 #include "plan/plan.h"
 
-/* Once may be an accident: a master that could not be reached, a machine that was too slow. */
+/* Once may be an accident: a master that could not be reached, a machine that was too slow, a
+ * HAProxy that somebody killed. Twice is none, however it ended: settings that need more memory
+ * than there is get it killed as well, and would each time that they are tried. */
 #define MAX_FAILURES 2
 /* Of a reload for the constant configuration: with new settings, and without. */
 #define MAX_REFUSALS (2 * MAX_FAILURES)

@@ -41,6 +41,9 @@ static void check(const struct fact *fact)
 	case FACT_CERTIFICATE:
 		assert(strchr(fact->name, '/') == NULL);
 		break;
+	case FACT_PORTS:
+		assert(strlen(fact->value) < APPLIED_PORTS_SIZE);
+		break;
 	case FACT_PID:
 		assert(fact->number < 1000000000);
 		break;
@@ -62,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = xstrndup((const char *)data + 1, size - 1);
 	char *rest = text;
 	readout_init(&readout, "/d");
-	readout_begin(&readout, (enum readout_kind)(data[0] % (READOUT_CONFIGURATION + 1)));
+	readout_begin(&readout, (enum readout_kind)(data[0] % (READOUT_PORTS + 1)));
 	while ((line = strsep(&rest, "\n")) != NULL && readout_line(&readout, line, &fact)) {
 		check(&fact);
 	}

@@ -422,6 +422,7 @@ static bool take(struct audit *audit, const struct fact *fact)
 	case FACT_AUTHORITIES_TRANSACTION:
 	case FACT_SETTINGS: /* not asked for */
 	case FACT_CONFIGURATION:
+	case FACT_PORTS:
 		break;
 	}
 	return true;

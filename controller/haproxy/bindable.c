@@ -1,5 +1,5 @@
-/* See bindable.h. Called by launch.c when HAProxy is started, and by process.c after it has ended
- * at its start. */
+/* See bindable.h. Called by launch.c and left_out.c when HAProxy is started, by process.c after it
+ * has ended at its start, and by the controller's ports.c. */
 #include "haproxy/bindable.h"
 
 #include <errno.h>
@@ -96,6 +96,17 @@ bool bindable_find_fault(const struct process_options *options, char *ret_text, 
 		}
 	}
 	return false;
+}
+
+int bindable_try_port(uint16_t port, bool has_ipv6)
+{
+	char binds[32];
+	int n = snprintf(binds, sizeof(binds), ":%u", port);
+
+	if (has_ipv6) {
+		snprintf(binds + n, sizeof(binds) - (size_t)n, ",[::]:%u", port);
+	}
+	return try_binds(binds);
 }
 
 /* Of the others, only the port has a colon before it. */

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "haproxy/process.h"
@@ -19,6 +20,11 @@
  */
 bool bindable_find_fault(
 	const struct process_options *options, char *ret_text, size_t size) MUST_USE;
+
+/* The same for a port of TCP services: on all addresses of IPv4, and of IPv6 if HAProxy has one of
+ * these for HTTP. 0 = HAProxy can have it, else errno. A port that HAProxy has itself can be had
+ * only by its user. */
+int bindable_try_port(uint16_t port, bool has_ipv6) MUST_USE;
 
 /*
  * Of `binds` ("ADDRESS:PORT", separated by commas) those that a machine can have: where the kernel

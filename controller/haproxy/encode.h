@@ -42,6 +42,13 @@
 /* The variable that says which settings a HAProxy was started with. */
 #define ENCODE_SETTINGS_MARK "HEADGATE_SETTINGS"
 
+/* And the one that says when their file was written: another one each time (haproxy/left_out.h).
+ */
+#define ENCODE_SETTINGS_WRITTEN ENCODE_SETTINGS_MARK "_WRITTEN"
+
+/* And the one with the ports of TCP services (model/globals.c). */
+#define ENCODE_PORTS "HEADGATE_TCP_PORTS"
+
 /* tune.bufsize is 16384 by default; longer lines are cut off or hang on some versions. */
 #define ENCODE_MAX_LINE 15000
 

@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "haproxy/bindable.h"
+#include "haproxy/left_out.h"
 #include "haproxy/master.h"
 
 #define MAX_OUTPUT (1024 * 1024)
@@ -92,10 +93,18 @@ bool launch_check(const struct process_options *options, struct err *err)
 pid_t launch_start(const struct process_options *options, struct err *err)
 {
 	CLEANUP(free_ptr) char *master = xasprintf("%s,mode,600", options->master_socket);
-	const char *const args[] = {options->haproxy, "-W", "-S", master, "-f",
-		options->settings_file, "-f", options->config_dir, "-f", options->backends_dir,
-		NULL};
+	CLEANUP(free_ptr) char *left_out = left_out_write(options);
+	const char *const files[] = {
+		options->settings_file, left_out, options->config_dir, options->backends_dir};
+	const char *args[4 + 2 * ARRAY_LEN(files) + 1] = {options->haproxy, "-W", "-S", master};
+	size_t n = 4;
 
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		if (files[i] != NULL) {
+			args[n++] = "-f";
+			args[n++] = files[i];
+		}
+	}
 	return spawn(args, options, -1, err);
 }
 

@@ -28,8 +28,9 @@
 bool launch_check(const struct process_options *options, struct err *err) MUST_USE;
 
 /*
- * Starts the master in a session of its own, with our standard output and error; 0 = it could not
- * be started. It is a child of ours and outlives us.
+ * Starts the master in a session of its own, with our standard output and error, without TCP ports
+ * that it can't have (left_out.h); 0 = it could not be started. It is a child of ours and outlives
+ * us.
  */
 pid_t launch_start(const struct process_options *options, struct err *err) MUST_USE;
 

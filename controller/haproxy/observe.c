@@ -44,6 +44,7 @@ static const struct readout_question queries[] = {
 	{.kind = READOUT_AUTHORITIES},
 	{.kind = READOUT_DEFAULT},
 	{.kind = READOUT_SETTINGS},
+	{.kind = READOUT_PORTS},
 };
 
 /* What `help` lists when backends can be made and unmade at run time. */
@@ -63,6 +64,7 @@ static bool may_be_missing(const struct observe *observe, const char *line);
 static bool take(struct observe *observe, const struct fact *fact);
 static bool take_command(struct observe *observe, const char *command);
 static bool take_server(struct applied *applied, const struct fact *fact);
+static void take_entry(struct applied *applied, enum model_map map, const struct fact *fact);
 static void take_certificate(struct applied *applied, const struct fact *fact);
 static void abort_transaction(const struct observe *observe, const char *abort, const char *name);
 static bool is_complete(const struct observe *observe);
@@ -205,11 +207,7 @@ static bool take(struct observe *observe, const struct fact *fact)
 	case FACT_SERVER:
 		return take_server(applied, fact);
 	case FACT_ENTRY:
-		if (applied_find_entry(applied, queries[observe->current].map, fact->name) ==
-			NULL) {
-			applied_set_entry(
-				applied, queries[observe->current].map, fact->name, fact->value);
-		}
+		take_entry(applied, queries[observe->current].map, fact);
 		return true;
 	case FACT_LIST:
 		found->caps.has_tls = true;
@@ -234,6 +232,9 @@ static bool take(struct observe *observe, const struct fact *fact)
 		return true;
 	case FACT_CONFIGURATION:
 		found->caps.awaits_configuration = strcmp(fact->value, HEADGATE_CONFIGURATION) != 0;
+		return true;
+	case FACT_PORTS:
+		snprintf(applied->ports, sizeof(applied->ports), "%s", fact->value);
 		return true;
 	case FACT_FINGERPRINT:
 		if (applied_find_certificate(applied, MODEL_CERTIFICATE_DEFAULT) != NULL) {
@@ -268,6 +269,13 @@ static bool take_server(struct applied *applied, const struct fact *fact)
 	}
 	applied_set_server(applied, backend, fact->name, fact->value, fact->admin);
 	return true;
+}
+
+static void take_entry(struct applied *applied, enum model_map map, const struct fact *fact)
+{
+	if (applied_find_entry(applied, map, fact->name) == NULL) {
+		applied_set_entry(applied, map, fact->name, fact->value);
+	}
 }
 
 static void take_certificate(struct applied *applied, const struct fact *fact)

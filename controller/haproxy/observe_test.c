@@ -73,6 +73,7 @@ static const struct script good[] = {
 		"8311BF1B92ACB2EA852143C0DE3CCE6AEEBBA80D\nOCSP Response Key: \n"},
 	{"show env HEADGATE_SETTINGS",
 		"HEADGATE_SETTINGS=0123456789abcdef0123456789abcdef0123456789abcdef\n"},
+	{"show env HEADGATE_TCP_PORTS", "HEADGATE_TCP_PORTS=90 5432\n"},
 	{"abort ssl cert " CERT "a_b_0.pem",
 		"Transaction aborted for certificate '" CERT "a_b_0.pem'!\n"},
 };
@@ -186,6 +187,9 @@ static void assert_good(const struct test *test)
 	assert_true(test->found.caps.can_add_backend);
 	assert_false(test->found.caps.awaits_configuration);
 	assert_int_equal(test->found.pid, 4521);
+	assert_true(applied_has_port(test->found.applied, 90));
+	assert_true(applied_has_port(test->found.applied, 5432));
+	assert_false(applied_has_port(test->found.applied, 9));
 	buf_fini(&buf);
 }
 
@@ -395,6 +399,8 @@ static const struct script lies[] = {
 	{"show map " DIR "/defaults.map", "0x12 a b\n\n0x13 c d\n"},
 	{"show ssl crt-list -n " DIR "/certs.list", ""},
 	{"show ssl crt-list -n " DIR "/certs.list", "Unknown command.\n"},
+	{"show env HEADGATE_TCP_PORTS", ""},
+	{"show env HEADGATE_TCP_PORTS", "Unknown command.\n"},
 	{"show ssl crt-list -n " DIR "/certs.list", "# /x\n" CERT "a_b_0.pem a.test\n"},
 	{"show ssl crt-list -n " DIR "/certs.list", "# /x\n" CERT "a_b_0.pem:\n"},
 	{"show ssl crt-list -n " DIR "/certs.list", "# /x\n" CERT "a_b_0.pem:x\n"},

@@ -44,6 +44,7 @@ static bool parse_authorities(struct readout *readout, char *line, struct fact *
 static bool parse_default(struct readout *readout, char *line, struct fact *fact);
 static bool parse_settings(struct readout *readout, char *line, struct fact *fact);
 static bool parse_configuration(struct readout *readout, char *line, struct fact *fact);
+static bool parse_ports(struct readout *readout, char *line, struct fact *fact);
 static bool has_lines(const struct readout *readout);
 static bool has_columns(const struct readout *readout);
 
@@ -61,6 +62,7 @@ static const struct kind kinds[] = {
 	[READOUT_DEFAULT] = {"show ssl cert ", parse_default, has_lines},
 	[READOUT_SETTINGS] = {"show env " ENCODE_SETTINGS_MARK, parse_settings, has_lines},
 	[READOUT_CONFIGURATION] = {"show env " CONFIGURATION_MARK, parse_configuration, has_lines},
+	[READOUT_PORTS] = {"show env " ENCODE_PORTS, parse_ports, has_lines},
 };
 
 void readout_init(struct readout *readout, const char *map_dir)
@@ -477,4 +479,19 @@ static bool parse_configuration(struct readout *readout, char *line, struct fact
 	}
 	fact->kind = fact->value != NULL ? FACT_CONFIGURATION : FACT_NONE;
 	return true;
+}
+
+/* "5432 6380", or none. */
+static bool parse_ports(struct readout *readout, char *line, struct fact *fact)
+{
+	const char *value = "";
+	bool is_ok = parse_variable(line, ENCODE_PORTS "=", &value);
+	bool is_list = value[strspn(value, "0123456789 ")] == '\0' && value[0] != '\0';
+
+	(void)readout;
+	if (strlen(value) < APPLIED_PORTS_SIZE && (is_list || strcmp(value, "none") == 0)) {
+		fact->kind = FACT_PORTS;
+		fact->value = value;
+	}
+	return is_ok;
 }

@@ -31,6 +31,7 @@ enum readout_kind {
 			   */
 	READOUT_CONFIGURATION, /* show env of the variable that says which constant configuration
 				  it was started with */
+	READOUT_PORTS,	       /* the same of the one with the ports of TCP services */
 };
 
 struct readout_question {
@@ -57,6 +58,7 @@ enum fact_kind {
 	FACT_FINGERPRINT,   /* value: of the certificate that was asked for */
 	FACT_SETTINGS,	    /* value: their digest */
 	FACT_CONFIGURATION, /* value: its digest */
+	FACT_PORTS,	    /* value: as applied->ports */
 };
 
 /* Texts are borrowed until the next line. */

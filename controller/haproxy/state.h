@@ -115,8 +115,8 @@ const char *state_tickets_file(const struct state *state) MUST_USE;
 
 /*
  * Settings on trial: what HAProxy reads at its next start or reload, with the files that they name,
- * which the model has. Those before stay beside them until it is known whether it takes them. Equal
- * ones change nothing. Errors as above, and ERR_INPUT when haproxy/encode refuses them: then the
+ * which the model has. Those before stay beside them until it is known whether it takes them.
+ * Errors as above, and ERR_INPUT when haproxy/encode refuses them: then the
  * file is what it was.
  */
 bool state_try_settings(struct state *state, const char *settings, struct err *err) MUST_USE;

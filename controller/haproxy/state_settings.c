@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "haproxy/encode.h"
 #include "haproxy/selfsigned.h"
@@ -149,6 +150,9 @@ static bool write_settings(struct state *state, const char *settings, struct err
 	if (is_ok && settings != state->settings) {
 		remember(state, settings);
 	}
+	/* At another time: a HAProxy that was started without some of its ports takes them now. */
+	buf_printf(
+		&text, "\tsetenv " ENCODE_SETTINGS_WRITTEN " '%lld'\n", (long long)clock_wall_us());
 	const struct state_content content = {buf_str(&text), text.len, 0644};
 	is_ok = is_ok && write_files(state, err) &&
 		state_replace_file(state, STATE_SETTINGS, &content, err);
@@ -204,11 +208,7 @@ static bool keep_old(struct state *state, struct err *err)
 
 bool state_try_settings(struct state *state, const char *settings, struct err *err)
 {
-	char digest[MODEL_DIGEST_SIZE];
-
-	model_digest_settings(digest, settings);
-	return has_settings(state, STATE_SETTINGS, digest) ||
-	       (keep_old(state, err) && write_settings(state, settings, err));
+	return keep_old(state, err) && write_settings(state, settings, err);
 }
 
 void state_undo_settings(struct state *state)

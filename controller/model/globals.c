@@ -11,6 +11,11 @@
 
 #define PREFIX_PAGE "HEADGATE_PAGE_"
 #define PREFIX_TCP  "HEADGATE_TCP_"
+#define PORT	    PREFIX_TCP "PORT_"
+#define TLS_PORT    PREFIX_TCP "TLS_PORT_"
+#define ALL_PORTS   PREFIX_TCP "PORTS "
+#define LOG_STYLE   PREFIX_TCP "LOG_STYLE "
+#define LOG_FORMAT  PREFIX_TCP "LOG_FORMAT "
 
 struct global {
 	const char *variable;
@@ -127,15 +132,29 @@ static void write_ports(struct buf *buf, const struct tcp_services *tcp, bool ha
 	size_t place = 1;
 
 	for (size_t i = 0; i < tcp->n; i++) {
-		if (tcp->items[i].has_tls == has_tls) {
-			buf_printf(buf, PREFIX_TCP "%sPORT_%zu %u\n", has_tls ? "TLS_" : "",
-				place++, tcp->items[i].port);
+		if (tcp->items[i].has_tls == has_tls && !tcp->items[i].is_held) {
+			buf_printf(buf, "%s%zu %u\n", has_tls ? TLS_PORT : PORT, place++,
+				tcp->items[i].port);
 		}
 	}
 	for (; place <= TCP_MAX_PORTS; place++) {
-		buf_printf(buf, PREFIX_TCP "%sPORT_%zu " GLOBALS_NONE "\n", has_tls ? "TLS_" : "",
-			place);
+		buf_printf(buf, "%s%zu " GLOBALS_NONE "\n", has_tls ? TLS_PORT : PORT, place);
 	}
+}
+
+/* All of them in one variable, which HAProxy is asked for. */
+static void write_all_ports(struct buf *buf, const struct tcp_services *tcp)
+{
+	bool is_first = true;
+
+	buf_append_str(buf, ALL_PORTS);
+	for (size_t i = 0; i < tcp->n; i++) {
+		if (!tcp->items[i].is_held) {
+			buf_printf(buf, "%s%u", is_first ? "" : " ", tcp->items[i].port);
+			is_first = false;
+		}
+	}
+	buf_append_str(buf, is_first ? GLOBALS_NONE "\n" : "\n");
 }
 
 static void write_tcp(struct buf *buf, const struct tcp_services *tcp)
@@ -145,8 +164,9 @@ static void write_tcp(struct buf *buf, const struct tcp_services *tcp)
 
 	write_ports(buf, tcp, false);
 	write_ports(buf, tcp, true);
-	buf_printf(buf, PREFIX_TCP "LOG_STYLE %s\n", is_own ? "own" : "tcp");
-	buf_printf(buf, PREFIX_TCP "LOG_FORMAT %s\n", is_own ? format : GLOBALS_NONE);
+	write_all_ports(buf, tcp);
+	buf_printf(buf, LOG_STYLE "%s\n", is_own ? "own" : "tcp");
+	buf_printf(buf, LOG_FORMAT "%s\n", is_own ? format : GLOBALS_NONE);
 }
 
 /* Behind the frontend that looks at names, most connections are one more of HAProxy's own. */
@@ -185,6 +205,91 @@ void globals_write(struct buf *buf, const struct option_set *set, const char *co
 	}
 	write_passthrough(buf, set, has_passthrough);
 	write_tcp(buf, tcp != NULL ? tcp : &none);
+}
+
+/* Behind this beginning of a line; NULL = the line has another. */
+static const char *skip(const char *line, const char *beginning)
+{
+	size_t len = strlen(beginning);
+
+	return strncmp(line, beginning, len) == 0 ? line + len : NULL;
+}
+
+size_t model_settings_ports(const char *settings, uint16_t ret_ports[MODEL_MAX_PORTS])
+{
+	const char *found = strstr(settings, "\n" ALL_PORTS);
+	size_t n = 0;
+
+	for (const char *at = found ? skip(found + 1, ALL_PORTS) : ""; n < MODEL_MAX_PORTS; n++) {
+		char *end = NULL;
+		unsigned long port = at[0] >= '0' && at[0] <= '9' ? strtoul(at, &end, 10) : 0;
+		if (port == 0 || port > UINT16_MAX) {
+			break;
+		}
+		ret_ports[n] = (uint16_t)port;
+		at = end + (*end == ' ');
+	}
+	return n;
+}
+
+static bool is_among(uint16_t port, const uint16_t *ports, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && ports[i] != port) {
+		i++;
+	}
+	return i < n;
+}
+
+/* Takes what a line of TCP services says. */
+static void take_line(struct tcp_services *tcp, const char *line, const uint16_t *without, size_t n)
+{
+	const char *place = skip(line, TLS_PORT);
+	bool has_tls = place != NULL;
+	const char *format = skip(line, LOG_FORMAT);
+
+	place = has_tls ? place : skip(line, PORT);
+	if (place != NULL && tcp->n < MODEL_MAX_PORTS) {
+		unsigned long number = strtoul(place + strcspn(place, " \n"), NULL, 10);
+		uint16_t port = number <= UINT16_MAX ? (uint16_t)number : 0;
+		tcp->items[tcp->n++] = (struct tcp_service){.port = port,
+			.has_tls = has_tls,
+			.is_held = port == 0 || is_among(port, without, n)};
+	} else if (skip(line, LOG_STYLE "own") != NULL && tcp->log_format == NULL) {
+		tcp->log_format = xstrdup("");
+	} else if (format != NULL && tcp->log_format != NULL) {
+		free(tcp->log_format);
+		tcp->log_format = xstrndup(format, strcspn(format, "\n"));
+	}
+}
+
+static int compare_ports(const void *a, const void *b)
+{
+	return (int)((const struct tcp_service *)a)->port -
+	       (int)((const struct tcp_service *)b)->port;
+}
+
+char *model_settings_without(const char *settings, const uint16_t *ports, size_t n)
+{
+	struct tcp_service items[MODEL_MAX_PORTS] = {{0}};
+	struct tcp_services tcp = {.items = items};
+	struct buf buf = BUF_INIT(0);
+
+	for (const char *line = settings; *line != '\0';) {
+		size_t len = strcspn(line, "\n");
+		if (skip(line, PREFIX_TCP) != NULL) {
+			take_line(&tcp, line, ports, n);
+		} else {
+			buf_append(&buf, line, len);
+			buf_append_char(&buf, '\n');
+		}
+		line += line[len] == '\n' ? len + 1 : len;
+	}
+	qsort(items, tcp.n, sizeof(*items), compare_ports);
+	write_tcp(&buf, &tcp);
+	free(tcp.log_format);
+	return buf_take(&buf);
 }
 
 /* Which part of a digest a line is in. */

@@ -105,7 +105,8 @@ static void test_tcp(void **state)
 					    "HEADGATE_TCP_PORT_3 none\n",
 		"\nHEADGATE_TCP_PORT_32 none\nHEADGATE_TCP_TLS_PORT_1 91\n"
 		"HEADGATE_TCP_TLS_PORT_2 none\n",
-		"\nHEADGATE_TCP_TLS_PORT_32 none\nHEADGATE_TCP_LOG_STYLE own\n"
+		"\nHEADGATE_TCP_TLS_PORT_32 none\nHEADGATE_TCP_PORTS 90 91 443\n"
+		"HEADGATE_TCP_LOG_STYLE own\n"
 		"HEADGATE_TCP_LOG_FORMAT %ci\n"};
 	struct tcp_service items[] = {{.port = 90}, {.port = 91, .has_tls = true}, {.port = 443}};
 	char format[] = "%ci";
@@ -127,6 +128,46 @@ static void test_tcp(void **state)
 	assert_memory_equal(digests[0], digests[1], start);
 	assert_string_not_equal(digests[0] + start, digests[1] + start);
 	buf_fini(&buf);
+}
+
+/* Without ports they are what they are when nobody has asked for these. */
+static void test_without_ports(void **state)
+{
+	static const uint16_t gone[] = {91, 90, 5};
+	struct tcp_service items[] = {{.port = 90}, {.port = 91, .has_tls = true}, {.port = 443},
+		{.port = 444, .has_tls = true}};
+	static char own[] = "%ci";
+	static char none[] = "none";
+	char *const formats[] = {NULL, own, none};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+		struct tcp_services tcp = {items, ARRAY_LEN(items), formats[i]};
+		struct buf all = BUF_INIT(0);
+		struct buf some = BUF_INIT(0);
+		uint16_t ports[MODEL_MAX_PORTS];
+
+		items[0].is_held = items[1].is_held = false;
+		globals_write(&all, NULL, NULL, &tcp, false);
+		assert_int_equal(model_settings_ports(buf_str(&all), ports), 4);
+		assert_int_equal(ports[0], 90);
+		assert_int_equal(ports[3], 444);
+		items[0].is_held = items[1].is_held = true;
+		globals_write(&some, NULL, NULL, &tcp, false);
+		assert_int_equal(model_settings_ports(buf_str(&some), ports), 2);
+		assert_int_equal(ports[0], 443);
+		CLEANUP(free_ptr)
+		char *without = model_settings_without(buf_str(&all), gone, ARRAY_LEN(gone));
+		assert_string_equal(without, buf_str(&some));
+		CLEANUP(free_ptr) char *same = model_settings_without(buf_str(&all), NULL, 0);
+		assert_string_equal(same, buf_str(&all));
+		buf_fini(&all);
+		buf_fini(&some);
+	}
+	CLEANUP(free_ptr) char *nothing = settings_of(NULL, 0);
+	uint16_t ports[MODEL_MAX_PORTS];
+	assert_int_equal(model_settings_ports(nothing, ports), 0);
+	assert_int_equal(model_settings_ports("", ports), 0);
 }
 
 static void test_older_keys(void **state)
@@ -231,6 +272,7 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_passthrough),
 		cmocka_unit_test(test_tcp),
+		cmocka_unit_test(test_without_ports),
 		cmocka_unit_test(test_older_keys),
 		cmocka_unit_test(test_defaults_are_equal),
 		cmocka_unit_test(test_constant_has_the_same),

@@ -301,6 +301,26 @@ const char *model_monitors_fault(const struct model *model) MUST_USE;
  * as above. */
 const char *model_tcp_fault(const struct model *model) MUST_USE;
 
+/* Of TCP services: so many are served, without TLS and with it together. */
+#define MODEL_MAX_PORTS 64
+
+/* The ports of that ConfigMap, whether HAProxy can have them or not; returns how many. */
+size_t model_ports(const struct model *model, uint16_t ret_ports[MODEL_MAX_PORTS]);
+
+/* A port that HAProxy can't have. */
+struct model_held_port {
+	uint16_t port;
+	int error; /* errno of who tried */
+};
+
+/* These ports, and no others, are left out of the settings from now on, and
+ * model_tcp_fault() says so; whatever the ConfigMap says. */
+void model_hold_ports(struct model *model, const struct store *store,
+	const struct model_held_port *held, size_t n);
+
+/* They: borrowed until the next call. Returns how many. */
+size_t model_held_ports(const struct model *model, const struct model_held_port **ret_held);
+
 /* Is there no authority to verify clients against, not even a last good one, although there is a
  * Secret that it should be in? Then which; borrowed until the next model_update(). */
 bool model_lacks_client_ca(
@@ -311,6 +331,13 @@ char *model_client_ca_file(const char *namespace, const char *name, const char *
 
 /* The settings that hold when nobody sets anything; the caller frees them. */
 char *model_standard_settings(void) MUST_USE;
+
+/* The ports of TCP services that settings say; returns how many. */
+size_t model_settings_ports(const char *settings, uint16_t ret_ports[MODEL_MAX_PORTS]);
+
+/* The same settings without these ports, as if nobody had asked for them; the caller frees them.
+ */
+char *model_settings_without(const char *settings, const uint16_t *ports, size_t n) MUST_USE;
 
 /* The digest of settings; and is it that of the standard? */
 void model_digest_settings(char ret_digest[MODEL_DIGEST_SIZE], const char *settings);

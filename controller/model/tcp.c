@@ -1,6 +1,7 @@
 /* See tcp.h. Called by sets.c, build.c, model.c, report.c, routes.c and dump.c. */
 #include "model/tcp.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,33 @@ struct tcp_node {
 
 /* ---- the ConfigMap ---- */
 
+static void hold(
+	struct tcp_service *service, const struct model_held_port *held, struct buf *faults)
+{
+	CLEANUP(free_ptr) char *key = xasprintf("%u", service->port);
+	CLEANUP(free_ptr)
+	char *fault = xasprintf("can't be listened on: %s: %s; it is tried again by itself",
+		strerror(held->error),
+		held->error == EACCES ? "use a port above 1023, which the Service for clients can "
+					"map it to"
+				      : "end what else has the port, or use another");
+
+	service->is_held = true;
+	map_faults_add(faults, key, fault);
+}
+
+/* Those of them that HAProxy can't have. */
+static void hold_ports(struct tcp *tcp, struct buf *faults)
+{
+	for (size_t i = 0; i < tcp->services.n; i++) {
+		for (size_t k = 0; k < tcp->n_held; k++) {
+			if (tcp->held[k].port == tcp->services.items[i].port) {
+				hold(&tcp->services.items[i], &tcp->held[k], faults);
+			}
+		}
+	}
+}
+
 void tcp_read(struct model *model, const struct store *store)
 {
 	const struct model_options *options = &model->options;
@@ -34,6 +62,7 @@ void tcp_read(struct model *model, const struct store *store)
 	if (map != NULL) {
 		tcp_services_read(
 			&model->tcp.services, map, options->listeners, map_faults_add, &faults);
+		hold_ports(&model->tcp, &faults);
 	}
 	model->tcp.fault =
 		map_faults_take(&faults, map != NULL, options->tcp_namespace, options->tcp_name);
@@ -42,6 +71,38 @@ void tcp_read(struct model *model, const struct store *store)
 const char *model_tcp_fault(const struct model *model)
 {
 	return model->tcp.fault;
+}
+
+size_t model_ports(const struct model *model, uint16_t ret_ports[MODEL_MAX_PORTS])
+{
+	const struct tcp_services *services = &model->tcp.services;
+
+	for (size_t i = 0; i < services->n; i++) {
+		ret_ports[i] = services->items[i].port;
+	}
+	return services->n;
+}
+
+void model_hold_ports(struct model *model, const struct store *store,
+	const struct model_held_port *held, size_t n)
+{
+	static const struct store_changes none;
+	struct tcp *tcp = &model->tcp;
+
+	free(tcp->held);
+	tcp->held = xcalloc(n + 1, sizeof(*held));
+	tcp->n_held = n;
+	for (size_t i = 0; i < n; i++) {
+		tcp->held[i] = held[i];
+	}
+	model->are_settings_read = false;
+	model_update(model, store, &none);
+}
+
+size_t model_held_ports(const struct model *model, const struct model_held_port **ret_held)
+{
+	*ret_held = model->tcp.held;
+	return model->tcp.n_held;
 }
 
 /* ---- nodes ---- */
@@ -153,6 +214,7 @@ void tcp_free(struct model *model)
 		node_free(node);
 	}
 	free(model->tcp.nodes);
+	free(model->tcp.held);
 	free(model->tcp.fault);
 	tcp_services_fini(&model->tcp.services);
 }

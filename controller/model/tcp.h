@@ -27,6 +27,8 @@ struct tcp_node;
 /* All zeros: there is none. */
 struct tcp {
 	struct tcp_services services;
+	struct model_held_port *held; /* owned: what model_hold_ports() has said */
+	size_t n_held;
 	char *fault;		 /* owned; what is wrong with the ConfigMap; NULL = nothing */
 	struct tcp_node **nodes; /* owned; as the services that tcp_follow() has seen */
 	size_t n_nodes;

@@ -16,11 +16,12 @@
 
 #include "base/attr.h"
 #include "model/map_faults.h"
+#include "model/model.h"
 
 struct config_map;
 
 /* Without TLS, and as many with it: so many places has haproxy-cfg/35-tcp.cfg. */
-#define TCP_MAX_PORTS 32
+#define TCP_MAX_PORTS (MODEL_MAX_PORTS / 2)
 
 #define TCP_LOG_FORMAT "log-format-tcp"
 
@@ -33,6 +34,7 @@ struct tcp_service {
 	const char *service;
 	const char *service_port; /* number or name */
 	char *parts;		  /* owned */
+	bool is_held;		  /* HAProxy can't have it: it is in no settings */
 };
 
 /* All zeros: none. */

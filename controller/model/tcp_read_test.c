@@ -22,11 +22,11 @@ static void test_taken(void **state)
 		const char *key, *value;
 		struct tcp_service service;
 	} rows[] = {
-		{"5432", "shop/db:5432", {5432, false, NULL, "shop", "db", "5432", NULL}},
-		{"1", " shop/db:pg\n", {1, false, NULL, "shop", "db", "pg", NULL}},
-		{"65535", "a/b:1:ssl", {65535, true, NULL, "a", "b", "1", NULL}},
-		{"80", "a/b:ssl", {80, false, NULL, "a", "b", "ssl", NULL}},
-		{"808", "a/b:80", {808, false, NULL, "a", "b", "80", NULL}},
+		{"5432", "shop/db:5432", {5432, false, NULL, "shop", "db", "5432", NULL, false}},
+		{"1", " shop/db:pg\n", {1, false, NULL, "shop", "db", "pg", NULL, false}},
+		{"65535", "a/b:1:ssl", {65535, true, NULL, "a", "b", "1", NULL, false}},
+		{"80", "a/b:ssl", {80, false, NULL, "a", "b", "ssl", NULL, false}},
+		{"808", "a/b:80", {808, false, NULL, "a", "b", "80", NULL, false}},
 	};
 
 	(void)state;

@@ -46,6 +46,20 @@ static void free_backend(struct applied_backend *backend)
 	free(backend);
 }
 
+bool applied_has_port(const struct applied *applied, uint16_t port)
+{
+	const char *at = applied->ports;
+
+	while (*at >= '0' && *at <= '9') {
+		char *end;
+		if (strtoul(at, &end, 10) == port) {
+			return true;
+		}
+		at = end + (*end == ' ');
+	}
+	return false;
+}
+
 void applied_free(struct applied *applied)
 {
 	struct applied_backend *backend;

@@ -65,6 +65,9 @@ struct applied_certificate {
 	char name[];
 };
 
+/* Of so many ports, five digits and a blank each. */
+#define APPLIED_PORTS_SIZE (6 * MODEL_MAX_PORTS)
+
 struct applied {
 	struct table backends[APPLIED_SHARDS]; /* struct applied_backend, by shard */
 	struct table entries[MODEL_MAP_COUNT]; /* struct applied_entry */
@@ -77,7 +80,13 @@ struct applied {
 	/* Digest of the settings that it was started with (model_settings()); "" = not known:
 	 * started without our file. They are saved by themselves (haproxy/state.h). */
 	char settings[MODEL_DIGEST_SIZE];
+	/* The ports of TCP services that it was started with, with blanks between them, or none;
+	 * "" = not known. */
+	char ports[APPLIED_PORTS_SIZE];
 };
+
+/* Has it this port of TCP services? */
+bool applied_has_port(const struct applied *applied, uint16_t port) MUST_USE;
 
 struct applied *applied_new(void) MUST_USE;
 void applied_free(struct applied *applied);

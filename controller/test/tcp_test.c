@@ -1,6 +1,7 @@
 /*
  * TCP services with a real HAProxy: a port leads where tcp.map says, whatever the way of balancing;
- * what is for requests, is unknown or is missing gets no connection; ports come with a reload.
+ * what is for requests, is unknown or is missing gets no connection; ports come with a reload; a
+ * port that somebody else has at the start is left out, and comes with the next settings.
  *
  * Routes, backends and settings are written by haproxy/state, as in production.
  */
@@ -37,6 +38,7 @@ struct fixture {
 	char *addresses[ARRAY_LEN(pods)];
 	uint16_t ports[N_PORTS];
 	char keys[N_PORTS][8];
+	bool is_stopped;
 };
 
 /* ---- ports ---- */
@@ -264,6 +266,85 @@ static void test_at_run_time(void **state)
 	}
 }
 
+/* Listens there, as somebody else. */
+static int take_port(uint16_t port)
+{
+	const struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+	static const int on = 1; /* as all servers do: connections that have ended are no owners */
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	return fd;
+}
+
+static void on_stopped(void *ctx)
+{
+	struct fixture *f = ctx;
+
+	f->is_stopped = true;
+	event_base_loopbreak(f->running.base);
+}
+
+static void stop(struct fixture *f)
+{
+	cli_disconnect(f->test.cli);
+	process_stop(f->running.process, on_stopped, f);
+	if (!f->is_stopped) {
+		event_base_dispatch(f->running.base);
+	}
+	running_forget(&f->running);
+}
+
+/* Reads back what HAProxy has now. */
+static void connect_again(struct fixture *f)
+{
+	cli_disconnect(f->test.cli);
+	applied_free(f->test.applied);
+	f->test.applied = NULL;
+	runtime_connect(&f->test, f->running.runtime_socket);
+}
+
+static void reload(struct fixture *f, int n)
+{
+	struct err err = {0};
+
+	cli_disconnect(f->test.cli);
+	assert_true(process_reload(f->running.process, &err));
+	running_wait(&f->running, PROCESS_RELOADED, n);
+	connect_again(f);
+}
+
+/* HAProxy ends, and somebody else has a port when it is started again. */
+static void test_port_is_taken(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(free_ptr) char *all = xstrdup(f->test.applied->settings);
+
+	stop(f);
+	int fd = take_port(f->ports[0]);
+	running_start(&f->running, true);
+	running_wait(&f->running, PROCESS_UP, 1);
+	connect_again(f);
+	/* A reload for another reason changes nothing. */
+	for (int i = 0; i < 2; i++) {
+		assert_false(applied_has_port(f->test.applied, f->ports[0]));
+		assert_string_not_equal(f->test.applied->settings, all);
+		for (size_t k = 1; k < N_PORTS; k++) {
+			assert_true(applied_has_port(f->test.applied, f->ports[k]));
+			expect(f, k, "closed");
+		}
+		reload(f, i + 1);
+	}
+	close(fd);
+	write_settings(f, N_PORTS);
+	reload(f, 3);
+	assert_true(applied_has_port(f->test.applied, f->ports[0]));
+	assert_string_equal(f->test.applied->settings, all);
+	expect(f, 0, pods[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +352,7 @@ int main(void)
 		cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_profiles),
 		cmocka_unit_test(test_at_run_time),
+		cmocka_unit_test(test_port_is_taken),
 	};
 
 	return cmocka_run_group_tests_name("tcp", tests, set_up, tear_down);

@@ -25,6 +25,7 @@ type tcpScene struct {
 	scene
 	services map[string]string // with the address of its pod
 	options  map[string]string // annotations of those called "told"
+	settings map[string]string // the controller's ConfigMap, "settings"; nil: there is none
 	ports    [4]string
 	pair     harness.KeyPair
 	pod      string // the port of pods
@@ -96,6 +97,9 @@ func (s *tcpScene) writeTCP(data map[string]string) {
 		if ip != "" {
 			objects = append(objects, harness.EndpointSlice(namespace, name, s.pod, ip))
 		}
+	}
+	if s.settings != nil {
+		objects = append(objects, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "settings"}, Data: s.settings})
 	}
 	if data != nil {
 		objects = append(objects, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tcp"}, Data: data})

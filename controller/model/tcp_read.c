@@ -28,12 +28,18 @@ static uint16_t read_port(const char *text)
 /* A number, or what a port may be called. */
 static bool is_port(const char *text)
 {
-	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+	static const char digits[] = "0123456789";
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+	size_t len = strlen(text);
 
-	if (text[strspn(text, "0123456789")] == '\0') {
+	if (text[strspn(text, digits)] == '\0') {
 		return read_port(text) != 0;
 	}
-	return len <= MAX_PORT_NAME && text[len] == '\0';
+	/* A name of a port (RFC 6335 section 5.1). */
+	return len <= MAX_PORT_NAME &&
+	       text[strspn(text, "0123456789abcdefghijklmnopqrstuvwxyz-")] == '\0' &&
+	       strpbrk(text, letters) != NULL && text[0] != '-' && text[len - 1] != '-' &&
+	       strstr(text, "--") == NULL;
 }
 
 /* Does one of "ADDRESS:PORT,..." have this port? */

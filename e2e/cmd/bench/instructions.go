@@ -35,6 +35,10 @@ func (w *world) countInstructions(t *harness.Program, report *report, hosts int,
 	handTLS := w.instructions(t, w.handWritten(t), true)
 	oursTLS := w.instructions(t, w.headgateArgs(t, ""), true)
 	report.add(hosts, "data plane, TLS", "instructions per request, by hand to Headgate", figure{value: handTLS / oursTLS})
+	passes := write(t, filepath.Join(t.TempDir(), "passes.cfg"), "global\n\tsetenv HEADGATE_SSL_PASSTHROUGH true\n")
+	passing := w.instructions(t, append([]string{"-f", passes}, w.headgateArgs(t, "")...), true)
+	report.add(hosts, "data plane, TLS", "instructions per request that ends here, with --enable-ssl-passthrough", figure{value: passing})
+	report.add(hosts, "data plane, TLS", "the same without the flag", figure{value: oursTLS})
 	if !o.lines {
 		return
 	}

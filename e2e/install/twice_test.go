@@ -63,9 +63,13 @@ func (i *installation) remove(t *testing.T, c *harness.Cluster, tenants ...strin
 	for _, ingress := range tenants {
 		wantStatus(t, c, "default", ingress, "")
 	}
-	for _, object := range slices.Backward(i.objects) {
-		if object.GetKind() != "Namespace" {
-			c.Delete(t, object)
+	// Helm removes kinds that it doesn't know last: a Lease that went before the Role would be made anew by a pod that hasn't ended yet.
+	isLease := func(o *unstructured.Unstructured) bool { return o.GetKind() == "Lease" }
+	for _, areLeases := range []bool{false, true} {
+		for _, object := range slices.Backward(i.objects) {
+			if object.GetKind() != "Namespace" && isLease(object) == areLeases {
+				c.Delete(t, object)
+			}
 		}
 	}
 	if status := i.g.Stop(t); status != 0 {

@@ -73,10 +73,11 @@ local function joined(headers, name)
 	return table.concat(texts, name == "cookie" and "; " or ", ")
 end
 
+-- What begins with x-headgate- is for part 7, and no client's.
 local function add_headers(lines, headers, names)
 	for _, name in ipairs(names) do
 		local value = joined(headers, name)
-		if value ~= "" then
+		if value ~= "" and name:sub(1, 11) ~= "x-headgate-" then
 			lines[#lines + 1] = name .. ": " .. value
 		end
 	end

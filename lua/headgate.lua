@@ -181,6 +181,14 @@ core.register_action("headgate-canary", {"http-req"}, function(txn)
 	end
 end)
 
+-- ---- regular expressions ----
+
+-- Texts come from clients, and what is matched against them from tenants: a match that would take longer than some milliseconds is none. HAProxy ends itself
+-- when a thread is busy for seconds.
+local function make_regex(pattern)
+	return Regex.new("(*LIMIT_MATCH=10000)" .. pattern, true)
+end
+
 -- ---- the path ----
 
 local function parse_rewrites(txn, text)
@@ -188,7 +196,7 @@ local function parse_rewrites(txn, text)
 		local rewrites = {}
 		for line in lines(txn.c:b64dec(text)) do
 			local pattern, path = line:match("^(%S+) (%S+)$")
-			local is_ok, regex = Regex.new(pattern or "", true)
+			local is_ok, regex = make_regex(pattern or "")
 			if is_ok then
 				rewrites[#rewrites + 1] = {regex = regex, path = path}
 			end
@@ -213,7 +221,7 @@ end)
 core.register_action("headgate-origin", {"http-req"}, function(txn)
 	local text = member(txn, "cors-allow-origin") or ""
 	local regex = cached("origin ", text, function()
-		local is_ok, made = Regex.new(txn.c:b64dec(text), true)
+		local is_ok, made = make_regex(txn.c:b64dec(text))
 		return is_ok and made or false
 	end)
 	if not regex or not regex:match(txn:get_var("txn.origin")) then

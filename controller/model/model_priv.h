@@ -65,6 +65,7 @@ struct claim {
 	bool is_fallback;  /* spec.defaultBackend: behind every claim of a rule */
 	bool redirects;	   /* its Ingress has TLS for the host, and wants no plain HTTP for it */
 	bool is_tcp : 1;   /* of tcp.h or passthrough.h: connections go there, not requests */
+	bool bars : 1;	   /* of passthrough.h: nobody of its namespace passes the host through */
 	bool passes : 1;   /* of passthrough.h: connections that stay TLS, … */
 	bool ends_tls : 1; /* … and a rule that keeps others' from it: it leads nowhere */
 };
@@ -84,6 +85,7 @@ struct ingress_node {
 	uint32_t n_faults;
 	uint16_t n_verdicts[OPTION_VERDICT_COUNT]; /* its annotations; in the model's, too */
 	bool passes;				   /* asks for ssl-passthrough, and may */
+	bool bars;				   /* has a rule about who may come in */
 };
 
 /* A class that Ingresses have, or "" for those without an IngressClass; it stays while the model

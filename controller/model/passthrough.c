@@ -106,6 +106,7 @@ void passthrough_judge(const struct model *model, struct ingress_node *node)
 {
 	char *text = NULL;
 
+	node->bars = sets_is_closed(node) || find_access_rule(node) < OPTION_COUNT;
 	if (!passthrough_is_wanted(node)) {
 		return;
 	}
@@ -119,6 +120,17 @@ void passthrough_judge(const struct model *model, struct ingress_node *node)
 }
 
 /* ---- claims ---- */
+
+const struct claim *passthrough_find_bar(const struct claim *winner)
+{
+	const struct claim *claim = winner->passes ? winner->next_in_slot : NULL;
+
+	while (claim != NULL && !(claim->bars && strcmp(claim->ingress->namespace,
+							 winner->ingress->namespace) == 0)) {
+		claim = claim->next_in_slot;
+	}
+	return claim;
+}
 
 bool passthrough_is_root(const struct claim *claim)
 {
@@ -151,6 +163,7 @@ void passthrough_enter(struct model *model, const struct store *store, struct in
 		.rule = passes ? root->rule : rule,
 		.path = passes ? root->path : 0,
 		.is_tcp = true,
+		.bars = node->bars,
 		.passes = passes,
 		.ends_tls = !passes,
 		.port_number = near->port_number,
@@ -201,6 +214,24 @@ static const struct claim *find_other(const struct claim *claim)
 	return NULL;
 }
 
+/* Nobody's connections pass: said to the one who could otherwise have them, and to who asks, too.
+ */
+static bool barred_diag(const struct claim *claim, const struct claim *bar, struct diag *ret_diag)
+{
+	const struct ingress_node *owner = bar->ingress;
+
+	if (claim->passes) {
+		*ret_diag = (struct diag){DIAG_PASSTHROUGH_REFUSED,
+			xasprintf("spec.rules[%" PRIu32 "].host", rule_of(claim)),
+			xasprintf(
+				"Ingress %s/%s has a rule about who may come in for %s, too, which "
+				"can't hold for connections that pass through, so TLS ends here: "
+				"remove one of them, or use another host",
+				owner->namespace, owner->name, claim->slot->key)};
+	}
+	return claim->passes;
+}
+
 static bool winner_diag(const struct claim *claim, struct diag *ret_diag)
 {
 	const struct claim *other = find_other(claim);
@@ -230,7 +261,11 @@ static bool winner_diag(const struct claim *claim, struct diag *ret_diag)
 bool passthrough_diag(const struct claim *claim, struct diag *ret_diag)
 {
 	const struct claim *winner = claim->slot->claims;
+	const struct claim *bar = passthrough_find_bar(winner);
 
+	if (bar != NULL) {
+		return barred_diag(claim, bar, ret_diag);
+	}
 	if (winner->ingress != claim->ingress) {
 		if (claim->ends_tls && winner->ends_tls) {
 			return false;

@@ -10,7 +10,7 @@
  * of this is there with --enable-ssl-passthrough only.
  *
  * What only requests have holds for plain HTTP alone. Rules about who may come in would not hold,
- * so an Ingress that has one doesn't pass through.
+ * so an Ingress that has one doesn't pass through, and bars the host for those of its namespace.
  *
  * Private to the model.
  */
@@ -42,6 +42,10 @@ bool passthrough_is_root(const struct claim *claim) MUST_USE;
  * the one that connections go where. The node has room for it. */
 void passthrough_enter(struct model *model, const struct store *store, struct ingress_node *node,
 	const struct claim *root, uint32_t rule);
+
+/* The claim that keeps the one that goes first for its host from passing it through; NULL = none
+ * does, or it doesn't ask. */
+const struct claim *passthrough_find_bar(const struct claim *winner) MUST_USE;
 
 /* What is to be said of such a claim; false = nothing. */
 bool passthrough_diag(const struct claim *claim, struct diag *ret_diag);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "model/passthrough.h"
 #include "base/hash.h"
 #include "model/model_priv.h"
 
@@ -51,7 +52,7 @@ static void report_claim(const struct claim *claim, const struct listener *liste
 		.namespace = claim->ingress->namespace, .ingress = claim->ingress->name};
 	bool is_default = claim->rule == CLAIM_DEFAULT_RULE;
 
-	if (claim->ends_tls) {
+	if (claim->ends_tls || (claim->passes && passthrough_find_bar(slot->claims) != NULL)) {
 		return;
 	}
 	if (claim->is_tcp && !claim->passes) {

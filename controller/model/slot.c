@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "model/passthrough.h"
 #include "model/variant_read.h"
 
 static bool slot_has_key(const void *item, const void *key)
@@ -329,13 +330,17 @@ static void set_policy(
 	free(old);
 }
 
-/* An entry of MODEL_MAP_PASSTHROUGH comes or goes. */
+/* An entry of MODEL_MAP_PASSTHROUGH comes or goes, which all who have the host are told of. */
 static void set_passes(struct model *model, struct slot *slot, bool passes)
 {
-	if (slot->passes != passes) {
-		slot->passes = passes;
-		model->n_passing += passes ? 1 : (size_t)-1;
-		model_touch_entry(model, slot->map, slot->key);
+	if (slot->passes == passes) {
+		return;
+	}
+	slot->passes = passes;
+	model->n_passing += passes ? 1 : (size_t)-1;
+	model_touch_entry(model, slot->map, slot->key);
+	for (const struct claim *claim = slot->claims; claim != NULL; claim = claim->next_in_slot) {
+		model_touch_ingress(model, claim->ingress->namespace, claim->ingress->name);
 	}
 }
 
@@ -344,11 +349,12 @@ void slot_decide(struct model *model, const struct store *store, struct slot *sl
 	struct claim *winner = slot->claims;
 	struct backend_node *backend = NULL;
 	int32_t port;
-	enum claim_status status =
-		winner->ends_tls ? CLAIM_OK : resolve(model, store, winner, &port);
+	bool is_barred = passthrough_find_bar(winner) != NULL;
+	bool leads = !winner->ends_tls && !is_barred;
+	enum claim_status status = leads ? resolve(model, store, winner, &port) : CLAIM_OK;
 
-	set_passes(model, slot, winner->passes);
-	if (status == CLAIM_OK && !winner->ends_tls) {
+	set_passes(model, slot, winner->passes && !is_barred);
+	if (status == CLAIM_OK && leads) {
 		backend = backend_take(model, store, winner, port);
 	}
 	set_status(model, winner, status);

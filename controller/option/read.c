@@ -54,6 +54,7 @@ struct reading {
 	size_t first[OPTION_COUNT];   /* which pair it is that sets an option, and … */
 	unsigned ranks[OPTION_COUNT]; /* … its rank; 0 = none does */
 	struct option_set *set;
+	bool lacks_source; /* src-ip-header is there and can't be used */
 	option_report_fn report;
 	void *ctx;
 };
@@ -150,6 +151,7 @@ static void refuse(
 {
 	reading->set->is_closed |=
 		request->option < OPTION_COUNT && option_is_access(request->option);
+	reading->lacks_source |= request->option == OPTION_SRC_IP_HEADER;
 	/* Nobody gets less safety than was asked for. */
 	if (is_of_peers(request->option)) {
 		free(reading->set->values[request->option]);
@@ -299,6 +301,11 @@ static void find_first(struct reading *reading, size_t n)
 	}
 }
 
+static bool has_list(const struct option_set *set, enum option_id option)
+{
+	return set->values[option] != NULL && set->values[option][0] != '\0';
+}
+
 struct option_set *option_read(const struct option_source *source, const struct option_pair *pairs,
 	size_t n, option_report_fn report, void *ctx)
 {
@@ -316,6 +323,10 @@ struct option_set *option_read(const struct option_source *source, const struct 
 	for (size_t i = 0; i < n; i++) {
 		take_pair(&reading, i);
 	}
+	/* The lists would be about whoever stands in front of HAProxy. */
+	reading.set->is_closed |=
+		reading.lacks_source && (has_list(reading.set, OPTION_ALLOW_LIST) ||
+						has_list(reading.set, OPTION_DENY_LIST));
 	if (option_set_is_empty(reading.set)) {
 		option_set_free(reading.set);
 		return NULL;

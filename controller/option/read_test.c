@@ -117,7 +117,20 @@ static void test_closed(void **state)
 	assert_non_null(set);
 	assert_true(set->is_closed);
 	assert_false(option_set_is_empty(set));
+	/* The operator's as well. */
+	struct option_set *merged = option_set_merge(NULL, set);
+	assert_true(merged->is_closed);
+	option_set_free(merged);
 	option_set_free(set);
+	free(reports);
+	static const struct option_pair unknown[] = {
+		{"haproxy.org/deny-list", "10.0.0.0/8"}, {"haproxy.org/src-ip-header", "X Real"}};
+	reports = read_pairs(OPTION_SCOPE_INGRESS, unknown, 2, &set);
+	assert_true(set->is_closed);
+	option_set_free(set);
+	free(reports);
+	reports = read_pairs(OPTION_SCOPE_INGRESS, &unknown[1], 1, &set);
+	assert_null(set);
 	free(reports);
 	reports = read_pairs(OPTION_SCOPE_INGRESS, other, 1, &set);
 	assert_null(set);

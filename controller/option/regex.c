@@ -17,7 +17,7 @@ struct walk {
 	struct group open[REGEX_MAX_DEPTH + 1]; /* open[0] is the pattern itself */
 	unsigned depth;
 	unsigned n_groups;
-	unsigned n_unbounded;
+	unsigned n_varying;
 	bool has_atom;	   /* what a repetition would repeat */
 	struct group atom; /* what it holds, when it is a group */
 	const char *fault;
@@ -115,8 +115,9 @@ static bool walk_close(struct walk *walk)
 	return true;
 }
 
-/* "{2}", "{2,}", "{2,5}": reads it and says how often at most, 0 = without bound. */
-static bool read_count(struct walk *walk, long *ret_most)
+/* "{2}", "{2,}", "{2,5}": reads it and says how often at most, 0 = without bound, and whether it
+ * can be less. */
+static bool read_count(struct walk *walk, long *ret_most, bool *ret_varies)
 {
 	char *end;
 	long least = strtol(walk->at + 1, &end, 10);
@@ -136,18 +137,20 @@ static bool read_count(struct walk *walk, long *ret_most)
 	}
 	walk->at = end + 1;
 	*ret_most = most;
+	*ret_varies = least != most;
 	return true;
 }
 
 static bool walk_repetition(struct walk *walk)
 {
 	long most = *walk->at == '?' ? 1 : 0;
+	bool varies = most == 0;
 
 	if (!walk->has_atom) {
 		return fail(walk, "repeats nothing: write something before *, +, ? or {");
 	}
 	if (*walk->at == '{') {
-		if (!read_count(walk, &most)) {
+		if (!read_count(walk, &most, &varies)) {
 			return false;
 		}
 	} else {
@@ -157,10 +160,10 @@ static bool walk_repetition(struct walk *walk)
 		return fail(walk, "repeats a group that holds a repetition or alternatives, which "
 				  "can take very long: write it without one of them");
 	}
-	walk->n_unbounded += most == 0;
-	if (walk->n_unbounded > REGEX_MAX_UNBOUNDED) {
-		return fail(walk, "has more than 4 of *, + and {n,}, which can take very long: use "
-				  "fewer");
+	walk->n_varying += varies;
+	if (walk->n_varying > REGEX_MAX_VARYING) {
+		return fail(walk, "has more than 4 of *, +, {n,} and {n,m}, which can take very "
+				  "long: use fewer");
 	}
 	walk->open[walk->depth].has_repetition |= most != 1;
 	/* Lazy or possessive. */

@@ -7,7 +7,10 @@
  *
  *   - no reference back, look-around, recursion, condition or option letter,
  *   - no repetition of a group that holds a repetition or alternatives ("(a+)+", "(a|b)*"),
- *   - at most REGEX_MAX_UNBOUNDED of '*', '+' and '{n,}' in all.
+ *   - at most REGEX_MAX_VARYING of '*', '+', '{n,}' and '{n,m}' in all.
+ *
+ * What that leaves can still take seconds on a text of kilobytes, so lua/headgate.lua gives each
+ * match a limit as well.
  *
  * Source of the syntax: pcre2pattern(3).
  */
@@ -16,11 +19,11 @@
 
 #include "base/attr.h"
 
-#define REGEX_MAX_LENGTH    512
-#define REGEX_MAX_UNBOUNDED 4
-#define REGEX_MAX_GROUPS    9
-#define REGEX_MAX_COUNT	    255
-#define REGEX_MAX_DEPTH	    8
+#define REGEX_MAX_LENGTH  512
+#define REGEX_MAX_VARYING 4
+#define REGEX_MAX_GROUPS  9
+#define REGEX_MAX_COUNT	  255
+#define REGEX_MAX_DEPTH	  8
 
 /* NULL = may be used; else what is wrong, a constant text that ends with the remedy. *ret_n_groups
  * gets the number of capture groups. */

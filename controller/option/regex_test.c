@@ -25,6 +25,8 @@ static const struct {
 	{"(ab){3}", 1, NULL},
 	{"a.*b.*c.*d.*", 0, NULL},
 	{"a.*b.*c.*d.*e.*", 0, "more than 4"},
+	{"a{0,9}b{1,9}c{2,}d*e{3,4}", 0, "more than 4"},
+	{"a{9}b{9}c{9}d{9}e{9}", 0, NULL},
 	{"(a+)+", 0, "can take very long"},
 	{"(a|aa)*", 0, "can take very long"},
 	{"((a?){30}){30}", 0, "can take very long"},

@@ -22,6 +22,13 @@ static const struct {
 static const char *const reserved_headers[] = {"connection", "content-length", "host", "keep-alive",
 	"proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"};
 
+/* What a question to an authentication service says by itself (lua/auth.lua). */
+static const char *const question_headers[] = {"x-auth-request-redirect", "x-forwarded-method",
+	"x-forwarded-uri", "x-original-method", "x-original-url", "x-real-ip"};
+
+/* How parts of HAProxy's configuration tell each other what to do (70-questions.cfg). */
+#define INNER_PREFIX "x-headgate-"
+
 static bool is_too_long(const struct option_info *info, const char *text, struct buf *reason)
 {
 	if (strlen(text) <= (size_t)info->max) {
@@ -31,15 +38,21 @@ static bool is_too_long(const struct option_info *info, const char *text, struct
 	return true;
 }
 
-static bool is_reserved(const char *name, size_t len)
+static bool is_among(const char *const *headers, size_t n, const char *name, size_t len)
 {
-	for (size_t i = 0; i < ARRAY_LEN(reserved_headers); i++) {
-		if (strlen(reserved_headers[i]) == len &&
-			strncasecmp(reserved_headers[i], name, len) == 0) {
+	for (size_t i = 0; i < n; i++) {
+		if (strlen(headers[i]) == len && strncasecmp(headers[i], name, len) == 0) {
 			return true;
 		}
 	}
 	return false;
+}
+
+static bool is_reserved(const char *name, size_t len)
+{
+	return is_among(reserved_headers, ARRAY_LEN(reserved_headers), name, len) ||
+	       (len >= strlen(INNER_PREFIX) &&
+		       strncasecmp(name, INNER_PREFIX, strlen(INNER_PREFIX)) == 0);
 }
 
 bool value_parse_header_name(
@@ -96,8 +109,11 @@ bool value_parse_header_list(
 	if (is_too_long(info, text, reason)) {
 		return false;
 	}
+	bool is_asked = info == &option_table[OPTION_AUTH_REQUEST_HEADERS];
 	while (value_next_item(&text, ',', &item, &len)) {
-		if (!value_is_token(item, len) || is_reserved(item, len)) {
+		if (!value_is_token(item, len) || is_reserved(item, len) ||
+			(is_asked && is_among(question_headers, ARRAY_LEN(question_headers), item,
+					     len))) {
 			return value_refuse(reason,
 				"with '%.*s', which is no header's name, or one that is HAProxy's "
 				"own to set: write names such as X-Auth-Request-User, separated by "
@@ -514,6 +530,7 @@ bool value_parse_paths(
 	const char *item;
 	size_t len;
 	size_t n = 0;
+	bool is_empty = text[strspn(text, " \t\n")] == '\0';
 
 	if (is_too_long(info, text, reason)) {
 		return false;
@@ -532,5 +549,7 @@ bool value_parse_paths(
 		len -= len > 1 && item[len - 1] == '/';
 		buf_printf(value, "%s%.*s", value->len ? " " : "", (int)len, item);
 	}
-	return true;
+	/* As in value_net.c: an empty text alone turns the option off. */
+	return n > 0 || is_empty ||
+	       value_refuse(reason, "a list of nothing: write a path such as /admin");
 }

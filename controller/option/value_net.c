@@ -114,7 +114,7 @@ bool value_parse_addresses(
 	size_t n = 0;
 	const char *item;
 	size_t len;
-
+	bool is_empty = text[strspn(text, " \t\n")] == '\0';
 	size_t max = info->max > 0 ? (size_t)info->max : OPTION_MAX_ITEMS;
 
 	while (value_next_item(&text, ',', &item, &len)) {
@@ -128,6 +128,10 @@ bool value_parse_addresses(
 				(int)len, item);
 		}
 		n++;
+	}
+	/* A template that nobody has filled. What turns the option off is an empty text. */
+	if (n == 0 && !is_empty) {
+		return value_refuse(reason, "a list of nothing: " HOW_TO_WRITE);
 	}
 	append_networks(value, networks, n);
 	return true;

@@ -276,20 +276,27 @@ func (h *hostileOptions) askTenants() {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			request, _ := http.NewRequest(http.MethodGet, fmt.Sprintf("http://hostile%d.example/a/b?c=d", i), nil)
-			request.Header = http.Header{"Origin": {"https://a.test"}, "X-Client": {"192.0.2.1"}, "Cookie": {"A=1; B=2"}}
-			answer, err := harness.Do(h.g.HTTP, request)
-			if err != nil && !errors.Is(err, io.EOF) {
-				h.t.Errorf("%s: hostile%d: %v", h.branch, i, err)
-			}
-			for _, header := range []http.Header{answer.Header, answer.Echo.Headers} {
-				if header.Get("X-Evil") != "" {
-					h.t.Errorf("%s: hostile%d: a header that nobody may set: %v", h.branch, i, header)
-				}
+			long := strings.Repeat("a/", 2500)
+			for _, text := range [][2]string{{"a/b?c=d", "a.test"}, {long, "a.test"}, {"a/b", long}} {
+				h.askTenant(i, "/"+text[0], "https://"+text[1])
 			}
 		}()
 	}
 	all.Wait()
+}
+
+func (h *hostileOptions) askTenant(i int, target, origin string) {
+	request, _ := http.NewRequest(http.MethodGet, fmt.Sprintf("http://hostile%d.example%s", i, target), nil)
+	request.Header = http.Header{"Origin": {origin}, "X-Client": {"192.0.2.1"}, "Cookie": {"A=1; B=2"}, "X-Headgate-Backend": {h.ns + "_svc_victim_80"}}
+	answer, err := harness.Do(h.g.HTTP, request)
+	if err != nil && !errors.Is(err, io.EOF) {
+		h.t.Errorf("%s: hostile%d: %.300v", h.branch, i, err)
+	}
+	for _, header := range []http.Header{answer.Header, answer.Echo.Headers} {
+		if header.Get("X-Evil") != "" {
+			h.t.Errorf("%s: hostile%d: a header that nobody may set: %.300v", h.branch, i, header)
+		}
+	}
 }
 
 // finish takes all values away again: HAProxy has what it had before.

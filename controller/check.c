@@ -71,18 +71,35 @@ static void begin_object(struct checker *checker, const struct object *object)
 		.name = xstrdup(object_name(object))};
 }
 
-/* Annotations have been told of already, those of Services at the Services. What the objects lack
- * may be in the cluster; a file of patterns may not, when its ConfigMap is here. */
-static bool is_told(const struct checker *checker, enum diag_reason reason)
+/* Could the annotation be read, though it can't be used? */
+static bool is_readable(const struct checker *checker, const char *field)
+{
+	const struct check_object *object = checker->object;
+
+	for (size_t i = 0; i < object->n_items; i++) {
+		if (strcmp(object->items[i].field, field) == 0) {
+			return object->items[i].verdict == CHECK_APPLIED;
+		}
+	}
+	return false;
+}
+
+/* Annotations that can't be read have been told of already, those of Services at the Services. What
+ * the objects lack may be in the cluster; a file of patterns may not, when its ConfigMap is here. */
+static bool is_told(const struct checker *checker, const struct diag *diag)
 {
 	const struct model_options *options = checker->options;
+	enum diag_reason reason = diag->reason;
 
+	if (reason == DIAG_ANNOTATION_REFUSED) {
+		return is_readable(checker, diag->field);
+	}
 	if (reason == DIAG_PATTERNS_MISSING) {
 		return options->patterns_name != NULL &&
 		       store_config_map(checker->store, options->patterns_namespace,
 			       options->patterns_name) != NULL;
 	}
-	return diag_is_of_object[reason] && reason != DIAG_ANNOTATION_REFUSED;
+	return diag_is_of_object[reason];
 }
 
 static void add_diags(struct checker *checker)
@@ -92,7 +109,7 @@ static void add_diags(struct checker *checker)
 		checker->model, checker->object->namespace, checker->object->name, &n);
 
 	for (size_t i = 0; i < n; i++) {
-		if (is_told(checker, diags[i].reason)) {
+		if (is_told(checker, &diags[i])) {
 			add_item(checker, xstrdup(diags[i].field), CHECK_REFUSED,
 				xasprintf("%s: %s", diag_reason_names[diags[i].reason],
 					diags[i].text));

@@ -88,6 +88,9 @@ func TestCheckStatus(t *testing.T) {
 		{"TLS that passes through", annotated("haproxy.org/ssl-passthrough: 'true'"), []string{"--enable-ssl-passthrough", "-"}, 0, "1 applied, 0 ignored, 0 refused", ""},
 		{"what only requests have", annotated("haproxy.org/ssl-passthrough: 'true', haproxy.org/set-host: a.test"), []string{"--enable-ssl-passthrough", "-"}, 1,
 			"PlainHTTPOnly: TLS connections pass through, so these hold for plain HTTP only: set-host", ""},
+		{"a question to somebody who doesn't say that one may ask", annotated("headgate.dev/auth-url: 'http://judge.other.svc/'") +
+			"\n---\napiVersion: v1\nkind: Service\nmetadata: {name: judge, namespace: other}\nspec: {ports: [{port: 80}]}\n", []string{"-"}, 1,
+			"AnnotationRefused: names Service other/judge of another namespace", ""},
 		{"missing file", "", []string{"testdata/none.yaml"}, 2, "", "testdata/none.yaml: No such file"},
 		{"no manifest in a directory", "", []string{t.TempDir()}, 2, "", "there is no *.yaml"},
 		{"a template", "", []string{broken}, 2, "0 objects", "broken.yaml: line 1"},

@@ -20,6 +20,7 @@ type tap struct {
 	mu       sync.Mutex
 	asked    time.Time // the first command since reset
 	answered time.Time // the last answer
+	open     int       // commands whose answers haven't passed in full
 	keeps    bool      // what the controller says
 	kept     []chunk
 }
@@ -57,6 +58,7 @@ func (t *tap) pass(controller net.Conn) {
 	}
 	defer haproxy.Close()
 	var said, isQuestion bool // guarded by t.mu, as both notes are made under it
+	var talk talk             // likewise
 	go func() {
 		t.copy(haproxy, controller, func(now time.Time, text []byte) {
 			if !said {
@@ -71,14 +73,57 @@ func (t *tap) pass(controller net.Conn) {
 			if t.asked.IsZero() {
 				t.asked = now
 			}
+			t.open += talk.commands(text)
 		})
 		_ = haproxy.(*net.UnixConn).CloseWrite()
 	}()
-	t.copy(controller, haproxy, func(now time.Time, _ []byte) {
+	t.copy(controller, haproxy, func(now time.Time, text []byte) {
 		if !isQuestion {
 			t.answered = now
+			t.open -= talk.answers(text)
 		}
 	})
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.open -= talk.open // nobody answers these any more
+}
+
+// talk tells commands and answers of a connection in prompt mode apart.
+type talk struct {
+	open      int
+	line      []byte // what the controller has written of one
+	isPayload bool   // lines up to an empty one belong to a command
+	tail      []byte // of what HAProxy has written, too short for a prompt
+}
+
+// commands is how many begin in what the controller wrote.
+func (t *talk) commands(text []byte) (n int) {
+	t.line = append(t.line, text...)
+	for {
+		line, rest, ok := bytes.Cut(t.line, []byte("\n"))
+		if !ok {
+			break
+		}
+		if t.isPayload {
+			t.isPayload = len(line) > 0
+		} else {
+			t.isPayload = bytes.HasSuffix(line, []byte("<<"))
+			n++
+		}
+		t.line = rest
+	}
+	t.open += n
+	return n
+}
+
+// answers is how many end in what HAProxy wrote.
+func (t *talk) answers(text []byte) int {
+	prompt := []byte("\n> ")
+	text = append(t.tail, text...)
+	n := bytes.Count(text, prompt)
+	t.tail = bytes.Clone(text[max(0, len(text)-len(prompt)+1):])
+	t.open -= n
+	return n
 }
 
 func (t *tap) copy(to, from net.Conn, note func(time.Time, []byte)) {
@@ -143,18 +188,26 @@ func (t *tap) times() (asked, answered time.Time) {
 	return t.asked, t.answered
 }
 
+// isAnswered says whether no command waits for its answer.
+func (t *tap) isAnswered() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.open == 0
+}
+
 // settle is shorter than the time after which the controller tries again to
 // delete a server that was busy, and longer than a pass.
 const settle = 15 * time.Millisecond
 
-// settled waits until all events were sent and something was said, and then
-// nothing more for a while.
+// settled waits until all events were sent and something was said, every command
+// was answered, and then nothing more was said for a while. One `add backend` among
+// 100,000 takes about as long as settle.
 func (w *world) settled(t harness.TB, events []sent) (begun, ended, asked, answered time.Time) {
 	for since := time.Now(); time.Since(since) < limit; time.Sleep(time.Millisecond) {
 		var ok bool
 		begun, ended, ok = w.sentAt(events)
 		asked, answered = w.tap.times()
-		if ok && time.Since(ended) > settle && answered.After(ended) && time.Since(answered) > settle {
+		if ok && time.Since(ended) > settle && answered.After(ended) && time.Since(answered) > settle && w.tap.isAnswered() {
 			return begun, ended, asked, answered
 		}
 	}

@@ -308,3 +308,46 @@ func (s *scene) manyRoutes(n int, state string) {
 	}
 	all.Wait()
 }
+
+// TestManyQuestions: one policy whose service doesn't answer has 200 questions
+// waiting at most, and the others go on.
+func TestManyQuestions(t *testing.T) {
+	const most = 200
+	for _, branch := range branches {
+		t.Run(branch, func(t *testing.T) {
+			t.Parallel()
+			j := startJudge(t)
+			s := newScene(t, branch, service("shop", "judge", j.port)...)
+			s.write("routes", route("last"), route("waits", asks("waits/silent", "auth-timeout=15s")...), route("other", asks("other/yes")...))
+			harness.WantStatus(t, s.g.HTTP, "last.test", "/", http.StatusOK)
+			ctx, cancel := context.WithCancel(context.Background())
+			var all sync.WaitGroup
+			for range most {
+				all.Add(1)
+				go func() {
+					defer all.Done()
+					request, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://waits.test/", nil)
+					_, _ = harness.Do(s.g.HTTP, request)
+				}()
+			}
+			harness.Eventually(t, "all questions but one", func() error {
+				if n := len(j.asked("/waits/silent")); n != most {
+					return fmt.Errorf("%d", n)
+				}
+				return nil
+			})
+			if a := s.get("http://waits.test/"); a.Status != http.StatusServiceUnavailable {
+				t.Errorf("one more: %d", a.Status)
+			}
+			if n := len(j.asked("/waits/silent")); n != most {
+				t.Errorf("the service has been asked %d times", n)
+			}
+			if a := s.get("http://other.test/"); a.Status != http.StatusOK {
+				t.Errorf("the other one: %d", a.Status)
+			}
+			cancel()
+			all.Wait()
+			s.wantNoReload()
+		})
+	}
+}

@@ -85,7 +85,8 @@ static bool is_readable(const struct checker *checker, const char *field)
 }
 
 /* Annotations that can't be read have been told of already, those of Services at the Services. What
- * the objects lack may be in the cluster; a file of patterns may not, when its ConfigMap is here. */
+ * the objects lack may be in the cluster; a file of patterns may not, when its ConfigMap is here.
+ */
 static bool is_told(const struct checker *checker, const struct diag *diag)
 {
 	const struct model_options *options = checker->options;

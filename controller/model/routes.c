@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "model/passthrough.h"
 #include "base/hash.h"
 #include "model/model_priv.h"
+#include "model/passthrough.h"
 
 /* Whom to tell. */
 struct listener {
